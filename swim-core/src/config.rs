@@ -1,0 +1,478 @@
+//! Settings, their presets, and the detectors as data.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::log::{ln_ceil, log10_ceil, log10_milli};
+use crate::suspicion::Patience;
+use crate::time::micros;
+
+/// How many relays one probe can ask; the upper bound of [`Config::indirect_probes`].
+pub const INDIRECT_PROBES_MAX: usize = 8;
+/// The upper bound of [`Config::gossip_nodes`].
+pub const GOSSIP_NODES_MAX: usize = 8;
+/// No update is sent more often than this, however large the cluster.
+pub const TRANSMITS_MAX: u8 = 40;
+/// The lower bound of [`Config::datagram_len_max`]: what one IEEE 802.15.4 frame carries.
+pub const DATAGRAM_LEN_MIN: usize = 127;
+
+/// The name of a cluster, hashed. Packets of another label are rejected and counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Label(pub(crate) u32);
+
+impl Label {
+    /// The label of the cluster called `name`; the same on every target. The empty name gives the
+    /// default label.
+    pub const fn new(name: &str) -> Self {
+        if name.is_empty() {
+            return Self(0);
+        }
+        Self((crate::member::NodeId::from_name(name).number() >> 16) as u32 | 1)
+    }
+}
+
+/// How failures are detected. All variants run on the same node and the same packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Detector {
+    /// SWIM as published (Das, Gupta, Motivala 2002): fixed suspicion timeouts in natural
+    /// logarithms, no local health, no nacks, no buddy system. For comparison.
+    Swim,
+    /// SWIM with Lifeguard (Dadgar, Phillips, Currey 2018).
+    Lifeguard(Lifeguard),
+}
+
+/// Which Lifeguard: the paper and memberlist as shipped differ in six points (see [`Rules`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lifeguard {
+    /// As the paper describes it.
+    Paper,
+    /// As HashiCorp memberlist ships it.
+    Memberlist,
+}
+
+/// A detector taken apart: what its variants do differently, as data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The worst local health score; 0 switches local health off.
+    pub health_max: u8,
+    /// Whether local health stretches the wait for a direct ack, besides the probe interval.
+    pub timeout_scaled: bool,
+    /// Whether local health stretches the interval after a successful probe too.
+    pub interval_scaled_always: bool,
+    /// When a relay answers with a nack, in percent of the probe timeout; 0: never asked to.
+    pub nack_percent: u8,
+    /// Whether a failed probe costs a point of health even if every nack came.
+    pub failure_costs_health: bool,
+    /// How many voices besides the accuser's shorten a suspicion to its minimum.
+    pub confirmations: Confirmations,
+    /// Which logarithm suspicion timeouts and retransmissions grow with.
+    pub growth: Growth,
+    /// Whether a ping tells its target what the prober believes of it (the buddy system).
+    pub buddy: bool,
+    /// Whether a probe that fails by datagram is tried over a stream as well.
+    pub stream_ping: bool,
+}
+
+/// K of Lifeguard's suspicion formula.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmations {
+    /// Timeouts do not depend on voices.
+    Unused,
+    /// This many, however small the cluster.
+    Fixed(u8),
+    /// The suspicion multiplier minus 2, or none in a cluster too small to bring them forth.
+    FromMultiplier,
+}
+
+/// With what the cost of a larger cluster grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// ceil(ln(N + 1)), for timeouts and transmissions alike (SWIM section 5).
+    NaturalCeiling,
+    /// log10(N) for timeouts, at least 1; ceil(log10(N + 1)) for transmissions (memberlist).
+    Decimal,
+}
+
+impl Detector {
+    /// What this detector does, rule by rule.
+    pub const fn rules(self) -> Rules {
+        match self {
+            Self::Swim => Rules {
+                health_max: 0,
+                timeout_scaled: false,
+                interval_scaled_always: false,
+                nack_percent: 0,
+                failure_costs_health: false,
+                confirmations: Confirmations::Unused,
+                growth: Growth::NaturalCeiling,
+                buddy: false,
+                stream_ping: false,
+            },
+            Self::Lifeguard(Lifeguard::Paper) => Rules {
+                health_max: 8,
+                timeout_scaled: true,
+                interval_scaled_always: true,
+                nack_percent: 80,
+                failure_costs_health: true,
+                confirmations: Confirmations::Fixed(3),
+                growth: Growth::Decimal,
+                buddy: true,
+                stream_ping: false,
+            },
+            Self::Lifeguard(Lifeguard::Memberlist) => Rules {
+                health_max: 7,
+                timeout_scaled: false,
+                interval_scaled_always: false,
+                nack_percent: 100,
+                failure_costs_health: false,
+                confirmations: Confirmations::FromMultiplier,
+                growth: Growth::Decimal,
+                buddy: true,
+                stream_ping: true,
+            },
+        }
+    }
+}
+
+/// Everything that can be set on a node. Take a preset and change what you must:
+///
+/// ```
+/// use core::time::Duration;
+/// use swim_core::{Config, Label};
+///
+/// let config = Config { label: Label::new("prod"), gossip_nodes: 4, ..Config::lan() };
+/// assert!(config.validate().is_ok());
+/// ```
+///
+/// All members of a cluster should share one configuration; they need the same label, and work
+/// together, if less evenly, when the rest differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Which cluster this is. Set it whenever two clusters can reach each other. Default: `""`.
+    pub label: Label,
+    /// How failures are detected. Default: Lifeguard as memberlist ships it.
+    pub detector: Detector,
+    /// Time between two probes, each of another member. 1 ms to 1 h. Shorter finds failures sooner
+    /// and costs proportionally more packets.
+    pub probe_interval: Duration,
+    /// Wait for a direct ack before relays are asked. Above 0, below `probe_interval`; about three
+    /// times the 99th percentile of the round trip.
+    pub probe_timeout: Duration,
+    /// Relays asked when a direct probe fails (k of SWIM). 0 to [`INDIRECT_PROBES_MAX`]. More on
+    /// lossy networks; 0 where everybody shares one link.
+    pub indirect_probes: u8,
+    /// Shortest time a suspect has to refute: this many probe intervals times the growth of the
+    /// detector. 1 to 100. More tolerates longer pauses, less detects sooner.
+    pub suspicion_mult: u8,
+    /// Longest time a suspect has: this many times the shortest. 1 to 100.
+    pub suspicion_max_mult: u8,
+    /// Time between two gossip packets of one node, while it has news. 0 (no gossip apart from
+    /// probes, as in SWIM) or 1 ms to 1 h.
+    pub gossip_interval: Duration,
+    /// Members each gossip tick goes to. 1 to [`GOSSIP_NODES_MAX`].
+    pub gossip_nodes: u8,
+    /// How long gossip still goes to a member after its death, in case it lives. 0 to 1 day.
+    pub gossip_to_dead_time: Duration,
+    /// Transmissions of each update: this many times the growth of the detector, at most
+    /// [`TRANSMITS_MAX`]. 1 to 10. More on lossy networks.
+    pub retransmit_mult: u8,
+    /// Time between two table exchanges in a settled cluster of up to 32; grows with log2(N) above.
+    /// 10 ms to 1 day. An exchange repairs what gossip lost.
+    pub sync_interval: Duration,
+    /// Time between two table exchanges while they still bring news. 1 ms to `sync_interval`.
+    pub sync_interval_min: Duration,
+    /// Wait for one page of a table exchange before asking again. 1 ms to 1 h.
+    pub sync_timeout: Duration,
+    /// How long the dead and the departed are remembered. 1 s to 30 days. Shorter frees memory,
+    /// longer keeps late rumours from reviving them.
+    pub tombstone_time: Duration,
+    /// First pause between two attempts to join through a seed; doubles each time, +-50 %. 1 ms to
+    /// `join_retry_max`.
+    pub join_retry_min: Duration,
+    /// Longest pause between two attempts to join. Up to 1 day.
+    pub join_retry_max: Duration,
+    /// A leaving node says `Departed` at the latest after this. 1 ms to 1 h.
+    pub leave_timeout: Duration,
+    /// Largest datagram written, in bytes of UDP payload. [`DATAGRAM_LEN_MIN`] to 65 507. What the
+    /// path carries unfragmented: 1 400 on Ethernet, 127 on 802.15.4.
+    pub datagram_len_max: u16,
+    /// A rumour that raises a known incarnation by more than this is rejected as corrupt. At least
+    /// 1, below 2^31.
+    pub incarnation_skew_max: u32,
+}
+
+impl Config {
+    /// Servers on one network: memberlist's LAN timings. Detects a crash in about ten seconds.
+    pub const fn lan() -> Self {
+        Self {
+            label: Label(0),
+            detector: Detector::Lifeguard(Lifeguard::Memberlist),
+            probe_interval: Duration::from_secs(1),
+            probe_timeout: Duration::from_millis(500),
+            indirect_probes: 3,
+            suspicion_mult: 4,
+            suspicion_max_mult: 6,
+            gossip_interval: Duration::from_millis(200),
+            gossip_nodes: 3,
+            gossip_to_dead_time: Duration::from_secs(30),
+            retransmit_mult: 4,
+            sync_interval: Duration::from_secs(30),
+            sync_interval_min: Duration::from_millis(500),
+            sync_timeout: Duration::from_millis(500),
+            tombstone_time: Duration::from_secs(600),
+            join_retry_min: Duration::from_millis(400),
+            join_retry_max: Duration::from_secs(10),
+            leave_timeout: Duration::from_secs(5),
+            datagram_len_max: 1_400,
+            incarnation_skew_max: 1 << 24,
+        }
+    }
+
+    /// Members across regions: memberlist's WAN timings. Detects a crash in about a minute.
+    pub const fn wan() -> Self {
+        Self {
+            probe_interval: Duration::from_secs(5),
+            probe_timeout: Duration::from_secs(3),
+            suspicion_mult: 6,
+            gossip_interval: Duration::from_millis(500),
+            gossip_nodes: 4,
+            gossip_to_dead_time: Duration::from_secs(60),
+            sync_interval: Duration::from_secs(60),
+            sync_interval_min: Duration::from_secs(2),
+            sync_timeout: Duration::from_secs(2),
+            tombstone_time: Duration::from_secs(1_800),
+            join_retry_min: Duration::from_secs(1),
+            join_retry_max: Duration::from_secs(30),
+            leave_timeout: Duration::from_secs(10),
+            ..Self::lan()
+        }
+    }
+
+    /// Processes on one machine: memberlist's Local timings. For tests and development.
+    pub const fn local() -> Self {
+        Self {
+            probe_timeout: Duration::from_millis(200),
+            indirect_probes: 1,
+            suspicion_mult: 3,
+            gossip_interval: Duration::from_millis(100),
+            gossip_to_dead_time: Duration::from_secs(15),
+            retransmit_mult: 2,
+            sync_interval: Duration::from_secs(15),
+            sync_interval_min: Duration::from_millis(200),
+            sync_timeout: Duration::from_millis(200),
+            tombstone_time: Duration::from_secs(120),
+            join_retry_min: Duration::from_millis(200),
+            join_retry_max: Duration::from_secs(2),
+            leave_timeout: Duration::from_secs(2),
+            ..Self::lan()
+        }
+    }
+
+    /// Battery and radio: 127-byte datagrams, a probe every ten seconds, round trips up to 2 s.
+    pub const fn radio() -> Self {
+        Self {
+            probe_interval: Duration::from_secs(10),
+            probe_timeout: Duration::from_secs(4),
+            indirect_probes: 2,
+            gossip_interval: Duration::from_secs(2),
+            gossip_nodes: 2,
+            gossip_to_dead_time: Duration::from_secs(120),
+            sync_interval: Duration::from_secs(300),
+            sync_interval_min: Duration::from_secs(10),
+            sync_timeout: Duration::from_secs(5),
+            tombstone_time: Duration::from_secs(3_600),
+            join_retry_min: Duration::from_secs(5),
+            join_retry_max: Duration::from_secs(120),
+            leave_timeout: Duration::from_secs(30),
+            datagram_len_max: DATAGRAM_LEN_MIN as u16,
+            ..Self::lan()
+        }
+    }
+
+    /// Checks every field against its documented range.
+    ///
+    /// # Errors
+    ///
+    /// The first field out of range, by name, with the rule it breaks: the caller's fault.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let millisecond = Duration::from_millis(1);
+        let hour = Duration::from_secs(3_600);
+        let day = hour.saturating_mul(24);
+        within("probe_interval", self.probe_interval, millisecond, hour)?;
+        rule(
+            !self.probe_timeout.is_zero() && self.probe_timeout < self.probe_interval,
+            "probe_timeout",
+            "must be above 0 and below probe_interval",
+        )?;
+        count("indirect_probes", self.indirect_probes, 0, INDIRECT_PROBES_MAX)?;
+        count("suspicion_mult", self.suspicion_mult, 1, 100)?;
+        count("suspicion_max_mult", self.suspicion_max_mult, 1, 100)?;
+        if !self.gossip_interval.is_zero() {
+            within("gossip_interval", self.gossip_interval, millisecond, hour)?;
+        }
+        count("gossip_nodes", self.gossip_nodes, 1, GOSSIP_NODES_MAX)?;
+        within("gossip_to_dead_time", self.gossip_to_dead_time, Duration::ZERO, day)?;
+        count("retransmit_mult", self.retransmit_mult, 1, 10)?;
+        within("sync_interval", self.sync_interval, Duration::from_millis(10), day)?;
+        within("sync_interval_min", self.sync_interval_min, millisecond, self.sync_interval)?;
+        within("sync_timeout", self.sync_timeout, millisecond, hour)?;
+        within("tombstone_time", self.tombstone_time, Duration::from_secs(1), day.saturating_mul(30))?;
+        within("join_retry_max", self.join_retry_max, millisecond, day)?;
+        within("join_retry_min", self.join_retry_min, millisecond, self.join_retry_max)?;
+        within("leave_timeout", self.leave_timeout, millisecond, hour)?;
+        rule(
+            (DATAGRAM_LEN_MIN..=65_507).contains(&usize::from(self.datagram_len_max)),
+            "datagram_len_max",
+            "must be from 127 to 65507",
+        )?;
+        rule(
+            (1..1 << 31).contains(&self.incarnation_skew_max),
+            "incarnation_skew_max",
+            "must be at least 1 and below 2^31",
+        )
+    }
+
+    /// How long a suspect may take to refute among `members` known members.
+    pub(crate) fn patience(&self, members: usize) -> Patience {
+        let members = u32::try_from(members).unwrap_or(u32::MAX);
+        let rules = self.detector.rules();
+        let growth_milli = match rules.growth {
+            Growth::NaturalCeiling => ln_ceil(members.saturating_add(1)).saturating_mul(1_000),
+            Growth::Decimal => log10_milli(members).max(1_000),
+        };
+        let interval_milli = micros(self.probe_interval).saturating_mul(u64::from(growth_milli));
+        let timeout_min =
+            Duration::from_micros(interval_milli.saturating_mul(self.suspicion_mult.into()) / 1_000);
+        let confirmations_needed = self.confirmations_needed(members);
+        let timeout_max = match confirmations_needed {
+            0 => timeout_min,
+            _ => timeout_min.saturating_mul(self.suspicion_max_mult.into()),
+        };
+        Patience { timeout_min, timeout_max, confirmations_needed }
+    }
+
+    fn confirmations_needed(&self, members: u32) -> u8 {
+        match self.detector.rules().confirmations {
+            Confirmations::Unused => 0,
+            Confirmations::Fixed(needed) => needed,
+            Confirmations::FromMultiplier => {
+                let needed = self.suspicion_mult.saturating_sub(2);
+                if members.saturating_sub(2) < needed.into() { 0 } else { needed }
+            }
+        }
+    }
+
+    /// How often an update is sent among `members` known members: lambda log n (SWIM section 4.1).
+    pub(crate) fn transmits_max(&self, members: usize) -> u8 {
+        let next = u32::try_from(members).unwrap_or(u32::MAX).saturating_add(1);
+        let growth = match self.detector.rules().growth {
+            Growth::NaturalCeiling => ln_ceil(next),
+            Growth::Decimal => log10_ceil(next),
+        };
+        let transmits = growth.saturating_mul(self.retransmit_mult.into()).max(1);
+        u8::try_from(transmits).unwrap_or(TRANSMITS_MAX).min(TRANSMITS_MAX)
+    }
+
+    /// Time between table exchanges of a settled cluster: memberlist's push-pull scale, which adds
+    /// one interval for every doubling of the cluster above 32.
+    pub(crate) fn sync_interval_at(&self, members: usize) -> Duration {
+        let doublings = members.max(32).saturating_sub(1).ilog2().saturating_sub(3);
+        self.sync_interval.saturating_mul(doublings.max(1))
+    }
+}
+
+fn within(
+    field: &'static str,
+    value: Duration,
+    least: Duration,
+    most: Duration,
+) -> Result<(), ConfigError> {
+    rule(value >= least, field, "is shorter than its minimum")?;
+    rule(value <= most, field, "is longer than its maximum")
+}
+
+fn count(field: &'static str, value: u8, least: u8, most: usize) -> Result<(), ConfigError> {
+    rule(value >= least, field, "is less than its minimum")?;
+    rule(usize::from(value) <= most, field, "is more than its maximum")
+}
+
+fn rule(holds: bool, field: &'static str, rule: &'static str) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError { field, rule }) }
+}
+
+/// A field of [`Config`] is out of its range: the caller's fault; nothing was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The field's name.
+    pub field: &'static str,
+    /// The rule it breaks.
+    pub rule: &'static str,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "config: {} {}", self.field, self.rule)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid() {
+        for config in [Config::lan(), Config::wan(), Config::local(), Config::radio()] {
+            assert_eq!(config.validate(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_field_and_the_rule() {
+        let config = Config { probe_timeout: Duration::from_secs(2), ..Config::lan() };
+        let error = config.validate().unwrap_err();
+        assert_eq!(error.field, "probe_timeout");
+        assert!(error.rule.contains("below probe_interval"));
+    }
+
+    /// memberlist's LAN values (config.go): minimum, then maximum, in milliseconds.
+    #[test]
+    fn suspicion_timeouts_are_memberlist_s() {
+        for (members, least, most) in
+            [(5, 4_000, 24_000), (10, 4_000, 24_000), (32, 6_020, 36_120), (100, 8_000, 48_000)]
+        {
+            let patience = Config::lan().patience(members);
+            assert_eq!(patience.timeout_min.as_millis(), least, "{members}");
+            assert_eq!(patience.timeout_max.as_millis(), most, "{members}");
+            assert_eq!(patience.confirmations_needed, 2);
+        }
+        assert_eq!(Config::lan().patience(3).timeout_max, Config::lan().patience(3).timeout_min);
+    }
+
+    /// SWIM section 5: 3 ceil(ln(N + 1)) periods; Figure 3c steps at N = 20 and 54.
+    #[test]
+    fn swim_counts_whole_natural_logarithms() {
+        let config = Config { detector: Detector::Swim, suspicion_mult: 3, ..Config::lan() };
+        for (members, periods) in [(19, 9), (20, 12), (53, 12), (54, 15)] {
+            assert_eq!(config.patience(members).timeout_max, Duration::from_secs(periods));
+        }
+    }
+
+    #[test]
+    fn retransmissions_grow_with_the_logarithm() {
+        for (members, limit) in [(1, 4), (9, 4), (10, 8), (99, 8), (100, 12), (1_000, 16)] {
+            assert_eq!(Config::lan().transmits_max(members), limit, "{members}");
+        }
+    }
+
+    #[test]
+    fn table_exchanges_slow_down_as_memberlist_s_do() {
+        for (members, seconds) in [(1, 30), (32, 30), (33, 60), (64, 60), (100, 90), (1_000, 180)] {
+            let interval = Config::lan().sync_interval_at(members);
+            assert_eq!(interval, Duration::from_secs(seconds), "{members}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What can go wrong, per operation.
+
+use core::fmt;
+
+use crate::config::ConfigError;
+use crate::wire::ParseError;
+
+/// A node could not be made: the caller's fault; nothing was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NewError {
+    /// A field of the configuration is out of range.
+    Config(ConfigError),
+    /// The node's own metadata is too long.
+    Metadata(MetadataTooLong),
+    /// The storage has no room even for the node itself.
+    Storage,
+}
+
+impl fmt::Display for NewError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Metadata(error) => error.fmt(f),
+            Self::Storage => f.write_str("the storage has no room for the node itself"),
+        }
+    }
+}
+
+impl core::error::Error for NewError {}
+
+/// A packet was rejected: its sender's fault. It was counted, and changed nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// It does not parse.
+    Malformed(ParseError),
+    /// It belongs to a cluster with another label. If it was a join, a refusal is sent back.
+    OtherCluster,
+    /// Its sender claims this node's own id: an echo, or an id used twice.
+    OwnId,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(error) => error.fmt(f),
+            Self::OtherCluster => f.write_str("the packet belongs to another cluster"),
+            Self::OwnId => f.write_str("the sender claims this node's own id"),
+        }
+    }
+}
+
+impl core::error::Error for Rejected {}
+
+/// A join could not be started: the caller's fault; the seeds are as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// [`SEEDS_MAX`](crate::SEEDS_MAX) seeds are known already.
+    TooManySeeds,
+    /// The seed is the node's own address.
+    OwnAddress,
+    /// The node is leaving, has left, or was silenced: call `rejoin` first.
+    NotAlive,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooManySeeds => "too many seeds",
+            Self::OwnAddress => "the seed is this node's own address",
+            Self::NotAlive => "this node has left its cluster or is leaving it",
+        })
+    }
+}
+
+impl core::error::Error for JoinError {}
+
+/// Metadata is longer than this node can hold or fit into one datagram: the caller's fault; the
+/// metadata is what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataTooLong {
+    /// How long it is, in bytes.
+    pub len: usize,
+    /// How long it may be.
+    pub len_max: usize,
+}
+
+impl fmt::Display for MetadataTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "metadata of {} bytes where {} are allowed", self.len, self.len_max)
+    }
+}
+
+impl core::error::Error for MetadataTooLong {}

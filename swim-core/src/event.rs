@@ -1,0 +1,54 @@
+//! What the application is told.
+
+use crate::member::NodeId;
+use crate::wire::Refusal;
+
+/// Something the application may want to know. Look the member up for the details: events carry
+/// only what the table does not.
+///
+/// Events about one member coalesce: whoever polls late hears the latest state, not every step,
+/// and nothing is ever dropped for want of room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<A> {
+    /// A seed admitted this node to its cluster.
+    Joined {
+        /// The seed, as it was given to `join`.
+        seed: A,
+        /// The member that answered there.
+        by: NodeId,
+    },
+    /// A seed refuses this node. The core goes on asking, less and less often.
+    JoinRefused {
+        /// The seed, as it was given to `join`.
+        seed: A,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A member is there that was not: new, returned from the dead, or returned after leaving.
+    MemberJoined(NodeId),
+    /// A member is suspected of having failed.
+    MemberSuspected(NodeId),
+    /// A suspected member refuted the suspicion.
+    MemberRecovered(NodeId),
+    /// A member was declared dead.
+    MemberDead(NodeId),
+    /// A member said goodbye.
+    MemberLeft(NodeId),
+    /// A member's process was restarted before anybody missed it.
+    MemberRestarted(NodeId),
+    /// A member changed its metadata or address.
+    MemberUpdated(NodeId),
+    /// Another living node uses this node's id. Both work out the same winner; the loser falls
+    /// silent until it is told to [`rejoin`](crate::Node::rejoin).
+    Conflict {
+        /// Where the other one listens.
+        rival: A,
+        /// Whether this node keeps the id.
+        won: bool,
+    },
+    /// The table is full and a new member could not be kept. Said once.
+    TableFull,
+    /// The goodbye has been sent to enough members: the process may end now.
+    Departed,
+}

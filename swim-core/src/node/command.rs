@@ -1,0 +1,92 @@
+//! Commands: plain verbs.
+
+use crate::address::Address;
+use crate::error::{JoinError, MetadataTooLong};
+use crate::member::Status;
+use crate::storage::Storage;
+use crate::time::Instant;
+
+use super::{Node, Standing, metadata_len_max};
+
+impl<A: Address, S: Storage> Node<A, S> {
+    /// Asks `seed` to be admitted to its cluster, now and again at growing intervals until it
+    /// answers with [`Event::Joined`](crate::Event::Joined), for ever if need be. A seed that has
+    /// answered is asked again should this node ever be left alone.
+    ///
+    /// # Errors
+    ///
+    /// The caller's fault; nothing changed.
+    pub fn join(&mut self, seed: A, now: Instant) -> Result<(), JoinError> {
+        let now = self.advance(now);
+        if self.standing != Standing::Alive {
+            return Err(JoinError::NotAlive);
+        }
+        if seed == self.address() {
+            return Err(JoinError::OwnAddress);
+        }
+        let number = self.rng.next_u32();
+        match self.seeds.add(seed, number, self.retry(), now) {
+            true => Ok(()),
+            false => Err(JoinError::TooManySeeds),
+        }
+    }
+
+    /// Stops asking `seed`, and forgets it. Returns false when it was not a seed.
+    pub fn cancel_join(&mut self, seed: A) -> bool {
+        self.seeds.remove(seed)
+    }
+
+    /// Says goodbye: the others hold this node as left, not dead. Goes on until enough of them
+    /// have been told; [`Event::Departed`](crate::Event::Departed) says when.
+    pub fn leave(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if self.standing != Standing::Alive {
+            return;
+        }
+        self.standing = Standing::Leaving;
+        self.leave_until = now.after(self.config.leave_timeout);
+        self.table.reincarnate(self.incarnation(), Status::Left, now);
+        self.gossip_to_some(usize::from(self.config.gossip_nodes));
+        self.depart_if_heard();
+    }
+
+    /// Comes back after leaving, or after losing the id to another node that is gone now. Seeds
+    /// and members are still known.
+    pub fn rejoin(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if self.standing == Standing::Alive {
+            return;
+        }
+        self.standing = Standing::Alive;
+        self.departure_untold = false;
+        self.challenge.clear();
+        self.outrank(self.incarnation());
+        self.seeds.restart(self.retry(), now);
+        self.prober.skip(self.config.probe_interval, now);
+        self.gossip_to_some(usize::from(self.config.gossip_nodes));
+    }
+
+    /// Replaces this node's metadata and lets the others know.
+    ///
+    /// # Errors
+    ///
+    /// It is longer than the table holds or than fits into a datagram: the caller's fault; the
+    /// metadata is what it was.
+    pub fn set_metadata(&mut self, metadata: &[u8], now: Instant) -> Result<(), MetadataTooLong> {
+        let now = self.advance(now);
+        let len_max = metadata_len_max(self.table.metadata_len_max(), &self.config);
+        if metadata.len() > len_max {
+            return Err(MetadataTooLong { len: metadata.len(), len_max });
+        }
+        self.table.set_my_metadata(metadata);
+        self.table.reincarnate(self.incarnation().next(), self.table.me().claim.status, now);
+        Ok(())
+    }
+
+    /// Replaces the address at which the others reach this node and lets them know.
+    pub fn set_address(&mut self, address: A, now: Instant) {
+        let now = self.advance(now);
+        self.table.set_my_address(address);
+        self.table.reincarnate(self.incarnation().next(), self.table.me().claim.status, now);
+    }
+}

@@ -1,0 +1,467 @@
+//! Packets in: parse, judge, apply, answer.
+
+use crate::address::Address;
+use crate::error::Rejected;
+use crate::judge::{Claim, ClaimVerdict, Voices};
+use crate::member::{NodeId, Status, Voice};
+use crate::outbox::{Channel, Intent};
+use crate::probe::AckOf;
+use crate::relay::Relay;
+use crate::seeds::Answer;
+use crate::storage::Storage;
+use crate::table::{Applied, Change};
+use crate::time::Instant;
+use crate::wire::{
+    Ack, Belief, Header, Join, Message, Nack, Packet, Page, ParseError, Ping, PingRequest, Pull,
+    Refusal, Refuse, Update, Welcome,
+};
+
+use super::{Node, Standing, TableFull, count};
+
+/// Where a packet came from, and how an answer gets back there.
+#[derive(Clone, Copy)]
+struct Origin<A> {
+    from: A,
+    channel: Channel,
+    header: Header,
+}
+
+impl<A: Address, S: Storage> Node<A, S> {
+    /// Takes in a datagram that came from `from`. Answers go back there; hand in every datagram
+    /// that is waiting before calling [`handle_timeout`](Self::handle_timeout).
+    ///
+    /// # Errors
+    ///
+    /// A datagram that is not a packet of this cluster: its sender's fault. It is counted, and the
+    /// state is what it was.
+    pub fn handle_datagram(
+        &mut self,
+        from: A,
+        datagram: &[u8],
+        now: Instant,
+    ) -> Result<(), Rejected> {
+        self.handle_packet(from, Channel::Datagram, datagram, now)
+    }
+
+    /// Takes in a packet that came over a stream, without its length prefix. `from` is the key
+    /// under which the driver can answer on that stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle_datagram`](Self::handle_datagram).
+    pub fn handle_stream(&mut self, from: A, packet: &[u8], now: Instant) -> Result<(), Rejected> {
+        self.handle_packet(from, Channel::Stream, packet, now)
+    }
+
+    fn handle_packet(
+        &mut self,
+        from: A,
+        channel: Channel,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Result<(), Rejected> {
+        self.advance(now);
+        let packet = Packet::parse(bytes).map_err(|error| self.reject_malformed(error))?;
+        let origin = Origin { from, channel, header: packet.header };
+        self.admit(&packet, &origin)?;
+        count(&mut self.stats.packets_received);
+        self.stats.bytes_received = self.stats.bytes_received.wrapping_add(bytes.len() as u64);
+        let changed = self.hear_all(&packet, &origin);
+        if let Some(message) = packet.message {
+            self.answer(message, &origin, changed);
+        }
+        Ok(())
+    }
+
+    fn reject_malformed(&mut self, error: ParseError) -> Rejected {
+        count(match error {
+            ParseError::Version(_) => &mut self.stats.rejected_version,
+            ParseError::Sealed => &mut self.stats.rejected_sealed,
+            _ => &mut self.stats.rejected_malformed,
+        });
+        Rejected::Malformed(error)
+    }
+
+    /// Lets packets of this cluster through, and what a stranger may say across the border.
+    fn admit(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> Result<(), Rejected> {
+        if let Some(Message::Refuse(Refuse { number, reason })) = packet.message
+            && self.seeds.answered(number, Answer::Refused(reason))
+        {
+            return Ok(());
+        }
+        if origin.header.label != self.config.label {
+            count(&mut self.stats.rejected_label);
+            self.refuse_join(packet, origin, Refusal::OtherCluster);
+            return Err(Rejected::OtherCluster);
+        }
+        if origin.header.sender == self.id() && !self.is_rivalry(packet) {
+            count(&mut self.stats.rejected_own_id);
+            if self.speaks_of_other_boot(packet) {
+                self.refuse_join(packet, origin, Refusal::IdInUse);
+            }
+            return Err(Rejected::OwnId);
+        }
+        Ok(())
+    }
+
+    fn refuse_join(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, reason: Refusal) {
+        if let Some(Message::Join(Join { number })) = packet.message {
+            count(&mut self.stats.refusals_sent);
+            let refuse = Message::Refuse(Refuse { number, reason });
+            self.send(origin.from, origin.channel, refuse);
+        }
+    }
+
+    /// Whether a packet under this node's own id is part of finding out who has the id.
+    fn is_rivalry(&self, packet: &Packet<'_, A>) -> bool {
+        let question_or_answer = matches!(packet.message, Some(Message::Ping(_) | Message::Ack(_)));
+        question_or_answer && self.speaks_of_other_boot(packet)
+    }
+
+    fn speaks_of_other_boot(&self, packet: &Packet<'_, A>) -> bool {
+        let (boot, id) = (self.my_card().boot, self.id());
+        packet.updates().any(|update| {
+            update.id == id && update.card.is_some_and(|card| card.boot != boot)
+        })
+    }
+
+    /// Applies all updates of a packet. Returns whether any of them was news.
+    fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> bool {
+        let copied = matches!(packet.message, Some(Message::Page(_) | Message::Welcome(_)));
+        let mut changed = false;
+        for update in packet.updates() {
+            count(&mut self.stats.updates_received);
+            changed |= match copied {
+                true => self.hear_copy(update, origin),
+                false => self.hear(&update, origin.from, true),
+            };
+        }
+        changed
+    }
+
+    /// Applies a row of somebody's table. What is alive is not passed on, since it comes from
+    /// everywhere at once; who is dead there becomes suspect here, so that it can refute
+    /// (memberlist's mergeState); the end of somebody unknown is no news.
+    fn hear_copy(&mut self, mut update: Update<'_, A>, origin: &Origin<A>) -> bool {
+        let live_here = self.table.member(update.id).map(|row| row.claim.status.is_live());
+        match update.claim.status {
+            Status::Alive => self.hear(&update, origin.from, false),
+            Status::Suspect => self.hear(&update, origin.from, true),
+            Status::Dead | Status::Left if live_here.is_none() => false,
+            Status::Dead if live_here == Some(true) => {
+                let voices = Voices::one(Voice::from(origin.header.sender));
+                update.claim = Claim { status: Status::Suspect, voices, ..update.claim };
+                self.hear(&update, origin.from, true)
+            }
+            Status::Dead | Status::Left => self.hear(&update, origin.from, true),
+        }
+    }
+
+    /// Applies one update. Returns whether it was news; if so, and if `spread`, it is passed on.
+    pub(super) fn hear(&mut self, update: &Update<'_, A>, informant: A, spread: bool) -> bool {
+        if update.id == self.id() {
+            return self.hear_about_me(update);
+        }
+        if self.is_skewed(update) {
+            count(&mut self.stats.rejected_skew);
+            return false;
+        }
+        match self.table.apply(update, informant, self.now) {
+            Applied::Known => return false,
+            Applied::Stranger => count(&mut self.stats.ignored_strangers),
+            Applied::NoRoom => self.note_table_full(),
+            Applied::Changed(change) => {
+                count(&mut self.stats.updates_applied);
+                self.follow_up(change, spread);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether an update raises a known incarnation further than any honest history could.
+    fn is_skewed(&self, update: &Update<'_, A>) -> bool {
+        let told = update.claim.incarnation;
+        self.table.member(update.id).is_some_and(|row| {
+            told.ahead_of(row.claim.incarnation) > self.config.incarnation_skew_max
+        })
+    }
+
+    fn note_table_full(&mut self) {
+        count(&mut self.stats.table_full);
+        if self.table_full == TableFull::NotYet {
+            self.table_full = TableFull::Untold;
+        }
+    }
+
+    /// Somebody spoke about this node. What it did not say itself it outranks: SWIM's refutation,
+    /// and how a restarted node overtakes its former life.
+    fn hear_about_me(&mut self, update: &Update<'_, A>) -> bool {
+        let me = self.table.me();
+        let verdict = me.judge(update);
+        let foreign = update.card.filter(|card| card.content_order(&me.words()).is_ne());
+        let accused = verdict.claim != ClaimVerdict::Keep || foreign.is_some_and(|card| {
+            card.incarnation.order(me.claim.incarnation).is_ge()
+        });
+        if !accused || self.standing != Standing::Alive {
+            return false;
+        }
+        let told = update.claim.incarnation;
+        if told.ahead_of(self.incarnation()) > self.config.incarnation_skew_max {
+            count(&mut self.stats.rejected_skew);
+            return false;
+        }
+        if let Some(card) = foreign.filter(|card| card.boot != self.my_card().boot) {
+            self.challenge_rival((card.boot, card.address));
+        }
+        count(&mut self.stats.refutations);
+        self.health.worsen(1);
+        self.outrank(told);
+        true
+    }
+
+    /// Asks at another address whether somebody lives there under this node's id.
+    fn challenge_rival(&mut self, rival: (u16, A)) {
+        let (number, wait) = (self.rng.next_u32(), self.answer_wait());
+        if rival.1 != self.address() && self.challenge.ask(rival, number, wait, self.now) {
+            let ping = Ping { number, target: self.id(), belief: None };
+            self.introduce(rival.1, Some(Message::Ping(ping)));
+        }
+    }
+
+    /// Sends a packet in which this node's own record comes first.
+    pub(super) fn introduce(&mut self, to: A, message: Option<Message<A>>) {
+        let about = Some(self.id());
+        self.post(Intent { to, channel: Channel::Datagram, message, about });
+    }
+
+    /// What follows from a change: timers, gossip, counters, and a new start for the lonely.
+    fn follow_up(&mut self, change: Change, spread: bool) {
+        self.count_change(&change);
+        match change.after {
+            Status::Alive => self.table.clear_deadline(change.row),
+            Status::Suspect => self.time_suspicion(change.row),
+            Status::Dead | Status::Left => {
+                self.table.set_deadline(change.row, self.now.after(self.config.tombstone_time));
+                self.note_end(change.row);
+            }
+        }
+        if spread && self.is_worth_spreading(&change) {
+            self.table.queue_gossip(change.row);
+        }
+    }
+
+    fn count_change(&mut self, change: &Change) {
+        if change.evicted {
+            count(&mut self.stats.evicted);
+        }
+        if change.metadata_cut {
+            count(&mut self.stats.metadata_too_long);
+        }
+        match (change.before, change.after) {
+            (before, after) if before == Some(after) => {}
+            (Some(Status::Suspect), Status::Alive) => count(&mut self.stats.recovered),
+            (_, Status::Alive) => {}
+            (_, Status::Suspect) => count(&mut self.stats.suspected),
+            (_, Status::Dead) => count(&mut self.stats.died),
+            (_, Status::Left) => count(&mut self.stats.left),
+        }
+    }
+
+    /// Sets the deadline of a suspicion: sooner the more voices agree (Lifeguard IV-B).
+    fn time_suspicion(&mut self, row: u32) {
+        let patience = self.config.patience(self.table.live_count());
+        let Some(suspect) = self.table.row(row) else { return };
+        let confirmations = suspect.claim.voices.count().saturating_sub(1);
+        let deadline = suspect.since.after(patience.timeout(confirmations));
+        self.table.set_deadline(row, deadline);
+    }
+
+    fn note_end(&mut self, row: u32) {
+        if let Some(ended) = self.table.row(row).map(|row| row.id) {
+            self.prober.forget(ended);
+        }
+        if self.table.live_count() == 1 {
+            self.seeds.restart(self.retry(), self.now);
+        }
+    }
+
+    /// Further voices are passed on only as long as they shorten the suspicion.
+    fn is_worth_spreading(&self, change: &Change) -> bool {
+        let ClaimVerdict::Unite(voices) = change.claim else { return true };
+        let patience = self.config.patience(self.table.live_count());
+        voices.count() <= usize::from(patience.confirmations_needed).saturating_add(1)
+    }
+
+    fn answer(&mut self, message: Message<A>, origin: &Origin<A>, changed: bool) {
+        match message {
+            Message::Ping(ping) => self.answer_ping(ping, origin),
+            Message::Ack(ack) => self.take_ack(ack, origin),
+            Message::PingRequest(request) => self.answer_ping_request(request, origin),
+            Message::Nack(nack) => self.take_nack(nack, origin),
+            Message::Join(join) => self.answer_join(join, origin),
+            Message::Welcome(welcome) => self.take_welcome(welcome, origin),
+            Message::Pull(pull) => self.answer_pull(pull, origin),
+            Message::Page(page) => self.take_page(page, changed),
+            // Taken when it was admitted, or asked for by nobody.
+            Message::Refuse(_) => {}
+        }
+    }
+
+    fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>) {
+        if self.standing == Standing::Silenced {
+            return;
+        }
+        if ping.target != self.id() {
+            return count(&mut self.stats.pings_misdirected);
+        }
+        self.heed(ping.belief);
+        self.ack(ping.number, origin);
+    }
+
+    /// Refutes what a prober believes, if it is not so: Lifeguard's buddy system.
+    fn heed(&mut self, belief: Option<Belief>) {
+        if let Some(Belief { incarnation, status }) = belief {
+            let claim = Claim::new(incarnation, status);
+            self.hear_about_me(&Update::claim(self.id(), claim));
+        }
+    }
+
+    fn ack(&mut self, number: u32, origin: &Origin<A>) {
+        let sender = origin.header.sender;
+        let stranger = self.table.find(sender).is_none();
+        let message = Some(Message::Ack(Ack { number, stranger }));
+        let about = match self.standing {
+            Standing::Alive if sender != self.id() => self.correction(&origin.header),
+            _ => Some(self.id()),
+        };
+        self.post(Intent { to: origin.from, channel: origin.channel, message, about });
+    }
+
+    /// The sender of a packet, if this node believes something of it that it ought to refute.
+    fn correction(&self, header: &Header) -> Option<NodeId> {
+        let claim = self.table.member(header.sender)?.claim;
+        let spoken = Claim::new(header.incarnation, Status::Alive);
+        let outdated = claim.precedence(&spoken).is_gt();
+        let hushed = claim.status == Status::Suspect && !self.rules.buddy;
+        (outdated && !hushed).then_some(header.sender)
+    }
+
+    fn take_ack(&mut self, ack: Ack, origin: &Origin<A>) {
+        let sender = origin.header.sender;
+        if let Some(ack_of) = self.prober.ack(ack.number, sender) {
+            count(&mut self.stats.probes_acked);
+            self.health.improve();
+            if ack.stranger && ack_of == AckOf::Target && self.standing == Standing::Alive {
+                self.introduce(origin.from, None);
+            }
+        } else if let Some(relay) = self.relays.ack(ack.number, sender) {
+            let ack = Ack { number: relay.request, stranger: false };
+            self.send(relay.requester, Channel::Datagram, Message::Ack(ack));
+        } else if let Some(won) = self.challenge.answered(ack.number, self.my_identity()) {
+            self.settle_conflict(won);
+        } else {
+            count(&mut self.stats.acks_unasked);
+        }
+    }
+
+    fn settle_conflict(&mut self, won: bool) {
+        count(&mut self.stats.conflicts);
+        if !won {
+            self.standing = Standing::Silenced;
+            self.outbox.clear();
+        }
+    }
+
+    fn answer_ping_request(&mut self, request: PingRequest<A>, origin: &Origin<A>) {
+        if self.standing == Standing::Silenced {
+            return;
+        }
+        if request.target == self.id() {
+            self.heed(request.belief);
+            return self.ack(request.number, origin);
+        }
+        let number = self.rng.next_u32();
+        let nack_after = core::time::Duration::from_millis(request.nack_after_ms.into());
+        let relay = Relay::new(
+            (request.target, number),
+            (origin.from, request.number),
+            nack_after,
+            self.answer_wait(),
+            self.now,
+        );
+        if self.relays.add(relay) {
+            count(&mut self.stats.relays);
+            let ping = Ping { number, target: request.target, belief: request.belief };
+            self.send(request.address, Channel::Datagram, Message::Ping(ping));
+        } else {
+            count(&mut self.stats.relays_refused);
+            let nack = Nack { number: request.number };
+            self.send(origin.from, origin.channel, Message::Nack(nack));
+        }
+    }
+
+    fn take_nack(&mut self, nack: Nack, origin: &Origin<A>) {
+        if self.prober.nack(nack.number, origin.header.sender) {
+            count(&mut self.stats.nacks_received);
+        } else {
+            count(&mut self.stats.acks_unasked);
+        }
+    }
+
+    /// The joiner's own update has been applied by now, as far as there was room for it.
+    fn answer_join(&mut self, join: Join, origin: &Origin<A>) {
+        let sender = origin.header.sender;
+        let refusal = match self.standing {
+            Standing::Silenced => return,
+            Standing::Leaving | Standing::Departed => Some(Refusal::Leaving),
+            Standing::Alive => self.table.find(sender).is_none().then_some(Refusal::TableFull),
+        };
+        let message = match refusal {
+            Some(reason) => {
+                count(&mut self.stats.refusals_sent);
+                Message::Refuse(Refuse { number: join.number, reason })
+            }
+            None => {
+                count(&mut self.stats.welcomes_sent);
+                let members = u32::try_from(self.table.live_count()).unwrap_or(u32::MAX);
+                Message::Welcome(Welcome { number: join.number, members })
+            }
+        };
+        let about = self.correction(&origin.header);
+        let (to, channel) = (origin.from, origin.channel);
+        self.post(Intent { to, channel, message: Some(message), about });
+    }
+
+    fn take_welcome(&mut self, welcome: Welcome, origin: &Origin<A>) {
+        let by = origin.header.sender;
+        let asked = self.seeds.answered(welcome.number, Answer::Admitted { by });
+        if asked && !self.sync.is_running() {
+            self.start_sync(origin.from);
+        }
+    }
+
+    pub(super) fn start_sync(&mut self, peer: A) {
+        count(&mut self.stats.syncs);
+        let number = self.rng.next_u32();
+        let pull = self.sync.start(peer, number, self.config.sync_timeout, self.now);
+        self.send(peer, Channel::Datagram, Message::Pull(pull));
+    }
+
+    /// The page itself is made when it is written: see `output`.
+    fn answer_pull(&mut self, pull: Pull, origin: &Origin<A>) {
+        if self.standing == Standing::Alive {
+            count(&mut self.stats.pages_sent);
+            let page = Page { number: pull.number, next: pull.from };
+            self.send(origin.from, origin.channel, Message::Page(page));
+        }
+    }
+
+    fn take_page(&mut self, page: Page, changed: bool) {
+        count(&mut self.stats.pages_received);
+        let (pauses, page) = (self.pauses(), (page.number, page.next));
+        if let Some((peer, pull)) = self.sync.page(page, changed, pauses, self.now) {
+            self.send(peer, Channel::Datagram, Message::Pull(pull));
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The node: owns the parts and is the only one that knows them all.
+
+mod command;
+mod input;
+mod output;
+mod timeout;
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::address::Address;
+use crate::config::{Config, Rules};
+use crate::error::{MetadataTooLong, NewError};
+use crate::gossip::GossipTick;
+use crate::health::Health;
+use crate::judge::Card;
+use crate::member::{Incarnation, Member, NodeId, Status};
+use crate::outbox::{Channel, Intent, Outbox};
+use crate::probe::Prober;
+use crate::relay::Relays;
+use crate::rival::Challenge;
+use crate::rng::Rng;
+use crate::seeds::{Retry, Seeds};
+use crate::stats::Stats;
+use crate::storage::Storage;
+use crate::sync::{Pauses, Sync};
+use crate::table::Table;
+use crate::time::Instant;
+use crate::wire::Message;
+
+/// Who a node is: what it tells the others about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity<'a, A> {
+    /// Its name, which no other living node may have.
+    pub id: NodeId,
+    /// Where the others reach it.
+    pub address: A,
+    /// Bytes for the application's own use, which all members get to see. May be empty.
+    pub metadata: &'a [u8],
+    /// The incarnation to start at; 0 unless an earlier one was kept. A node that starts too low
+    /// is told so by the first member it meets and outranks its former self.
+    pub incarnation: Incarnation,
+}
+
+impl<A> Identity<'_, A> {
+    /// A node without metadata, at incarnation 0.
+    pub const fn new(id: NodeId, address: A) -> Self {
+        Self { id, address, metadata: &[], incarnation: Incarnation::new(0) }
+    }
+}
+
+/// Where a node stands in its own life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It takes part.
+    Alive,
+    /// It is saying goodbye.
+    Leaving,
+    /// It has said goodbye. It still tells so to whoever asks.
+    Departed,
+    /// It lost its id to another living node and keeps silent.
+    Silenced,
+}
+
+/// A member of a cluster, as a state machine. See the [crate documentation](crate) for the loop
+/// that drives it.
+///
+/// Methods fall into four kinds: inputs (`handle_*`), commands (plain verbs), outputs (`poll_*`,
+/// to be drained after every input and command), and getters.
+pub struct Node<A: Address, S: Storage> {
+    config: Config,
+    rules: Rules,
+    table: Table<A, S>,
+    rng: Rng,
+    now: Instant,
+    standing: Standing,
+    leave_until: Instant,
+    /// Whether the application has yet to hear that the node departed, or the table is full.
+    departure_untold: bool,
+    table_full: TableFull,
+    health: Health,
+    prober: Prober,
+    relays: Relays<A>,
+    gossip: GossipTick,
+    sync: Sync<A>,
+    seeds: Seeds<A>,
+    challenge: Challenge<A>,
+    outbox: Outbox<A>,
+    stats: Stats,
+}
+
+/// Whether a new member found no room, and whether the application knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TableFull {
+    NotYet,
+    Untold,
+    Told,
+}
+
+impl<A: Address, S: Storage> Node<A, S> {
+    /// A node that knows only itself. Everything random follows from `seed`: give every process
+    /// run another one, or the others cannot tell two runs apart.
+    ///
+    /// # Errors
+    ///
+    /// A setting out of range, metadata too long, a storage without room: the caller's fault.
+    pub fn new(
+        identity: Identity<'_, A>,
+        config: Config,
+        storage: S,
+        seed: u64,
+        now: Instant,
+    ) -> Result<Self, NewError> {
+        config.validate().map_err(NewError::Config)?;
+        let mut rng = Rng::new(seed);
+        let Identity { id, address, metadata, incarnation } = identity;
+        let len_max = metadata_len_max(storage.metadata_len_max(), &config);
+        if metadata.len() > len_max {
+            return Err(NewError::Metadata(MetadataTooLong { len: metadata.len(), len_max }));
+        }
+        let card = Card { incarnation, boot: rng.next_u32() as u16, address, metadata };
+        let table = Table::new(storage, id, &card, now).ok_or(NewError::Storage)?;
+        let rules = config.detector.rules();
+        Ok(Self {
+            rules,
+            table,
+            now,
+            standing: Standing::Alive,
+            leave_until: now,
+            departure_untold: false,
+            table_full: TableFull::NotYet,
+            health: Health::new(rules.health_max),
+            prober: Prober::new(now.after(rng.up_to(config.probe_interval))),
+            relays: Relays::new(),
+            gossip: GossipTick::new(now.after(rng.up_to(config.gossip_interval))),
+            sync: Sync::new(now.after(config.sync_interval_min), config.sync_interval_min),
+            seeds: Seeds::new(),
+            challenge: Challenge::new(),
+            outbox: Outbox::new(),
+            stats: Stats::default(),
+            config,
+            rng,
+        })
+    }
+
+    /// This node's id.
+    pub fn id(&self) -> NodeId {
+        self.table.me().id
+    }
+
+    /// Where the others reach this node.
+    pub fn address(&self) -> A {
+        self.my_card().address
+    }
+
+    /// This node's incarnation.
+    pub fn incarnation(&self) -> Incarnation {
+        self.table.me().claim.incarnation
+    }
+
+    /// Where this node stands in its own life.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// This node as the others see it.
+    pub fn me(&self) -> Member<'_, A> {
+        self.table.me().member()
+    }
+
+    /// Everybody this node knows: first itself, then the living, then those who died or left and
+    /// are still remembered.
+    pub fn members(&self) -> impl Iterator<Item = Member<'_, A>> {
+        self.table.iter().map(|row| row.member())
+    }
+
+    /// The member with this id, living or not.
+    pub fn member(&self, id: NodeId) -> Option<Member<'_, A>> {
+        self.table.member(id).map(|row| row.member())
+    }
+
+    /// How many members are alive or suspect, this node included.
+    pub fn live_count(&self) -> usize {
+        self.table.live_count()
+    }
+
+    /// Lifeguard's local health: 0 is healthy.
+    pub fn health_score(&self) -> u8 {
+        self.health.score()
+    }
+
+    /// What this node has done so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The settings it runs with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Takes over the time of an input: never backwards. Gossip ticks without news pass unused.
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        if self.table.gossip_len() == 0 {
+            self.gossip.skip(self.config.gossip_interval, self.now);
+        }
+        self.now
+    }
+
+    fn send(&mut self, to: A, channel: Channel, message: Message<A>) {
+        self.post(Intent { to, channel, message: Some(message), about: None });
+    }
+
+    fn post(&mut self, intent: Intent<A>) {
+        if !self.outbox.push(intent) {
+            count(&mut self.stats.outbox_full);
+        }
+    }
+
+    fn my_card(&self) -> Card<'_, A> {
+        self.table.me().words()
+    }
+
+    /// What identifies this life of the node among rivals for its id.
+    fn my_identity(&self) -> (u16, A) {
+        let card = self.my_card();
+        (card.boot, card.address)
+    }
+
+    /// Raises the own incarnation above `told` and lets everybody know.
+    fn outrank(&mut self, told: Incarnation) {
+        let incarnation = self.incarnation();
+        let base = if told.ahead_of(incarnation) > 0 { told } else { incarnation };
+        self.table.reincarnate(base.next(), Status::Alive, self.now);
+    }
+
+    fn retry(&self) -> Retry {
+        Retry { least: self.config.join_retry_min, most: self.config.join_retry_max }
+    }
+
+    fn pauses(&self) -> Pauses {
+        Pauses {
+            timeout: self.config.sync_timeout,
+            least: self.config.sync_interval_min,
+            most: self.config.sync_interval_at(self.table.live_count()),
+        }
+    }
+
+    /// How long an answer may take before it no longer matters.
+    fn answer_wait(&self) -> Duration {
+        self.config.probe_interval
+    }
+}
+
+impl<A: Address, S: Storage> fmt::Debug for Node<A, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("me", &self.me())
+            .field("standing", &self.standing)
+            .field("live_count", &self.live_count())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Metadata must fit the rows, and beside header, page mark and address into one datagram.
+fn metadata_len_max(of_storage: usize, config: &Config) -> usize {
+    const OVERHEAD_LEN_MAX: usize = 80;
+    of_storage.min(usize::from(config.datagram_len_max).saturating_sub(OVERHEAD_LEN_MAX))
+}
+
+/// One more of something.
+fn count(counter: &mut u64) {
+    *counter = counter.wrapping_add(1);
+}

@@ -1,0 +1,168 @@
+//! Packets and events out.
+
+use crate::address::Address;
+use crate::event::Event;
+use crate::member::Status;
+use crate::outbox::{Intent, Transmit};
+use crate::seeds::Answer;
+use crate::storage::{Metadata, Storage};
+use crate::table::{ME, News, Row};
+use crate::time::Instant;
+use crate::wire::{Header, Message, PacketWriter, Page, Update};
+
+use super::{Node, TableFull, count};
+
+/// Updates tried in vain before a packet counts as full.
+const MISFITS_MAX: usize = 4;
+
+/// Bytes of a page mark: length, kind, number, next.
+const PAGE_FRAME_LEN: usize = 14;
+
+/// Members a welcome shows the joiner, so that it knows more than the seed.
+const WELCOME_SAMPLE_LEN: usize = 8;
+
+impl<A: Address, S: Storage> Node<A, S> {
+    /// Writes the next packet into `buffer`, which should hold `datagram_len_max` bytes. Call it
+    /// after every input until it returns `None`.
+    pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit<A>> {
+        self.now = self.now.max(now);
+        let len_max = buffer.len().min(usize::from(self.config.datagram_len_max));
+        while let Some(intent) = self.outbox.pop() {
+            let room = buffer.get_mut(..len_max)?;
+            if let Some(len) = self.write(&intent, room) {
+                count(&mut self.stats.packets_sent);
+                self.stats.bytes_sent = self.stats.bytes_sent.wrapping_add(len as u64);
+                return Some(Transmit { to: intent.to, channel: intent.channel, len });
+            }
+            count(&mut self.stats.unwritable);
+        }
+        None
+    }
+
+    /// The next thing the application should know. Call it after every input until it returns
+    /// `None`; whoever polls late hears the latest state only.
+    pub fn poll_event(&mut self) -> Option<Event<A>> {
+        if let Some((seed, answer)) = self.seeds.pop_news() {
+            return Some(match answer {
+                Answer::Admitted { by } => Event::Joined { seed, by },
+                Answer::Refused(reason) => Event::JoinRefused { seed, reason },
+            });
+        }
+        if let Some((rival, won)) = self.challenge.pop_news() {
+            return Some(Event::Conflict { rival, won });
+        }
+        if self.table_full == TableFull::Untold {
+            self.table_full = TableFull::Told;
+            return Some(Event::TableFull);
+        }
+        if let Some((id, news)) = self.table.poll_news() {
+            return Some(match news {
+                News::Joined => Event::MemberJoined(id),
+                News::Suspected => Event::MemberSuspected(id),
+                News::Recovered => Event::MemberRecovered(id),
+                News::Dead => Event::MemberDead(id),
+                News::Left => Event::MemberLeft(id),
+                News::Restarted => Event::MemberRestarted(id),
+                News::Updated => Event::MemberUpdated(id),
+            });
+        }
+        core::mem::take(&mut self.departure_untold).then_some(Event::Departed)
+    }
+
+    pub(super) fn has_event(&self) -> bool {
+        self.departure_untold
+            || self.table_full == TableFull::Untold
+            || self.table.has_news()
+            || self.challenge.has_news()
+            || self.seeds.has_news()
+    }
+
+    /// Writes one packet; `None` when its message does not fit.
+    fn write(&mut self, intent: &Intent<A>, buffer: &mut [u8]) -> Option<usize> {
+        let header = Header {
+            label: self.config.label,
+            sender: self.id(),
+            incarnation: self.incarnation(),
+        };
+        let mut writer = PacketWriter::new(buffer, &header)?;
+        if let Some(Message::Page(page)) = intent.message {
+            return self.write_page(page, writer);
+        }
+        if intent.message.is_some_and(|message| !writer.message(&message)) {
+            return None;
+        }
+        self.write_about(intent, &mut writer);
+        if let Some(Message::Welcome(_)) = intent.message {
+            self.write_sample(&mut writer);
+        }
+        self.write_news(intent, &mut writer);
+        Some(writer.finish())
+    }
+
+    /// Rows from `page.next` on, as many as fit, then the mark that says how far they went.
+    fn write_page(&mut self, page: Page, mut writer: PacketWriter<'_>) -> Option<usize> {
+        writer.reserve(PAGE_FRAME_LEN)?;
+        let mut written = 0u64;
+        let mut next = 0;
+        for row in self.table.from(page.next) {
+            // A row that does not even fit an empty page is left out, or no page would follow it.
+            if !write_row(row, &mut writer) && written > 0 {
+                next = row.id.mixed();
+                break;
+            }
+            written = written.wrapping_add(1);
+        }
+        writer.release();
+        self.stats.updates_sent = self.stats.updates_sent.wrapping_add(written);
+        writer.message(&Message::<A>::Page(Page { next, ..page })).then(|| writer.finish())
+    }
+
+    /// The record that is to come first.
+    fn write_about(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) {
+        let row = intent.about.and_then(|id| self.table.member(id));
+        if row.and_then(|row| row.update()).is_some_and(|update| writer.update(&update)) {
+            count(&mut self.stats.updates_sent);
+        }
+    }
+
+    /// This node itself and some members: enough for a joiner to ask others than its seed.
+    fn write_sample(&mut self, writer: &mut PacketWriter<'_>) {
+        let sample = self.table.pick::<WELCOME_SAMPLE_LEN>(
+            WELCOME_SAMPLE_LEN,
+            false,
+            &mut self.rng,
+            |_| true,
+        );
+        for row in core::iter::once(ME).chain(sample) {
+            let introduction = self.table.row(row).and_then(|row| row.introduction());
+            if introduction.is_some_and(|update| writer.update(&update)) {
+                count(&mut self.stats.updates_sent);
+            }
+        }
+    }
+
+    /// Fills what room is left with news.
+    fn write_news(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) {
+        let transmits_max = self.config.transmits_max(self.table.live_count());
+        let sent = &mut self.stats.updates_sent;
+        self.table.piggyback(transmits_max, MISFITS_MAX, |row| {
+            if intent.about == Some(row.id) {
+                return true;
+            }
+            let Some(update) = row.update() else { return true };
+            let fits = writer.update(&update);
+            *sent = sent.wrapping_add(u64::from(fits));
+            fits
+        });
+    }
+}
+
+/// A row in full: a suspect's card as well, since the reader may not know it.
+fn write_row<A: Address, M: Metadata>(
+    row: &Row<A, M>,
+    writer: &mut PacketWriter<'_>,
+) -> bool {
+    let introduced = row.introduction().is_none_or(|update| writer.update(&update));
+    let claim = Update::<A>::claim(row.id, row.claim);
+    introduced && (row.claim.status == Status::Alive || writer.update(&claim))
+}

@@ -1,0 +1,270 @@
+//! Time: what falls due.
+
+use core::time::Duration;
+
+use crate::address::Address;
+use crate::config::{GOSSIP_NODES_MAX, INDIRECT_PROBES_MAX};
+use crate::judge::{Claim, Voices};
+use crate::member::{NodeId, Status, Voice};
+use crate::outbox::{Channel, Intent};
+use crate::probe::{Step, Timing};
+use crate::storage::Storage;
+use crate::sync::SyncStep;
+use crate::table::ME;
+use crate::time::{Instant, micros};
+use crate::wire::{Belief, Join, Message, Nack, Ping, PingRequest, Update};
+
+use super::{Node, Standing, count};
+
+/// Rows that can fall due in one call; the rest follows in the next, which is due at once.
+const DUE_PER_CALL_MAX: usize = 64;
+
+/// How long the end of a member is kept for an application that has not heard of it.
+const UNTOLD_GRACE: Duration = Duration::from_secs(1);
+
+impl<A: Address, S: Storage> Node<A, S> {
+    /// Does what is due at `now`. Early is harmless: nothing happens. So is late, or twice.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        match self.standing {
+            Standing::Departed | Standing::Silenced => {}
+            Standing::Leaving => {
+                self.gossip_if_due();
+                self.depart_if_heard();
+            }
+            Standing::Alive => {
+                self.step_probe();
+                self.nack_for_others();
+                self.end_due_rows();
+                self.gossip_if_due();
+                self.step_sync();
+                self.ask_seeds();
+            }
+        }
+    }
+
+    /// The moment of the next [`handle_timeout`](Self::handle_timeout). Already past while packets
+    /// or events wait to be polled; `None` when nothing will happen without an input.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if !self.outbox.is_empty() || self.has_event() {
+            return Some(self.now);
+        }
+        match self.standing {
+            Standing::Departed | Standing::Silenced => None,
+            Standing::Leaving => earliest([Some(self.leave_until), self.gossip_deadline()]),
+            Standing::Alive => earliest([
+                Some(self.prober.deadline()),
+                Some(self.sync.deadline()),
+                self.relays.deadline(),
+                self.table.next_deadline(),
+                self.gossip_deadline(),
+                self.seeds.deadline(),
+            ]),
+        }
+    }
+
+    fn gossip_deadline(&self) -> Option<Instant> {
+        let pending = !self.config.gossip_interval.is_zero() && self.table.gossip_len() > 0;
+        pending.then(|| self.gossip.deadline())
+    }
+
+    /// At most two steps can be due at once: the end of one probe and the start of the next.
+    fn step_probe(&mut self) {
+        for _ in 0..2 {
+            match self.prober.step(self.now) {
+                None => return,
+                Some(Step::Start) => self.start_probe(),
+                Some(Step::AskRelays { target, number }) => self.ask_relays(target, number),
+                Some(Step::Failed { target, relays, nacks }) => {
+                    self.end_probe(target, relays, nacks)
+                }
+                Some(Step::Void) => count(&mut self.stats.probes_void),
+            }
+        }
+    }
+
+    fn start_probe(&mut self) {
+        let target = self.table.next_probe(&mut self.rng).and_then(|row| self.table.row(row));
+        let Some((target, address)) = target.and_then(|row| Some((row.id, row.address()?))) else {
+            return self.prober.skip(self.config.probe_interval, self.now);
+        };
+        count(&mut self.stats.probes);
+        let number = self.rng.next_u32();
+        self.prober.start(target, number, self.probe_timing(), self.now);
+        let ping = Ping { number, target, belief: self.belief(target) };
+        self.send(address, Channel::Datagram, Message::Ping(ping));
+    }
+
+    fn probe_timing(&self) -> Timing {
+        let window = self.health.scale(self.config.probe_interval);
+        Timing {
+            timeout: match self.rules.timeout_scaled {
+                true => self.health.scale(self.config.probe_timeout),
+                false => self.config.probe_timeout,
+            },
+            window,
+            interval: match self.rules.interval_scaled_always {
+                true => window,
+                false => self.config.probe_interval,
+            },
+        }
+    }
+
+    /// What a ping tells its target, under the buddy system.
+    fn belief(&self, target: NodeId) -> Option<Belief> {
+        let claim = self.table.member(target).filter(|_| self.rules.buddy)?.claim;
+        Some(Belief { incarnation: claim.incarnation, status: claim.status })
+    }
+
+    fn ask_relays(&mut self, target: NodeId, number: u32) {
+        let Some(address) = self.table.member(target).and_then(|row| row.address()) else { return };
+        count(&mut self.stats.probes_indirect);
+        let wanted = usize::from(self.config.indirect_probes);
+        let relays = self.table.pick::<INDIRECT_PROBES_MAX>(wanted, false, &mut self.rng, |row| {
+            row.claim.status == Status::Alive && row.id != target
+        });
+        let belief = self.belief(target);
+        let nack_after_ms = self.nack_after_ms();
+        for row in relays {
+            let relay = self.table.row(row).and_then(|row| Some((row.id, row.address()?)));
+            if let Some((relay, to)) = relay {
+                self.prober.asked(relay);
+                let request = PingRequest { number, target, address, belief, nack_after_ms };
+                self.send(to, Channel::Datagram, Message::PingRequest(request));
+            }
+        }
+        if self.rules.stream_ping {
+            let ping = Ping { number, target, belief };
+            self.send(address, Channel::Stream, Message::Ping(ping));
+        }
+    }
+
+    fn nack_after_ms(&self) -> u32 {
+        let percent = u64::from(self.rules.nack_percent);
+        let millis = micros(self.probe_timing().timeout).saturating_mul(percent) / 100_000;
+        u32::try_from(millis).unwrap_or(u32::MAX)
+    }
+
+    fn end_probe(&mut self, target: NodeId, relays: u8, nacks: u8) {
+        count(&mut self.stats.probes_failed);
+        self.worsen_health(relays, nacks);
+        let Some(row) = self.table.member(target) else { return };
+        let incarnation = row.claim.incarnation;
+        let newly_suspected = row.claim.status == Status::Alive;
+        let voices = Voices::one(Voice::from(self.id()));
+        let claim = Claim { incarnation, status: Status::Suspect, voices };
+        if newly_suspected {
+            count(&mut self.stats.suspicions_raised);
+        }
+        self.hear(&Update::claim(target, claim), self.address(), true);
+    }
+
+    /// Nacks that did not come tell of trouble at this node; that the target did not answer tells
+    /// so only when no relay could have nacked (memberlist), or always (the paper).
+    fn worsen_health(&mut self, relays: u8, nacks: u8) {
+        let expected = if self.rules.nack_percent > 0 { relays } else { 0 };
+        let failure = self.rules.failure_costs_health || expected == 0;
+        let missing = expected.saturating_sub(nacks);
+        self.health.worsen(missing.saturating_add(u8::from(failure)));
+    }
+
+    fn nack_for_others(&mut self) {
+        while let Some(relay) = self.relays.pop_nack(self.now) {
+            let nack = Message::Nack(Nack { number: relay.request });
+            self.send(relay.requester, Channel::Datagram, nack);
+        }
+    }
+
+    fn end_due_rows(&mut self) {
+        for _ in 0..DUE_PER_CALL_MAX {
+            let Some(number) = self.table.pop_due(self.now) else { return };
+            let Some(row) = self.table.row(number) else { continue };
+            match row.claim.status {
+                Status::Alive => {}
+                Status::Suspect => {
+                    count(&mut self.stats.deaths_declared);
+                    let claim = Claim::new(row.claim.incarnation, Status::Dead);
+                    let dead = Update::claim(row.id, claim);
+                    self.hear(&dead, self.address(), true);
+                }
+                Status::Dead | Status::Left => self.reap(number),
+            }
+        }
+    }
+
+    fn reap(&mut self, number: u32) {
+        if self.table.forget(number) {
+            count(&mut self.stats.reaped);
+        } else {
+            self.table.set_deadline(number, self.now.after(UNTOLD_GRACE));
+        }
+    }
+
+    fn gossip_if_due(&mut self) {
+        let interval = self.config.gossip_interval;
+        let pending = !interval.is_zero() && self.table.gossip_len() > 0;
+        if pending && self.gossip.due(interval, self.now) {
+            self.gossip_to_some(usize::from(self.config.gossip_nodes));
+        }
+    }
+
+    /// Sends news to members chosen at random, those who died of late among them: they may live.
+    pub(super) fn gossip_to_some(&mut self, wanted: usize) {
+        let (now, window) = (self.now, self.config.gossip_to_dead_time);
+        let rows = self.table.pick::<GOSSIP_NODES_MAX>(wanted, true, &mut self.rng, |row| {
+            let recent = now.since(row.since) <= window;
+            row.claim.status.is_live() || (row.claim.status == Status::Dead && recent)
+        });
+        for row in rows {
+            if let Some(to) = self.table.row(row).and_then(|row| row.address()) {
+                let (channel, about) = (Channel::Datagram, None);
+                self.post(Intent { to, channel, message: None, about });
+            }
+        }
+    }
+
+    fn step_sync(&mut self) {
+        let pauses = self.pauses();
+        match self.sync.step(pauses, self.now) {
+            None => {}
+            Some(SyncStep::Lost) => count(&mut self.stats.syncs_lost),
+            Some(SyncStep::Repeat(peer, pull)) => {
+                self.send(peer, Channel::Datagram, Message::Pull(pull));
+            }
+            Some(SyncStep::Start) => match self.random_peer() {
+                Some(peer) => self.start_sync(peer),
+                None => self.sync.skip(pauses.least, self.now),
+            },
+        }
+    }
+
+    fn random_peer(&mut self) -> Option<A> {
+        let alive = self.table.pick::<1>(1, false, &mut self.rng, |row| {
+            row.claim.status == Status::Alive
+        });
+        self.table.row(*alive.first()?)?.address()
+    }
+
+    fn ask_seeds(&mut self) {
+        let retry = self.retry();
+        while let Some((seed, number)) = self.seeds.pop_due(retry, &mut self.rng, self.now) {
+            count(&mut self.stats.joins_sent);
+            self.introduce(seed, Some(Message::Join(Join { number })));
+        }
+    }
+
+    /// A leaving node departs when its goodbye has been sent as often as any update is, when
+    /// nobody is left to hear it, or when it has tried long enough.
+    pub(super) fn depart_if_heard(&mut self) {
+        let spent = !self.table.is_gossiped(ME) && self.outbox.is_empty();
+        let alone = self.table.live_count() == 1;
+        if spent || alone || self.now >= self.leave_until {
+            self.standing = Standing::Departed;
+            self.departure_untold = true;
+        }
+    }
+}
+
+fn earliest<const N: usize>(deadlines: [Option<Instant>; N]) -> Option<Instant> {
+    deadlines.into_iter().flatten().min()
+}

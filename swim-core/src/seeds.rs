@@ -1,0 +1,171 @@
+//! Joining: seeds asked again and again, less and less often, until one of them says welcome.
+
+use core::time::Duration;
+
+use crate::member::NodeId;
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::wire::Refusal;
+
+/// How many seeds a node can have; more are refused.
+pub const SEEDS_MAX: usize = 8;
+
+/// The seeds of a node.
+#[derive(Debug)]
+pub struct Seeds<A> {
+    seeds: heapless::Vec<Seed<A>, SEEDS_MAX>,
+}
+
+#[derive(Debug)]
+struct Seed<A> {
+    address: A,
+    /// The number that answers have to repeat.
+    number: u32,
+    /// When it is asked next; `None` once it has admitted this node.
+    next_at: Option<Instant>,
+    pause: Duration,
+    answer: Option<Answer>,
+    /// Whether the application has yet to hear of the answer.
+    untold: bool,
+}
+
+/// What a seed said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Admitted { by: NodeId },
+    Refused(Refusal),
+}
+
+/// The pauses between two attempts: the first, and the longest.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    pub least: Duration,
+    pub most: Duration,
+}
+
+impl<A: Copy + PartialEq> Seeds<A> {
+    pub const fn new() -> Self {
+        Self { seeds: heapless::Vec::new() }
+    }
+
+    /// Asks `address` from `now` on, anew if it is known already; false when there are too many.
+    pub fn add(&mut self, address: A, number: u32, retry: Retry, now: Instant) -> bool {
+        let seed = Seed {
+            address,
+            number,
+            next_at: Some(now),
+            pause: retry.least,
+            answer: None,
+            untold: false,
+        };
+        match self.seeds.iter_mut().find(|seed| seed.address == address) {
+            Some(known) => {
+                *known = seed;
+                true
+            }
+            None => self.seeds.push(seed).is_ok(),
+        }
+    }
+
+    /// Forgets `address`; false when it is no seed.
+    pub fn remove(&mut self, address: A) -> bool {
+        let before = self.seeds.len();
+        self.seeds.retain(|seed| seed.address != address);
+        self.seeds.len() < before
+    }
+
+    /// Asks all seeds again, as after a start: this node has nobody left.
+    pub fn restart(&mut self, retry: Retry, now: Instant) {
+        for seed in self.seeds.iter_mut().filter(|seed| seed.next_at.is_none()) {
+            seed.next_at = Some(now.after(retry.least));
+            seed.pause = retry.least;
+        }
+    }
+
+    /// A seed that is to be asked at `now`, with the number to ask with.
+    pub fn pop_due(&mut self, retry: Retry, rng: &mut Rng, now: Instant) -> Option<(A, u32)> {
+        let due = |seed: &&mut Seed<A>| seed.next_at.is_some_and(|at| at <= now);
+        let seed = self.seeds.iter_mut().find(due)?;
+        seed.next_at = Some(now.after(rng.jittered(seed.pause)));
+        seed.pause = seed.pause.saturating_mul(2).min(retry.most);
+        Some((seed.address, seed.number))
+    }
+
+    /// An answer came. Returns whether it was asked for.
+    pub fn answered(&mut self, number: u32, answer: Answer) -> bool {
+        let asked = |seed: &&mut Seed<A>| seed.number == number && seed.next_at.is_some();
+        let Some(seed) = self.seeds.iter_mut().find(asked) else { return false };
+        seed.untold |= seed.answer != Some(answer);
+        seed.answer = Some(answer);
+        if matches!(answer, Answer::Admitted { .. }) {
+            seed.next_at = None;
+        }
+        true
+    }
+
+    /// An answer that the application has not heard of.
+    pub fn pop_news(&mut self) -> Option<(A, Answer)> {
+        let seed = self.seeds.iter_mut().find(|seed| seed.untold)?;
+        seed.untold = false;
+        Some((seed.address, seed.answer?))
+    }
+
+    pub fn has_news(&self) -> bool {
+        self.seeds.iter().any(|seed| seed.untold)
+    }
+
+    /// When the next seed is asked.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.seeds.iter().filter_map(|seed| seed.next_at).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRY: Retry = Retry { least: Duration::from_secs(1), most: Duration::from_secs(8) };
+    const BY: Answer = Answer::Admitted { by: NodeId::new(5) };
+
+    #[test]
+    fn a_silent_seed_is_asked_for_ever_at_growing_jittered_pauses() {
+        let mut seeds = Seeds::new();
+        let mut rng = Rng::new(1);
+        assert!(seeds.add(3u16, 77, RETRY, Instant::ZERO));
+        let mut now = Instant::ZERO;
+        for pause in [1, 2, 4, 8, 8, 8] {
+            assert_eq!(seeds.pop_due(RETRY, &mut rng, now), Some((3, 77)));
+            assert_eq!(seeds.pop_due(RETRY, &mut rng, now), None);
+            let next = seeds.deadline().unwrap();
+            let waited = next.since(now).as_millis();
+            assert!((pause * 500..pause * 1_500).contains(&waited), "{waited}");
+            now = next;
+        }
+    }
+
+    #[test]
+    fn an_answer_is_told_once_and_a_welcome_ends_the_asking() {
+        let mut seeds = Seeds::new();
+        seeds.add(3u16, 77, RETRY, Instant::ZERO);
+        let refused = Answer::Refused(Refusal::OtherCluster);
+        assert!(!seeds.answered(78, BY), "nobody asked with this number");
+        assert!(seeds.answered(77, refused) && seeds.answered(77, refused));
+        assert_eq!(seeds.pop_news(), Some((3, refused)));
+        assert_eq!(seeds.pop_news(), None);
+        assert!(seeds.deadline().is_some());
+        assert!(seeds.answered(77, BY));
+        assert_eq!((seeds.pop_news(), seeds.deadline()), (Some((3, BY)), None));
+        assert!(!seeds.answered(77, BY), "a late second answer");
+        seeds.restart(RETRY, Instant::ZERO);
+        assert!(seeds.deadline().is_some());
+    }
+
+    #[test]
+    fn seeds_are_bounded_and_can_be_forgotten() {
+        let mut seeds = Seeds::new();
+        assert!((0..SEEDS_MAX as u16).all(|seed| seeds.add(seed, 0, RETRY, Instant::ZERO)));
+        assert!(!seeds.add(99, 0, RETRY, Instant::ZERO));
+        assert!(seeds.add(1, 0, RETRY, Instant::ZERO), "known already");
+        assert!(seeds.remove(1) && !seeds.remove(1));
+    }
+}

@@ -1,0 +1,105 @@
+//! Counters of everything a node did. They only grow; take two and subtract.
+
+/// Plain counters since the node was made.
+///
+/// Bytes are those of packets: datagram payload, without UDP and IP headers, and stream packets
+/// without their length prefix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Packets written.
+    pub packets_sent: u64,
+    /// Bytes written.
+    pub bytes_sent: u64,
+    /// Packets accepted.
+    pub packets_received: u64,
+    /// Bytes accepted.
+    pub bytes_received: u64,
+    /// Updates written, piggybacked or not.
+    pub updates_sent: u64,
+    /// Updates read from accepted packets.
+    pub updates_received: u64,
+    /// Updates among them that changed the table.
+    pub updates_applied: u64,
+
+    /// Packets rejected because they do not parse.
+    pub rejected_malformed: u64,
+    /// Packets rejected for a wire version this release does not speak.
+    pub rejected_version: u64,
+    /// Packets rejected because they are sealed and this node has no keys.
+    pub rejected_sealed: u64,
+    /// Packets rejected because they carry another cluster's label.
+    pub rejected_label: u64,
+    /// Packets rejected because their sender claims this node's own id.
+    pub rejected_own_id: u64,
+    /// Updates ignored because they raise an incarnation further than the skew limit.
+    pub rejected_skew: u64,
+    /// Suspicions ignored because they are about a member not in the table.
+    pub ignored_strangers: u64,
+
+    /// Probes started.
+    pub probes: u64,
+    /// Probes answered directly, indirectly or over a stream.
+    pub probes_acked: u64,
+    /// Probes for which relays were asked.
+    pub probes_indirect: u64,
+    /// Probes nobody answered.
+    pub probes_failed: u64,
+    /// Probes without a verdict because this process stood still meanwhile.
+    pub probes_void: u64,
+    /// Acks for a probe that is not running, or from somebody not asked.
+    pub acks_unasked: u64,
+    /// Nacks received from relays that were asked.
+    pub nacks_received: u64,
+    /// Pings meant for another member at this address; they are not answered.
+    pub pings_misdirected: u64,
+    /// Indirect probes relayed for others.
+    pub relays: u64,
+    /// Indirect probes refused because too many were being relayed.
+    pub relays_refused: u64,
+
+    /// Suspicions this node raised after a failed probe of its own.
+    pub suspicions_raised: u64,
+    /// Members that became suspect in this node's view.
+    pub suspected: u64,
+    /// Suspects that refuted in this node's view.
+    pub recovered: u64,
+    /// Members this node declared dead because a suspicion timed out here.
+    pub deaths_declared: u64,
+    /// Members that died in this node's view.
+    pub died: u64,
+    /// Members that left in this node's view.
+    pub left: u64,
+    /// Times this node had to refute something said about it.
+    pub refutations: u64,
+    /// Conflicts about this node's own id.
+    pub conflicts: u64,
+
+    /// Joins sent.
+    pub joins_sent: u64,
+    /// Joins answered with a welcome.
+    pub welcomes_sent: u64,
+    /// Joins answered with a refusal.
+    pub refusals_sent: u64,
+    /// Table exchanges started.
+    pub syncs: u64,
+    /// Table exchanges that ended without an answer.
+    pub syncs_lost: u64,
+    /// Pages of the table served.
+    pub pages_sent: u64,
+    /// Pages of other tables received.
+    pub pages_received: u64,
+
+    /// Tombstones forgotten because their time was up.
+    pub reaped: u64,
+    /// Tombstones forgotten because the table was full.
+    pub evicted: u64,
+    /// New members not kept because the table was full of living ones.
+    pub table_full: u64,
+    /// Metadata not kept because it is longer than this table holds.
+    pub metadata_too_long: u64,
+    /// Packets given up because the buffer handed in was too short for them.
+    pub unwritable: u64,
+    /// Packets not queued because the outbox was full: a driver that does not drain.
+    pub outbox_full: u64,
+}

@@ -1,0 +1,449 @@
+//! The members: one row each, and three views of the rows.
+//!
+//! Nothing is kept twice. What is to be gossiped, told, probed or timed out are lists of row
+//! numbers; the facts stand in the rows and are read when they are needed, so news always goes
+//! out in its latest version. No operation walks the table.
+
+mod news;
+mod queue;
+mod roster;
+mod row;
+mod timers;
+
+pub use news::News;
+pub use row::Row;
+
+use crate::address::Address;
+use crate::judge::{Card, ClaimVerdict};
+use crate::member::{Incarnation, NodeId, Status};
+use crate::rng::Rng;
+use crate::storage::{Index, List, Metadata, Storage};
+use crate::time::Instant;
+use crate::wire::Update;
+
+use news::NewsQueue;
+use queue::GossipQueue;
+use roster::Roster;
+use timers::Timers;
+
+/// The number of the row that describes the node itself.
+pub const ME: u32 = 0;
+
+/// Tombstones looked at for one to evict; those the application has not heard of are kept.
+const EVICTION_TRIES_MAX: usize = 8;
+
+/// Draws of [`Table::pick`] for each row wanted before it makes do with fewer.
+const DRAWS_PER_PICK_MAX: usize = 8;
+
+/// Up to this many rows `pick` looks at all of them, so that it finds whoever there is.
+const PICK_EXACT_MAX: usize = 32;
+
+/// A row of storage `S`.
+type RowOf<A, S> = Row<A, <S as Storage>::Metadata>;
+
+/// All members this node knows.
+pub struct Table<A, S: Storage> {
+    storage: S,
+    me: RowOf<A, S>,
+    /// Row `n` stands at `n - 1`; `None` where a member was forgotten.
+    others: S::List<Option<RowOf<A, S>>>,
+    vacant: S::List<u32>,
+    index: S::Index,
+    roster: Roster<S>,
+    gossip: GossipQueue<S>,
+    timers: Timers<S>,
+    news: NewsQueue<S>,
+}
+
+/// What became of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was known already, or something newer.
+    Known,
+    /// A suspicion of somebody who is not in the table.
+    Stranger,
+    /// A new member for whom there is no room.
+    NoRoom,
+    /// It changed a row.
+    Changed(Change),
+}
+
+/// How an update changed a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which row.
+    pub row: u32,
+    /// Its status before; `None` for a new row.
+    pub before: Option<Status>,
+    /// Its status now.
+    pub after: Status,
+    /// What happened to the claim.
+    pub claim: ClaimVerdict,
+    /// Its metadata is too long for this table and was left out.
+    pub metadata_cut: bool,
+    /// A tombstone had to go to make room.
+    pub evicted: bool,
+}
+
+impl<A: Address, S: Storage> Table<A, S> {
+    /// A table that holds the node itself. `None` when the storage has room for nobody or its
+    /// metadata does not fit.
+    pub fn new(storage: S, id: NodeId, card: &Card<'_, A>, now: Instant) -> Option<Self> {
+        let mut table = Self {
+            me: Row::new(id, card.address, now),
+            others: storage.list(),
+            vacant: storage.list(),
+            index: storage.index(),
+            roster: Roster::new(&storage),
+            gossip: GossipQueue::new(&storage),
+            timers: Timers::new(&storage),
+            news: NewsQueue::new(&storage),
+            storage,
+        };
+        let fits = table.grow_views()
+            && table.me.set_card(card, table.storage.metadata_len_max())
+            && table.index.insert(id.mixed(), ME, |_| id.mixed());
+        table.me.claim.incarnation = card.incarnation;
+        fits.then_some(table)
+    }
+
+    /// The node's own row.
+    pub fn me(&self) -> &RowOf<A, S> {
+        &self.me
+    }
+
+    /// Says of the node itself that it is alive, or has left, at `incarnation`.
+    pub fn reincarnate(&mut self, incarnation: Incarnation, status: Status, now: Instant) {
+        self.me.reincarnate(incarnation, status, now);
+        self.gossip.push(ME);
+    }
+
+    /// Changes the node's own metadata; follow with [`reincarnate`](Self::reincarnate).
+    pub fn set_my_metadata(&mut self, metadata: &[u8]) {
+        self.me.set_metadata(metadata, self.storage.metadata_len_max());
+    }
+
+    /// Changes the node's own address; follow with [`reincarnate`](Self::reincarnate).
+    pub fn set_my_address(&mut self, address: A) {
+        self.me.set_address(address);
+    }
+
+    /// The row with this number.
+    pub fn row(&self, row: u32) -> Option<&RowOf<A, S>> {
+        match row.checked_sub(1) {
+            None => Some(&self.me),
+            Some(place) => self.others.as_slice().get(place as usize)?.as_ref(),
+        }
+    }
+
+    /// The number of the row of `id`.
+    pub fn find(&self, id: NodeId) -> Option<u32> {
+        self.index.find(id.mixed(), |row| self.key(row))
+    }
+
+    /// The row of `id`.
+    pub fn member(&self, id: NodeId) -> Option<&RowOf<A, S>> {
+        self.row(self.find(id)?)
+    }
+
+    /// All rows: the node itself, then the living, then the tombstones.
+    pub fn iter(&self) -> impl Iterator<Item = &RowOf<A, S>> {
+        core::iter::once(&ME).chain(self.roster.all()).filter_map(|&row| self.row(row))
+    }
+
+    /// The rows whose mixed ids are at least `key`, ascending.
+    pub fn from(&self, key: u64) -> impl Iterator<Item = &RowOf<A, S>> {
+        self.index.from(key, |row| self.key(row)).filter_map(|row| self.row(row))
+    }
+
+    /// How many members are alive or suspect, the node itself included.
+    pub fn live_count(&self) -> usize {
+        self.roster.live().len().saturating_add(1)
+    }
+
+    /// The longest metadata a row can hold, in bytes.
+    pub fn metadata_len_max(&self) -> usize {
+        self.storage.metadata_len_max()
+    }
+
+    /// Judges an update about another member, told by somebody at `informant`, and does what
+    /// follows: row, views, news.
+    pub fn apply(&mut self, update: &Update<'_, A>, informant: A, now: Instant) -> Applied {
+        let suspicion = update.claim.status == Status::Suspect;
+        match self.find(update.id) {
+            Some(row) if suspicion && self.is_faceless(row) => Applied::Stranger,
+            Some(row) => self.apply_to(row, update, now),
+            None if suspicion => Applied::Stranger,
+            None => self.apply_new(update, informant, now),
+        }
+    }
+
+    /// Up to `N` different rows chosen at random among those that `fits` accepts, the dead
+    /// included if `tombstones`.
+    pub fn pick<const N: usize>(
+        &self,
+        wanted: usize,
+        tombstones: bool,
+        rng: &mut Rng,
+        fits: impl Fn(&RowOf<A, S>) -> bool,
+    ) -> heapless::Vec<u32, N> {
+        let rows = if tombstones { self.roster.all() } else { self.roster.live() };
+        let wanted = wanted.min(N);
+        let draws = wanted.saturating_mul(DRAWS_PER_PICK_MAX);
+        let start = rng.below(rows.len());
+        let mut picked = heapless::Vec::new();
+        let mut consider = |row: Option<&u32>| {
+            if let Some(&row) = row
+                && picked.len() < wanted
+                && !picked.contains(&row)
+                && self.row(row).is_some_and(&fits)
+            {
+                // There is room: `wanted` is at most `N`.
+                let _ = picked.push(row);
+            }
+        };
+        if rows.len() <= PICK_EXACT_MAX {
+            let stride = coprime_stride(rows.len(), rng);
+            for step in 0..rows.len() {
+                let place = start.wrapping_add(step.wrapping_mul(stride));
+                consider(rows.get(place.checked_rem(rows.len()).unwrap_or(0)));
+            }
+        } else {
+            for _ in 0..draws {
+                consider(rows.get(rng.below(rows.len())));
+            }
+        }
+        picked
+    }
+
+    /// The next member to probe: each once per round, in an order drawn anew each round.
+    pub fn next_probe(&mut self, rng: &mut Rng) -> Option<u32> {
+        self.roster.next_probe(rng)
+    }
+
+    /// Sets the deadline of a row.
+    pub fn set_deadline(&mut self, row: u32, at: Instant) {
+        self.timers.set(row, at);
+    }
+
+    /// Removes the deadline of a row.
+    pub fn clear_deadline(&mut self, row: u32) {
+        self.timers.clear(row);
+    }
+
+    /// The earliest deadline of any row.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Takes off a row whose deadline has come.
+    pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
+        self.timers.pop_due(now)
+    }
+
+    /// Forgets a row. Returns false, and keeps it, while the application has not heard of its end.
+    pub fn forget(&mut self, row: u32) -> bool {
+        let Some(id) = self.row(row).map(|found| found.id) else { return true };
+        if row == ME || self.news.contains(row) || self.vacant.push(row).is_err() {
+            return false;
+        }
+        // While the row can still tell its key.
+        let others = &self.others;
+        self.index.remove(id.mixed(), |row| key_in(&self.me, others, row));
+        self.roster.remove(row);
+        self.gossip.remove(row);
+        self.timers.clear(row);
+        if let Some(slot) = self.slot(row) {
+            *slot = None;
+        }
+        true
+    }
+
+    /// Queues a row for gossip as the latest news.
+    pub fn queue_gossip(&mut self, row: u32) {
+        self.gossip.push(row);
+    }
+
+    /// How many rows wait to be gossiped.
+    pub fn gossip_len(&self) -> usize {
+        self.gossip.len()
+    }
+
+    /// Whether a row waits to be gossiped.
+    pub fn is_gossiped(&self, row: u32) -> bool {
+        self.gossip.contains(row)
+    }
+
+    /// Offers the rows to gossip to `write`, which says whether the update found room. Stops after
+    /// `misfits_max` that did not. Each row goes out at most `transmits_max` times altogether.
+    pub fn piggyback(
+        &mut self,
+        transmits_max: u8,
+        misfits_max: usize,
+        mut write: impl FnMut(&RowOf<A, S>) -> bool,
+    ) {
+        let mut misfits = 0usize;
+        let mut cursor = self.gossip.first();
+        while let Some(row) = cursor {
+            cursor = self.gossip.after(row);
+            if self.row(row).is_none_or(&mut write) {
+                self.gossip.mark_sent(row);
+            } else {
+                misfits = misfits.saturating_add(1);
+                if misfits >= misfits_max {
+                    break;
+                }
+            }
+        }
+        self.gossip.settle(transmits_max);
+    }
+
+    /// The next thing to tell the application.
+    pub fn poll_news(&mut self) -> Option<(NodeId, News)> {
+        while let Some(number) = self.news.first() {
+            let told = self.slot(number).and_then(Option::as_mut).and_then(|row| {
+                let news = row.told.tell(row.claim.status, row.boot())?;
+                Some((row.id, news))
+            });
+            match told {
+                Some(news) => return Some(news),
+                None => self.news.pop(),
+            }
+        }
+        None
+    }
+
+    /// Whether the application has something to hear.
+    pub fn has_news(&self) -> bool {
+        self.news.first().is_some()
+    }
+
+    fn apply_to(&mut self, number: u32, update: &Update<'_, A>, now: Instant) -> Applied {
+        let metadata_len_max = self.storage.metadata_len_max();
+        let Some(row) = self.slot(number).and_then(Option::as_mut) else { return Applied::Known };
+        let before = row.claim.status;
+        let verdict = row.judge(update);
+        if verdict.claim == ClaimVerdict::Keep && !verdict.card_replaced {
+            return Applied::Known;
+        }
+        row.follow(verdict.claim, &update.claim, now);
+        let card = update.card.as_ref().filter(|_| verdict.card_replaced);
+        let metadata_cut = card.is_some_and(|card| !row.set_card(card, metadata_len_max));
+        let after = row.claim.status;
+        let change = Change {
+            row: number,
+            before: Some(before),
+            after,
+            claim: verdict.claim,
+            metadata_cut,
+            evicted: false,
+        };
+        self.refresh(number);
+        Applied::Changed(change)
+    }
+
+    /// Whether nothing but the end of this member is known.
+    fn is_faceless(&self, row: u32) -> bool {
+        self.row(row).is_none_or(|row| row.address().is_none())
+    }
+
+    /// Adds a row, of a living member or of one known only by the news of its end.
+    fn apply_new(&mut self, update: &Update<'_, A>, informant: A, now: Instant) -> Applied {
+        let live = update.claim.status.is_live();
+        let fresh = Row::new(update.id, informant, now);
+        let Some((row, evicted)) = self.insert(fresh, live) else {
+            return Applied::NoRoom;
+        };
+        // A fresh row stands at incarnation 0, Alive: anything may be said of it.
+        if let Some(fresh) = self.slot(row).and_then(Option::as_mut) {
+            fresh.claim = update.claim;
+        }
+        let metadata_len_max = self.storage.metadata_len_max();
+        let metadata_cut = match (&update.card, self.slot(row).and_then(Option::as_mut)) {
+            (Some(card), Some(fresh)) => !fresh.set_card(card, metadata_len_max),
+            _ => false,
+        };
+        self.refresh(row);
+        let (after, claim) = (update.claim.status, ClaimVerdict::Replace);
+        Applied::Changed(Change { row, before: None, after, claim, metadata_cut, evicted })
+    }
+
+    /// Finds a place for a new row; the living may push a tombstone out, which is told beside.
+    fn insert(&mut self, fresh: RowOf<A, S>, live: bool) -> Option<(u32, bool)> {
+        let (row, evicted) = match self.vacancy() {
+            Some(row) => (row, false),
+            None if live && self.evict() => (self.vacancy()?, true),
+            None => return None,
+        };
+        let id = fresh.id;
+        *self.slot(row)? = Some(fresh);
+        let others = &self.others;
+        let fits = self.index.insert(id.mixed(), row, |row| key_in(&self.me, others, row))
+            && self.roster.insert(row);
+        if !fits {
+            *self.slot(row)? = None;
+            // The number came from `vacant` or from a list that is as long: there is room.
+            let _ = self.vacant.push(row);
+            return None;
+        }
+        Some((row, evicted))
+    }
+
+    /// A row number that is not in use.
+    fn vacancy(&mut self) -> Option<u32> {
+        if let Some(row) = self.vacant.pop() {
+            return Some(row);
+        }
+        let row = u32::try_from(self.others.len().saturating_add(1)).ok()?;
+        if (row as usize) < self.storage.members_max() && self.others.push(None).is_ok() {
+            return self.grow_views().then_some(row);
+        }
+        None
+    }
+
+    fn grow_views(&mut self) -> bool {
+        self.roster.grow() && self.gossip.grow() && self.timers.grow() && self.news.grow()
+    }
+
+    /// Forgets one tombstone to make room.
+    fn evict(&mut self) -> bool {
+        let tombstones = self.roster.tombstones().len().min(EVICTION_TRIES_MAX);
+        (0..tombstones).any(|nth| {
+            let row = self.roster.tombstones().get(nth).copied();
+            row.is_some_and(|row| self.forget(row))
+        })
+    }
+
+    /// Brings the views in line with a row that changed.
+    fn refresh(&mut self, number: u32) {
+        let Some(row) = self.row(number) else { return };
+        let live = row.claim.status.is_live() && row.address().is_some();
+        let news = row.told.differs(row.claim.status, row.boot());
+        self.roster.set_live(number, live);
+        if news {
+            self.news.push(number);
+        }
+    }
+
+    fn slot(&mut self, row: u32) -> Option<&mut Option<RowOf<A, S>>> {
+        self.others.as_mut_slice().get_mut(row.checked_sub(1)? as usize)
+    }
+
+    fn key(&self, row: u32) -> u64 {
+        key_in(&self.me, &self.others, row)
+    }
+}
+
+/// The mixed id of a row: a function of the rows alone, so that the index can be changed meanwhile.
+fn key_in<A: Copy + Ord, M: Metadata>(me: &Row<A, M>, others: &impl List<Option<Row<A, M>>>, row: u32) -> u64 {
+    let place = (row as usize).wrapping_sub(1);
+    let other = others.as_slice().get(place).and_then(Option::as_ref);
+    other.unwrap_or(me).id.mixed()
+}
+
+/// A step that visits all of `len` places before it repeats one.
+fn coprime_stride(len: usize, rng: &mut Rng) -> usize {
+    const STRIDES: [usize; 5] = [1, 37, 41, 43, 47];
+    // Primes above `PICK_EXACT_MAX` divide no shorter length.
+    STRIDES.get(rng.below(STRIDES.len())).copied().filter(|_| len > 1).unwrap_or(1)
+}

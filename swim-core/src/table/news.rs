@@ -1,0 +1,190 @@
+//! What the application has yet to hear: the rows that differ from what it was last told.
+
+use crate::member::Status;
+use crate::storage::{List, Storage};
+
+use super::roster::NONE;
+
+/// One thing to tell about a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    Joined,
+    Suspected,
+    Recovered,
+    Dead,
+    Left,
+    Restarted,
+    Updated,
+}
+
+/// What the application was last told about a row.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    status: Option<Status>,
+    boot: u16,
+    /// Address or metadata have changed since.
+    updated: bool,
+}
+
+impl Told {
+    /// Notes that address or metadata changed.
+    pub fn note_update(&mut self) {
+        self.updated = true;
+    }
+
+    /// Whether there is something to tell about a row that has now this status and boot.
+    pub fn differs(self, status: Status, boot: u16) -> bool {
+        let mut copy = self;
+        copy.tell(status, boot).is_some()
+    }
+
+    /// The next thing to tell, noted as told. Repeat until there is nothing more.
+    pub fn tell(&mut self, status: Status, boot: u16) -> Option<News> {
+        match self.status {
+            Some(told) if told.is_live() && status.is_live() => {
+                self.tell_living(told, status, boot)
+            }
+            // The application never knew it while it lived.
+            None if !status.is_live() => None,
+            Some(told) if told == status => None,
+            _ => {
+                let arrival = status.is_live();
+                self.status = Some(if arrival { Status::Alive } else { status });
+                (self.boot, self.updated) = (boot, false);
+                Some(match status {
+                    Status::Dead => News::Dead,
+                    Status::Left => News::Left,
+                    Status::Alive | Status::Suspect => News::Joined,
+                })
+            }
+        }
+    }
+
+    fn tell_living(&mut self, told: Status, status: Status, boot: u16) -> Option<News> {
+        if boot != self.boot {
+            (self.boot, self.updated) = (boot, false);
+            return Some(News::Restarted);
+        }
+        if core::mem::take(&mut self.updated) {
+            return Some(News::Updated);
+        }
+        self.status = Some(status);
+        match (told, status) {
+            (Status::Alive, Status::Suspect) => Some(News::Suspected),
+            (Status::Suspect, Status::Alive) => Some(News::Recovered),
+            _ => None,
+        }
+    }
+}
+
+/// Rows waiting to be told about, first come first served; no row waits twice.
+pub struct NewsQueue<S: Storage> {
+    after: S::List<u32>,
+    first: u32,
+    last: u32,
+}
+
+/// A row that does not wait.
+const UNQUEUED: u32 = NONE - 1;
+
+impl<S: Storage> NewsQueue<S> {
+    pub fn new(storage: &S) -> Self {
+        Self { after: storage.list(), first: NONE, last: NONE }
+    }
+
+    /// Makes room for one more row number.
+    pub fn grow(&mut self) -> bool {
+        self.after.push(UNQUEUED).is_ok()
+    }
+
+    /// The row that has waited longest.
+    pub fn first(&self) -> Option<u32> {
+        (self.first != NONE).then_some(self.first)
+    }
+
+    /// Whether `row` waits.
+    pub fn contains(&self, row: u32) -> bool {
+        self.after.as_slice().get(row as usize).is_some_and(|&after| after != UNQUEUED)
+    }
+
+    /// Lets `row` wait, unless it does already.
+    pub fn push(&mut self, row: u32) {
+        if self.contains(row) {
+            return;
+        }
+        match self.last {
+            NONE => self.first = row,
+            last => self.set(last, row),
+        }
+        self.set(row, NONE);
+        self.last = row;
+    }
+
+    /// Takes off the row that has waited longest.
+    pub fn pop(&mut self) {
+        let Some(row) = self.first() else { return };
+        self.first = self.after.as_slice().get(row as usize).copied().unwrap_or(NONE);
+        if self.first == NONE {
+            self.last = NONE;
+        }
+        self.set(row, UNQUEUED);
+    }
+
+    fn set(&mut self, row: u32, after: u32) {
+        if let Some(slot) = self.after.as_mut_slice().get_mut(row as usize) {
+            *slot = after;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Fixed;
+
+    fn all(told: &mut Told, status: Status, boot: u16) -> Vec<News> {
+        core::iter::from_fn(|| told.tell(status, boot)).collect()
+    }
+
+    #[test]
+    fn steps_nobody_polled_in_between_coalesce() {
+        let mut told = Told::default();
+        assert_eq!(all(&mut told, Status::Suspect, 1), [News::Joined, News::Suspected]);
+        assert_eq!(all(&mut told, Status::Suspect, 1), []);
+        assert_eq!(all(&mut told, Status::Alive, 1), [News::Recovered]);
+        assert_eq!(all(&mut told, Status::Dead, 1), [News::Dead]);
+        assert_eq!(all(&mut told, Status::Left, 1), [News::Left]);
+        assert_eq!(all(&mut told, Status::Alive, 2), [News::Joined]);
+    }
+
+    #[test]
+    fn a_restart_nobody_missed_is_told_and_an_update_too() {
+        let mut told = Told::default();
+        all(&mut told, Status::Alive, 1);
+        assert_eq!(all(&mut told, Status::Alive, 2), [News::Restarted]);
+        told.note_update();
+        assert!(told.differs(Status::Alive, 2));
+        assert_eq!(all(&mut told, Status::Alive, 2), [News::Updated]);
+        assert!(!told.differs(Status::Alive, 2));
+    }
+
+    #[test]
+    fn the_death_of_somebody_never_met_is_no_news() {
+        assert_eq!(all(&mut Told::default(), Status::Dead, 0), []);
+    }
+
+    #[test]
+    fn rows_wait_in_order_and_only_once() {
+        let mut queue = NewsQueue::new(&Fixed::<8, 0>::new());
+        (0..8).for_each(|_| assert!(queue.grow()));
+        [3, 1, 3, 5].into_iter().for_each(|row| queue.push(row));
+        let mut seen = Vec::new();
+        while let Some(row) = queue.first() {
+            seen.push(row);
+            queue.pop();
+        }
+        assert_eq!(seen, [3, 1, 5]);
+        queue.push(3);
+        assert_eq!(queue.first(), Some(3));
+    }
+}

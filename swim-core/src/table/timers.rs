@@ -1,0 +1,156 @@
+//! When something about a row falls due: its suspicion times out, its tombstone crumbles.
+
+use crate::storage::{List, Storage};
+use crate::time::Instant;
+
+use super::roster::NONE;
+
+/// At most one deadline per row, the earliest on top of a binary heap: setting, clearing and
+/// taking one are O(log N), asking for the earliest is O(1).
+pub struct Timers<S: Storage> {
+    heap: S::List<Due>,
+    /// Where in `heap` each row is; [`NONE`] for rows without a deadline.
+    places: S::List<u32>,
+}
+
+/// One deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    at: Instant,
+    row: u32,
+}
+
+impl<S: Storage> Timers<S> {
+    pub fn new(storage: &S) -> Self {
+        Self { heap: storage.list(), places: storage.list() }
+    }
+
+    /// Makes room for one more row number.
+    pub fn grow(&mut self) -> bool {
+        self.places.push(NONE).is_ok()
+    }
+
+    /// The earliest deadline.
+    pub fn next(&self) -> Option<Instant> {
+        self.heap.as_slice().first().map(|due| due.at)
+    }
+
+    /// Sets or moves the deadline of `row`.
+    pub fn set(&mut self, row: u32, at: Instant) {
+        self.clear(row);
+        let last = self.heap.len();
+        if self.heap.push(Due { at, row }).is_ok() {
+            self.record(last);
+            self.sift_up(last);
+        }
+    }
+
+    /// Removes the deadline of `row`, if it has one.
+    pub fn clear(&mut self, row: u32) {
+        let Some(place) = self.place(row) else { return };
+        self.swap(place, self.heap.len().saturating_sub(1));
+        self.heap.pop();
+        if let Some(slot) = self.places.as_mut_slice().get_mut(row as usize) {
+            *slot = NONE;
+        }
+        self.sift_up(place);
+        self.sift_down(place);
+    }
+
+    /// Takes off a row whose deadline is not after `now`, the earliest first.
+    pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
+        let due = *self.heap.as_slice().first().filter(|due| due.at <= now)?;
+        self.clear(due.row);
+        Some(due.row)
+    }
+
+    fn sift_up(&mut self, mut place: usize) {
+        while place > 0 {
+            let parent = place.saturating_sub(1) / 2;
+            if !self.is_before(place, parent) {
+                break;
+            }
+            self.swap(place, parent);
+            place = parent;
+        }
+    }
+
+    fn sift_down(&mut self, mut place: usize) {
+        loop {
+            let left = place.saturating_mul(2).saturating_add(1);
+            let right = left.saturating_add(1);
+            let child = if self.is_before(right, left) { right } else { left };
+            if !self.is_before(child, place) {
+                break;
+            }
+            self.swap(place, child);
+            place = child;
+        }
+    }
+
+    /// Whether both places exist and the first is due before the second. Rows break ties, so that
+    /// the order does not depend on history.
+    fn is_before(&self, a: usize, b: usize) -> bool {
+        let heap = self.heap.as_slice();
+        heap.get(a).zip(heap.get(b)).is_some_and(|(a, b)| a < b)
+    }
+
+    fn place(&self, row: u32) -> Option<usize> {
+        let place = *self.places.as_slice().get(row as usize)?;
+        (place != NONE).then_some(place as usize)
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        let heap = self.heap.as_mut_slice();
+        if a < heap.len() && b < heap.len() {
+            heap.swap(a, b);
+            self.record(a);
+            self.record(b);
+        }
+    }
+
+    fn record(&mut self, place: usize) {
+        let Some(&Due { row, .. }) = self.heap.as_slice().get(place) else { return };
+        if let Some(slot) = self.places.as_mut_slice().get_mut(row as usize) {
+            *slot = place as u32;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use crate::storage::Fixed;
+
+    #[test]
+    fn deadlines_come_out_in_order_whatever_was_set_moved_or_cleared() {
+        let mut timers = Timers::new(&Fixed::<64, 0>::new());
+        (0..64).for_each(|_| assert!(timers.grow()));
+        let mut model = [None::<Instant>; 64];
+        let mut rng = Rng::new(8);
+        for _ in 0..20_000 {
+            let row = rng.below(64);
+            match rng.below(4) {
+                0 | 1 => {
+                    let at = Instant::from_micros(rng.below(1_000) as u64);
+                    timers.set(row as u32, at);
+                    model[row] = Some(at);
+                }
+                2 => {
+                    timers.clear(row as u32);
+                    model[row] = None;
+                }
+                _ => {
+                    let now = Instant::from_micros(rng.below(500) as u64);
+                    let due = (0..64)
+                        .filter(|&row| model[row].is_some_and(|at| at <= now))
+                        .min_by_key(|&row| (model[row], row));
+                    assert_eq!(timers.pop_due(now), due.map(|row| row as u32));
+                    due.into_iter().for_each(|row| model[row] = None);
+                }
+            }
+            assert_eq!(timers.next(), model.iter().flatten().min().copied());
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Time as the state machine sees it: a number the driver hands in.
+
+use core::time::Duration;
+
+/// A moment, in microseconds since an epoch of the driver's choice (process start, boot, 1970).
+///
+/// The core never reads a clock. Only differences matter, so the epoch is free, but it must be the
+/// same for every call on one node. A moment earlier than one already seen is taken as that later
+/// one: a clock that stands still or steps back delays timers and breaks nothing.
+///
+/// ```
+/// use core::time::Duration;
+/// use swim_core::Instant;
+///
+/// let start = Instant::from_millis(1_500);
+/// assert_eq!(start.after(Duration::from_millis(500)), Instant::from_secs(2));
+/// assert_eq!(Instant::from_secs(2).since(start), Duration::from_millis(500));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The epoch itself.
+    pub const ZERO: Self = Self(0);
+
+    /// The last moment that can be told; half a million years after the epoch.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// `micros` microseconds after the epoch.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// `millis` milliseconds after the epoch.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000))
+    }
+
+    /// `secs` seconds after the epoch.
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since the epoch.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// This moment plus `duration`, at most [`Instant::MAX`]. Parts of a microsecond are dropped.
+    #[must_use]
+    pub const fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(micros(duration)))
+    }
+
+    /// Time passed since `earlier`; zero when `earlier` is in fact later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Whole microseconds in `duration`, at most `u64::MAX`.
+pub(crate) const fn micros(duration: Duration) -> u64 {
+    // `Duration::as_micros` is u128, which is dear on a microcontroller.
+    let whole = duration.as_secs().saturating_mul(1_000_000);
+    whole.saturating_add(duration.subsec_micros() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_saturate_instead_of_wrapping() {
+        assert_eq!(Instant::MAX.after(Duration::from_secs(1)), Instant::MAX);
+        assert_eq!(Instant::ZERO.after(Duration::MAX), Instant::MAX);
+        assert_eq!(Instant::ZERO.since(Instant::MAX), Duration::ZERO);
+    }
+}

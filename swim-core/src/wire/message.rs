@@ -1,0 +1,207 @@
+//! The nine messages. A packet carries at most one.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::member::{Incarnation, NodeId, Status};
+
+use super::frame::{Frame, write_frame};
+use super::kind;
+use super::packet::ParseError;
+
+/// What a packet asks or answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<A> {
+    /// Are you there?
+    Ping(Ping),
+    /// I am, or the member you asked me about is.
+    Ack(Ack),
+    /// Ping somebody for me.
+    PingRequest(PingRequest<A>),
+    /// I could not reach the member you asked me about.
+    Nack(Nack),
+    /// Let me into your cluster; my own update follows.
+    Join(Join),
+    /// You are in; updates about you and some members follow.
+    Welcome(Welcome),
+    /// You are not.
+    Refuse(Refuse),
+    /// Send me your table from this point on.
+    Pull(Pull),
+    /// Here is some of it; the updates that follow are the rows.
+    Page(Page),
+}
+
+/// What the sender of a ping believes of its target: the buddy system of Lifeguard IV-C.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Belief {
+    /// The incarnation it knows.
+    pub incarnation: Incarnation,
+    /// The status it holds it to have.
+    pub status: Status,
+}
+
+/// SWIM's ping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ping {
+    /// Random; the ack repeats it.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// Who is meant. Anybody else at this address keeps silent.
+    pub target: NodeId,
+    /// What the sender holds of the target, if it says so.
+    pub belief: Option<Belief>,
+}
+
+/// SWIM's ack, direct or passed on by a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The number of the ping or of the request.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// Whether the pinged member does not have the pinging one in its table.
+    pub stranger: bool,
+}
+
+/// SWIM's ping-req.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PingRequest<A> {
+    /// Random; ack and nack repeat it.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// Whom to ping.
+    pub target: NodeId,
+    /// Where.
+    pub address: A,
+    /// What the requester holds of the target, to be passed on.
+    pub belief: Option<Belief>,
+    /// After how many milliseconds without an ack a nack is wanted; 0: never.
+    pub nack_after_ms: u32,
+}
+
+/// Lifeguard's nack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nack {
+    /// The number of the request.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+}
+
+/// A request to be admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// Random; the answer repeats it.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+}
+
+/// The answer to a join that succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The number of the join.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// Live members in the sender's table.
+    pub members: u32,
+}
+
+/// The answer to a join that fails. It carries the refusing cluster's own label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refuse {
+    /// The number of the join.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// Why.
+    pub reason: Refusal,
+}
+
+/// Why a join is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The seed belongs to a cluster with another label.
+    OtherCluster,
+    /// The seed itself has the joiner's id.
+    IdInUse,
+    /// The seed is leaving or has left its cluster.
+    Leaving,
+    /// The seed's table has no room for another living member.
+    TableFull,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OtherCluster => "the seed belongs to another cluster",
+            Self::IdInUse => "the seed has the same id",
+            Self::Leaving => "the seed is leaving its cluster",
+            Self::TableFull => "the seed's table is full",
+        })
+    }
+}
+
+/// A request for a page of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pull {
+    /// Random, one for the whole exchange; the page repeats it.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// The smallest mixed id wanted.
+    #[serde(with = "postcard::fixint::le")]
+    pub from: u64,
+}
+
+/// A page of the table: rows by ascending mixed id, none left out from the pull's `from` up to
+/// `next`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// The number of the pull.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// Where the next page starts; 0 when this is the last.
+    #[serde(with = "postcard::fixint::le")]
+    pub next: u64,
+}
+
+impl<A: Address> Message<A> {
+    /// The message in `frame`; `None` when the frame is something else.
+    pub(super) fn read(frame: Frame<'_>) -> Result<Option<Self>, ParseError> {
+        Ok(Some(match frame.kind {
+            kind::PING => Self::Ping(body(frame)?),
+            kind::ACK => Self::Ack(body(frame)?),
+            kind::PING_REQUEST => Self::PingRequest(body(frame)?),
+            kind::NACK => Self::Nack(body(frame)?),
+            kind::JOIN => Self::Join(body(frame)?),
+            kind::WELCOME => Self::Welcome(body(frame)?),
+            kind::REFUSE => Self::Refuse(body(frame)?),
+            kind::PULL => Self::Pull(body(frame)?),
+            kind::PAGE => Self::Page(body(frame)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Writes the message as a frame; `None` when it does not fit.
+    pub(super) fn write(&self, buffer: &mut [u8]) -> Option<usize> {
+        match self {
+            Self::Ping(ping) => write_frame(buffer, kind::PING, ping),
+            Self::Ack(ack) => write_frame(buffer, kind::ACK, ack),
+            Self::PingRequest(request) => write_frame(buffer, kind::PING_REQUEST, request),
+            Self::Nack(nack) => write_frame(buffer, kind::NACK, nack),
+            Self::Join(join) => write_frame(buffer, kind::JOIN, join),
+            Self::Welcome(welcome) => write_frame(buffer, kind::WELCOME, welcome),
+            Self::Refuse(refuse) => write_frame(buffer, kind::REFUSE, refuse),
+            Self::Pull(pull) => write_frame(buffer, kind::PULL, pull),
+            Self::Page(page) => write_frame(buffer, kind::PAGE, page),
+        }
+    }
+}
+
+/// Reads the body of a frame, ignoring what a later release may have appended.
+pub(super) fn body<'a, T: Deserialize<'a>>(frame: Frame<'a>) -> Result<T, ParseError> {
+    match postcard::take_from_bytes(frame.body) {
+        Ok((body, _surplus)) => Ok(body),
+        Err(_) => Err(ParseError::Body { kind: frame.kind }),
+    }
+}

@@ -1,0 +1,45 @@
+//! What packets look like. No state here: bytes in, values out, and back.
+//!
+//! A packet is a header, at most one message, and updates about members:
+//!
+//! ```text
+//! version u8 | flags u8 | label u32 | sender varint | incarnation varint | frame | frame | ...
+//! ```
+//!
+//! and a frame is `length varint | kind u8 | body`, the length being that of the body. Bodies are
+//! in [postcard](https://postcard.jamesmunns.com/wire-format) encoding. Frames of unknown kind are
+//! skipped and surplus bytes at the end of a body ignored, so later releases can add both.
+//! `WIRE.md` beside the sources has every field and golden vectors.
+//!
+//! A packet is checked whole by [`Packet::parse`]; after that, reading it cannot fail.
+
+mod frame;
+mod header;
+mod message;
+mod packet;
+mod update;
+
+pub use header::{Header, VERSION};
+pub use message::{
+    Ack, Belief, Join, Message, Nack, Page, Ping, PingRequest, Pull, Refusal, Refuse, Welcome,
+};
+pub use packet::{Packet, PacketWriter, ParseError, rewrite};
+pub use update::Update;
+
+/// The kind bytes of frames. Append only.
+mod kind {
+    pub const PING: u8 = 1;
+    pub const ACK: u8 = 2;
+    pub const PING_REQUEST: u8 = 3;
+    pub const NACK: u8 = 4;
+    pub const JOIN: u8 = 5;
+    pub const WELCOME: u8 = 6;
+    pub const REFUSE: u8 = 7;
+    pub const PULL: u8 = 8;
+    pub const PAGE: u8 = 9;
+
+    pub const ALIVE: u8 = 32;
+    pub const SUSPECT: u8 = 33;
+    pub const DEAD: u8 = 34;
+    pub const LEFT: u8 = 35;
+}

@@ -1,0 +1,163 @@
+//! Updates: one record about one member, in as few bytes as it takes.
+
+use core::fmt;
+
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::address::Address;
+use crate::judge::{Card, Claim, VOICES_MAX, Voices};
+use crate::member::{Incarnation, NodeId, Status, Voice};
+
+use super::frame::{Frame, write_frame};
+use super::kind;
+use super::message::body;
+use super::packet::ParseError;
+
+/// What is said about a member. On the wire an Alive carries claim and card, everything else the
+/// claim alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Update<'a, A> {
+    /// Whom it is about.
+    pub id: NodeId,
+    /// Its status at an incarnation.
+    pub claim: Claim,
+    /// What it says of itself; there if and only if the status is Alive.
+    pub card: Option<Card<'a, A>>,
+}
+
+impl<'a, A> Update<'a, A> {
+    /// The update by which a member says, through `card`, that it is alive.
+    pub const fn alive(id: NodeId, card: Card<'a, A>) -> Self {
+        Self { id, claim: Claim::new(card.incarnation, Status::Alive), card: Some(card) }
+    }
+
+    /// The update that makes `claim` about a member and says nothing else.
+    pub const fn claim(id: NodeId, claim: Claim) -> Self {
+        Self { id, claim, card: None }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct AliveBody<'a, A> {
+    id: NodeId,
+    incarnation: Incarnation,
+    #[serde(with = "postcard::fixint::le")]
+    boot: u16,
+    address: A,
+    #[serde(borrow)]
+    metadata: Bytes<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccusedBody {
+    id: NodeId,
+    incarnation: Incarnation,
+    voices: Voices,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LeftBody {
+    id: NodeId,
+    incarnation: Incarnation,
+}
+
+impl<'a, A: Address> Update<'a, A> {
+    /// The update in `frame`; `None` when the frame is something else.
+    pub(super) fn read(frame: Frame<'a>) -> Result<Option<Self>, ParseError> {
+        Ok(Some(match frame.kind {
+            kind::ALIVE => {
+                let AliveBody { id, incarnation, boot, address, metadata } = body(frame)?;
+                Self::alive(id, Card { incarnation, boot, address, metadata: metadata.0 })
+            }
+            kind::SUSPECT => Self::read_accused(frame, Status::Suspect)?,
+            kind::DEAD => Self::read_accused(frame, Status::Dead)?,
+            kind::LEFT => {
+                let LeftBody { id, incarnation } = body(frame)?;
+                Self::claim(id, Claim::new(incarnation, Status::Left))
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn read_accused(frame: Frame<'a>, status: Status) -> Result<Self, ParseError> {
+        let AccusedBody { id, incarnation, voices } = body(frame)?;
+        Ok(Self::claim(id, Claim { incarnation, status, voices }))
+    }
+
+    /// Writes the update as a frame; `None` when it does not fit.
+    pub(super) fn write(&self, buffer: &mut [u8]) -> Option<usize> {
+        let Self { id, claim: Claim { incarnation, status, voices }, card } = *self;
+        match (status, card) {
+            (Status::Alive, Some(Card { incarnation, boot, address, metadata })) => {
+                let metadata = Bytes(metadata);
+                let body = AliveBody { id, incarnation, boot, address, metadata };
+                write_frame(buffer, kind::ALIVE, &body)
+            }
+            // An Alive without a card says nothing that could be acted on.
+            (Status::Alive, None) => None,
+            (Status::Suspect, _) => {
+                write_frame(buffer, kind::SUSPECT, &AccusedBody { id, incarnation, voices })
+            }
+            (Status::Dead, _) => {
+                write_frame(buffer, kind::DEAD, &AccusedBody { id, incarnation, voices })
+            }
+            (Status::Left, _) => write_frame(buffer, kind::LEFT, &LeftBody { id, incarnation }),
+        }
+    }
+}
+
+/// A byte string that is borrowed, and copied in one piece instead of byte by byte.
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(Bytes)
+    }
+}
+
+/// Voices travel as a byte string of four bytes each, little-endian.
+impl Serialize for Voices {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = [0u8; VOICES_MAX * 4];
+        for (place, voice) in bytes.chunks_exact_mut(4).zip(self.as_slice()) {
+            place.copy_from_slice(&voice.0.to_le_bytes());
+        }
+        let len = self.count().saturating_mul(4);
+        serializer.serialize_bytes(bytes.get(..len).unwrap_or_default())
+    }
+}
+
+impl<'de> Deserialize<'de> for Voices {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(VoicesVisitor)
+    }
+}
+
+struct VoicesVisitor;
+
+impl Visitor<'_> for VoicesVisitor {
+    type Value = Voices;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("voices of four bytes each")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Voices, E> {
+        let mut voices = Voices::NONE;
+        let (chunks, rest) = bytes.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(E::invalid_length(bytes.len(), &self));
+        }
+        for chunk in chunks {
+            voices.insert(Voice(u32::from_le_bytes(*chunk)));
+        }
+        Ok(voices)
+    }
+}
