@@ -318,7 +318,12 @@ impl Config {
         within("sync_interval", self.sync_interval, Duration::from_millis(10), day)?;
         within("sync_interval_min", self.sync_interval_min, millisecond, self.sync_interval)?;
         within("sync_timeout", self.sync_timeout, millisecond, hour)?;
-        within("tombstone_time", self.tombstone_time, Duration::from_secs(1), day.saturating_mul(30))?;
+        within(
+            "tombstone_time",
+            self.tombstone_time,
+            Duration::from_secs(1),
+            day.saturating_mul(30),
+        )?;
         within("join_retry_max", self.join_retry_max, millisecond, day)?;
         within("join_retry_min", self.join_retry_min, millisecond, self.join_retry_max)?;
         within("leave_timeout", self.leave_timeout, millisecond, hour)?;
@@ -343,8 +348,9 @@ impl Config {
             Growth::Decimal => log10_milli(members).max(1_000),
         };
         let interval_milli = micros(self.probe_interval).saturating_mul(u64::from(growth_milli));
-        let timeout_min =
-            Duration::from_micros(interval_milli.saturating_mul(self.suspicion_mult.into()) / 1_000);
+        let timeout_min = Duration::from_micros(
+            interval_milli.saturating_mul(self.suspicion_mult.into()) / 1_000,
+        );
         let confirmations_needed = self.confirmations_needed(members);
         let timeout_max = match confirmations_needed {
             0 => timeout_min,

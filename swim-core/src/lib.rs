@@ -1,4 +1,85 @@
-//! SWIM cluster membership as a sans-IO state machine.
+//! SWIM cluster membership as a state machine without I/O: no sockets, no clock, no threads, no
+//! allocator.
+//!
+//! A [`Node`] takes datagrams and moments, and gives datagrams, events and the moment of its next
+//! deadline. It finds out who is in the cluster, tells everybody, notices who is gone, and tells
+//! everybody that. It runs on a server that knows 100 000 members and on a microcontroller with
+//! memory for 32, and the two are members of one cluster.
+//!
+//! # The contract
+//!
+//! After every input and every command, drain the outputs; then sleep until the deadline:
+//!
+//! ```
+//! use swim_core::storage::Fixed;
+//! use swim_core::{Config, Identity, Instant, Node, NodeId};
+//!
+//! # fn receive() -> Option<(u16, &'static [u8])> { None }
+//! # fn send(_to: u16, _bytes: &[u8]) {}
+//! # fn wait_until(_deadline: Option<Instant>) {}
+//! # fn clock() -> Instant { Instant::ZERO }
+//! let identity = Identity::new(NodeId::from_name("db-1"), 1u16);
+//! let mut node = Node::new(identity, Config::lan(), Fixed::<32, 16>::new(), 42, clock())?;
+//! let mut buffer = [0; 1_400];
+//! node.join(2, clock())?;
+//! # let mut rounds = 0..3;
+//! while rounds.next().is_some() {
+//!     // Inputs: all waiting datagrams before the timer, so that a late reader accuses nobody.
+//!     while let Some((from, datagram)) = receive() {
+//!         // An error says what was wrong with the datagram; it changed nothing.
+//!         let _ = node.handle_datagram(from, datagram, clock());
+//!     }
+//!     node.handle_timeout(clock());
+//!     // Outputs, in this order.
+//!     while let Some(transmit) = node.poll_transmit(clock(), &mut buffer) {
+//!         send(transmit.to, &buffer[..transmit.len]);
+//!     }
+//!     while let Some(event) = node.poll_event() {
+//!         println!("{event:?}");
+//!     }
+//!     wait_until(node.poll_timeout());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - **Time and chance are arguments.** [`Instant`] counts microseconds from an epoch of your
+//!   choice; everything random follows from the seed. The same inputs give the same outputs, byte
+//!   for byte, on every target.
+//! - **The node owns its timers.** There is one deadline. Calling [`Node::handle_timeout`] early
+//!   does nothing; late is noticed and survived.
+//! - **Packets are written late**, into your buffer, by [`Node::poll_transmit`]. Nothing is copied
+//!   or kept, and gossip carries what is known at that moment.
+//! - **Streams are optional.** A [`Transmit`] says by which [`Channel`] it travels. A stream
+//!   carries the same packets, each after its length as a big-endian `u16`. A driver without
+//!   streams drops those packets and nothing breaks.
+//! - **Nothing panics**, whatever the bytes, the clock or the order of calls. Errors are typed per
+//!   operation; after an error the state is what it was.
+//! - **Everything is bounded** and each bound has a name, a policy and a counter in [`Stats`]:
+//!
+//! | bound | name | when it is reached |
+//! |---|---|---|
+//! | members | [`storage`] | a tombstone goes; if there is none, the newcomer is not kept |
+//! | metadata | [`storage`] | the member is kept without it, and not passed on |
+//! | packets waiting | [`OUTBOX_LEN_MAX`] | the newest is dropped |
+//! | probes relayed | [`RELAYS_MAX`] | refused with a nack |
+//! | seeds | [`SEEDS_MAX`] | `join` returns an error |
+//! | accusers of a suspect | [`VOICES_MAX`] | the smallest are kept |
+//! | transmissions of an update | [`TRANSMITS_MAX`] | it leaves the queue |
+//!
+//! # What it does
+//!
+//! SWIM (Das, Gupta, Motivala, DSN 2002): probes in a round robin that is shuffled anew each round,
+//! indirect probes, suspicion and refutation by incarnation, updates piggybacked on all packets.
+//! Lifeguard (Dadgar, Phillips, Currey, DSN 2018): local health, suspicion timeouts that shrink
+//! with independent accusers, the buddy system. memberlist's additions: gossip apart from probes,
+//! gossip to the recently dead, a probe over a stream where datagrams fail, table exchange. And of
+//! its own: table exchange by datagrams alone, a merge that is a lattice ([`Claim`], [`Card`]), ids
+//! told apart from restarts and from conflicts.
+//!
+//! # Features
+//!
+//! - `alloc`: [`storage::Growable`](storage), a table that grows on the heap.
+//! - `sim`: a whole cluster in virtual time, with an oracle that checks it; needs `std`.
 #![cfg_attr(not(any(test, feature = "sim")), no_std)]
 #![forbid(unsafe_code)]
 #![deny(

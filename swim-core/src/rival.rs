@@ -29,9 +29,8 @@ impl<A: Copy + Ord> Challenge<A> {
 
     /// Whether to ask `rival`, a boot and an address, now: not if it was asked a moment ago.
     pub fn ask(&mut self, rival: (u16, A), number: u32, wait: Duration, now: Instant) -> bool {
-        let busy = |asked: &Asked<A>| {
-            asked.until > now || (asked.settled && asked.identity == rival)
-        };
+        let busy =
+            |asked: &Asked<A>| asked.until > now || (asked.settled && asked.identity == rival);
         if self.asked.as_ref().is_some_and(busy) {
             return false;
         }

@@ -120,9 +120,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn speaks_of_other_boot(&self, packet: &Packet<'_, A>) -> bool {
         let (boot, id) = (self.my_card().boot, self.id());
-        packet.updates().any(|update| {
-            update.id == id && update.card.is_some_and(|card| card.boot != boot)
-        })
+        packet
+            .updates()
+            .any(|update| update.id == id && update.card.is_some_and(|card| card.boot != boot))
     }
 
     /// Applies all updates of a packet. Returns whether any of them was news.
@@ -200,9 +200,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         let me = self.table.me();
         let verdict = me.judge(update);
         let foreign = update.card.filter(|card| card.content_order(&me.words()).is_ne());
-        let accused = verdict.claim != ClaimVerdict::Keep || foreign.is_some_and(|card| {
-            card.incarnation.order(me.claim.incarnation).is_ge()
-        });
+        let accused = verdict.claim != ClaimVerdict::Keep
+            || foreign.is_some_and(|card| card.incarnation.order(me.claim.incarnation).is_ge());
         if !accused || self.standing != Standing::Alive {
             return false;
         }

@@ -79,11 +79,8 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Writes one packet; `None` when its message does not fit.
     fn write(&mut self, intent: &Intent<A>, buffer: &mut [u8]) -> Option<usize> {
-        let header = Header {
-            label: self.config.label,
-            sender: self.id(),
-            incarnation: self.incarnation(),
-        };
+        let header =
+            Header { label: self.config.label, sender: self.id(), incarnation: self.incarnation() };
         let mut writer = PacketWriter::new(buffer, &header)?;
         if let Some(Message::Page(page)) = intent.message {
             return self.write_page(page, writer);
@@ -127,12 +124,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// This node itself and some members: enough for a joiner to ask others than its seed.
     fn write_sample(&mut self, writer: &mut PacketWriter<'_>) {
-        let sample = self.table.pick::<WELCOME_SAMPLE_LEN>(
-            WELCOME_SAMPLE_LEN,
-            false,
-            &mut self.rng,
-            |_| true,
-        );
+        let sample =
+            self.table
+                .pick::<WELCOME_SAMPLE_LEN>(WELCOME_SAMPLE_LEN, false, &mut self.rng, |_| true);
         for row in core::iter::once(ME).chain(sample) {
             let introduction = self.table.row(row).and_then(|row| row.introduction());
             if introduction.is_some_and(|update| writer.update(&update)) {
@@ -158,10 +152,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 }
 
 /// A row in full: a suspect's card as well, since the reader may not know it.
-fn write_row<A: Address, M: Metadata>(
-    row: &Row<A, M>,
-    writer: &mut PacketWriter<'_>,
-) -> bool {
+fn write_row<A: Address, M: Metadata>(row: &Row<A, M>, writer: &mut PacketWriter<'_>) -> bool {
     let introduced = row.introduction().is_none_or(|update| writer.update(&update));
     let claim = Update::<A>::claim(row.id, row.claim);
     introduced && (row.claim.status == Status::Alive || writer.update(&claim))

@@ -239,9 +239,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn random_peer(&mut self) -> Option<A> {
-        let alive = self.table.pick::<1>(1, false, &mut self.rng, |row| {
-            row.claim.status == Status::Alive
-        });
+        let alive =
+            self.table.pick::<1>(1, false, &mut self.rng, |row| row.claim.status == Status::Alive);
         self.table.row(*alive.first()?)?.address()
     }
 

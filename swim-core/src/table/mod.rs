@@ -435,7 +435,11 @@ impl<A: Address, S: Storage> Table<A, S> {
 }
 
 /// The mixed id of a row: a function of the rows alone, so that the index can be changed meanwhile.
-fn key_in<A: Copy + Ord, M: Metadata>(me: &Row<A, M>, others: &impl List<Option<Row<A, M>>>, row: u32) -> u64 {
+fn key_in<A: Copy + Ord, M: Metadata>(
+    me: &Row<A, M>,
+    others: &impl List<Option<Row<A, M>>>,
+    row: u32,
+) -> u64 {
     let place = (row as usize).wrapping_sub(1);
     let other = others.as_slice().get(place).and_then(Option::as_ref);
     other.unwrap_or(me).id.mixed()
@@ -446,4 +450,118 @@ fn coprime_stride(len: usize, rng: &mut Rng) -> usize {
     const STRIDES: [usize; 5] = [1, 37, 41, 43, 47];
     // Primes above `PICK_EXACT_MAX` divide no shorter length.
     STRIDES.get(rng.below(STRIDES.len())).copied().filter(|_| len > 1).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::Claim;
+    use crate::storage::Fixed;
+
+    type Small = Table<u16, Fixed<6, 4>>;
+
+    fn card(address: u16, incarnation: u32) -> Card<'static, u16> {
+        Card { incarnation: Incarnation::new(incarnation), boot: 1, address, metadata: b"" }
+    }
+
+    fn table() -> Small {
+        Table::new(Fixed::new(), NodeId::new(0), &card(0, 0), Instant::ZERO).unwrap()
+    }
+
+    fn alive(table: &mut Small, id: u64) -> Applied {
+        let update = Update::alive(NodeId::new(id), card(id as u16, 0));
+        table.apply(&update, 0, Instant::ZERO)
+    }
+
+    fn end(table: &mut Small, id: u64, status: Status) -> Applied {
+        let update = Update::claim(NodeId::new(id), Claim::new(Incarnation::new(0), status));
+        table.apply(&update, 0, Instant::ZERO)
+    }
+
+    fn drain(table: &mut Small) -> Vec<(u64, News)> {
+        core::iter::from_fn(|| table.poll_news().map(|(id, news)| (id.number(), news))).collect()
+    }
+
+    #[test]
+    fn a_full_table_gives_up_tombstones_but_not_the_living() {
+        let mut table = table();
+        assert!((1..=5).all(|id| matches!(alive(&mut table, id), Applied::Changed(_))));
+        assert_eq!(alive(&mut table, 6), Applied::NoRoom);
+        end(&mut table, 3, Status::Dead);
+        assert_eq!(alive(&mut table, 6), Applied::NoRoom, "nobody has heard of the death yet");
+        drain(&mut table);
+        assert!(matches!(alive(&mut table, 6), Applied::Changed(Change { evicted: true, .. })));
+        assert!(table.find(NodeId::new(3)).is_none());
+        assert_eq!(table.live_count(), 6);
+        let ids: Vec<u64> = table.from(0).map(|row| row.id.number()).collect();
+        assert_eq!(ids.len(), 6);
+    }
+
+    #[test]
+    fn news_of_an_end_is_kept_even_of_a_stranger_but_a_suspicion_is_not() {
+        let mut table = table();
+        assert_eq!(end(&mut table, 7, Status::Suspect), Applied::Stranger);
+        assert!(matches!(end(&mut table, 7, Status::Dead), Applied::Changed(_)));
+        assert_eq!(end(&mut table, 7, Status::Suspect), Applied::Stranger);
+        assert_eq!((table.live_count(), drain(&mut table)), (1, vec![]));
+        alive(&mut table, 7);
+        assert_eq!(table.live_count(), 1, "the end came first, the words are older");
+    }
+
+    #[test]
+    fn news_coalesces_per_member() {
+        let mut table = table();
+        alive(&mut table, 1);
+        alive(&mut table, 2);
+        end(&mut table, 1, Status::Suspect);
+        let joined = [(1, News::Joined), (1, News::Suspected), (2, News::Joined)];
+        assert_eq!(drain(&mut table), joined);
+        assert!(!table.has_news());
+        end(&mut table, 1, Status::Left);
+        assert_eq!(drain(&mut table), [(1, News::Left)]);
+    }
+
+    #[test]
+    fn picks_are_different_and_find_everybody_in_a_small_table() {
+        let mut table = table();
+        let mut rng = Rng::new(2);
+        (1..=5).for_each(|id| assert_ne!(alive(&mut table, id), Applied::NoRoom));
+        for _ in 0..100 {
+            let mut picked = table.pick::<8>(8, false, &mut rng, |row| row.id != NodeId::new(4));
+            picked.sort_unstable();
+            assert_eq!(picked.len(), 4);
+            assert!(picked.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+        assert_eq!(table.pick::<2>(8, false, &mut rng, |_| true).len(), 2);
+    }
+
+    #[test]
+    fn metadata_too_long_for_the_row_is_left_out_and_not_passed_on() {
+        let mut table = table();
+        let long = Card { metadata: b"12345", ..card(1, 0) };
+        let update = Update::alive(NodeId::new(1), long);
+        let applied = table.apply(&update, 0, Instant::ZERO);
+        assert!(matches!(applied, Applied::Changed(Change { metadata_cut: true, .. })));
+        assert_eq!(table.apply(&update, 0, Instant::ZERO), Applied::Known, "the same once more");
+        assert_eq!(table.member(NodeId::new(1)).and_then(|row| row.update()), None);
+    }
+
+    #[test]
+    fn forgetting_frees_the_row_for_somebody_else() {
+        let mut table = table();
+        for round in 0..100 {
+            assert!(
+                (1..=5).all(|id| matches!(alive(&mut table, round * 5 + id), Applied::Changed(_)))
+            );
+            for id in 1..=5 {
+                assert_ne!(end(&mut table, round * 5 + id, Status::Left), Applied::Known);
+            }
+            drain(&mut table);
+            for id in 1..=5 {
+                let row = table.find(NodeId::new(round * 5 + id)).unwrap();
+                assert!(table.forget(row));
+            }
+            assert_eq!((table.from(0).count(), table.gossip_len()), (1, 0));
+        }
+    }
 }

@@ -216,7 +216,10 @@ mod tests {
                 }
             }
             let count = |live| model.iter().filter(|&&state| state == Some(live)).count();
-            assert_eq!((roster.live().len(), roster.tombstones().len()), (count(true), count(false)));
+            assert_eq!(
+                (roster.live().len(), roster.tombstones().len()),
+                (count(true), count(false))
+            );
             assert!(roster.live().iter().all(|&row| model[row as usize] == Some(true)));
         }
     }
