@@ -158,9 +158,17 @@ impl<'b> PacketWriter<'b> {
 pub fn rewrite<A: Address>(packet: &[u8], buffer: &mut [u8]) -> Result<usize, ParseError> {
     let packet = Packet::<A>::parse(packet)?;
     let mut writer = PacketWriter::new(buffer, &packet.header).ok_or(ParseError::TooShort)?;
-    let mut fits = packet.message.is_none_or(|message| writer.message(&message));
-    for update in packet.updates() {
-        fits &= writer.update(&update);
+    let mut rest = packet.frames;
+    while let Some((frame, tail)) = Frame::split_first(rest) {
+        rest = tail;
+        let fits = match (Update::<A>::read(frame)?, Message::<A>::read(frame)?) {
+            (Some(update), _) => writer.update(&update),
+            (None, Some(message)) => writer.message(&message),
+            (None, None) => true,
+        };
+        if !fits {
+            return Err(ParseError::TooShort);
+        }
     }
-    if fits { Ok(writer.finish()) } else { Err(ParseError::TooShort) }
+    Ok(writer.finish())
 }
