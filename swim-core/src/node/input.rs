@@ -63,6 +63,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.advance(now);
         let packet = Packet::parse(bytes).map_err(|error| self.reject_malformed(error))?;
         let origin = Origin { from, channel, header: packet.header };
+        if self.take_refusal(&packet) {
+            return Ok(());
+        }
         self.admit(&packet, &origin)?;
         count(&mut self.stats.packets_received);
         self.stats.bytes_received = self.stats.bytes_received.wrapping_add(bytes.len() as u64);
@@ -82,13 +85,14 @@ impl<A: Address, S: Storage> Node<A, S> {
         Rejected::Malformed(error)
     }
 
-    /// Lets packets of this cluster through, and what a stranger may say across the border.
+    /// A refusal comes from another cluster as a rule: it is all that is heard from there.
+    fn take_refusal(&mut self, packet: &Packet<'_, A>) -> bool {
+        let Some(Message::Refuse(Refuse { number, reason })) = packet.message else { return false };
+        self.seeds.answered(number, Answer::Refused(reason))
+    }
+
+    /// Lets through what belongs to this cluster and was not written under this node's own id.
     fn admit(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> Result<(), Rejected> {
-        if let Some(Message::Refuse(Refuse { number, reason })) = packet.message
-            && self.seeds.answered(number, Answer::Refused(reason))
-        {
-            return Ok(());
-        }
         if origin.header.label != self.config.label {
             count(&mut self.stats.rejected_label);
             self.refuse_join(packet, origin, Refusal::OtherCluster);
@@ -302,7 +306,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             Message::Welcome(welcome) => self.take_welcome(welcome, origin),
             Message::Pull(pull) => self.answer_pull(pull, origin),
             Message::Page(page) => self.take_page(page, changed),
-            // Taken when it was admitted, or asked for by nobody.
+            // `take_refusal` was offered it already: nobody asked for this one.
             Message::Refuse(_) => {}
         }
     }
