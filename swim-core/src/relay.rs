@@ -79,6 +79,11 @@ impl<A: Copy> Relays<A> {
         nacked
     }
 
+    /// Forgets all requests.
+    pub fn clear(&mut self) {
+        self.running.clear();
+    }
+
     /// When something is next due.
     pub fn deadline(&self) -> Option<Instant> {
         self.running.iter().map(|relay| relay.nack_at.unwrap_or(relay.expires_at)).min()

@@ -90,8 +90,9 @@ impl<A: Copy> Sync<A> {
         pull
     }
 
-    /// Lets `pause` pass: there is nobody to exchange with.
+    /// Ends what is running and lets `pause` pass: there is nobody to exchange with.
     pub fn skip(&mut self, pause: Duration, now: Instant) {
+        self.session = None;
         self.next_at = now.after(pause);
     }
 

@@ -47,7 +47,6 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.leave_until = now.after(self.config.leave_timeout);
         self.table.reincarnate(self.incarnation(), Status::Left, now);
         self.gossip_to_some(usize::from(self.config.gossip_nodes));
-        self.depart_if_heard();
     }
 
     /// Comes back after leaving, or after losing the id to another node that is gone now. Seeds
@@ -63,6 +62,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.outrank(self.incarnation());
         self.seeds.restart(self.retry(), now);
         self.prober.skip(self.config.probe_interval, now);
+        self.sync.skip(self.config.sync_interval_min, now);
+        self.relays.clear();
         self.gossip_to_some(usize::from(self.config.gossip_nodes));
     }
 

@@ -277,7 +277,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(suspect) = self.table.row(row) else { return };
         let confirmations = suspect.claim.voices.count().saturating_sub(1);
         let deadline = suspect.since.after(patience.timeout(confirmations));
-        self.table.set_deadline(row, deadline);
+        // A voice may shorten it to a moment that has passed: then it is due now, not late.
+        self.table.set_deadline(row, deadline.max(self.now));
     }
 
     fn note_end(&mut self, row: u32) {
@@ -312,33 +313,44 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>) {
-        if self.standing == Standing::Silenced {
+        // A silenced node still shows itself to its rival, who has to learn of it too.
+        let rival = origin.header.sender == self.id();
+        if self.standing == Standing::Silenced && !rival {
             return;
         }
         if ping.target != self.id() {
             return count(&mut self.stats.pings_misdirected);
         }
-        self.heed(ping.belief);
-        self.ack(ping.number, origin);
+        self.ack(ping.number, ping.belief, origin);
     }
 
-    /// Refutes what a prober believes, if it is not so: Lifeguard's buddy system.
-    fn heed(&mut self, belief: Option<Belief>) {
-        if let Some(Belief { incarnation, status }) = belief {
-            let claim = Claim::new(incarnation, status);
-            self.hear_about_me(&Update::claim(self.id(), claim));
-        }
-    }
-
-    fn ack(&mut self, number: u32, origin: &Origin<A>) {
-        let sender = origin.header.sender;
-        let stranger = self.table.find(sender).is_none();
-        let message = Some(Message::Ack(Ack { number, stranger }));
-        let about = match self.standing {
-            Standing::Alive if sender != self.id() => self.correction(&origin.header),
-            _ => Some(self.id()),
+    /// Answers a ping that believes this of the node. Whoever is wrong hears the right first: the
+    /// sender about this node (Lifeguard's buddy system), or about itself.
+    fn ack(&mut self, number: u32, belief: Option<Belief>, origin: &Origin<A>) {
+        let misjudged = self.heed(belief) || self.standing != Standing::Alive;
+        let rival = origin.header.sender == self.id();
+        let about = match misjudged || rival {
+            true => Some(self.id()),
+            false => self.correction(&origin.header),
         };
+        let stranger = self.is_stranger(&origin.header);
+        let message = Some(Message::Ack(Ack { number, stranger }));
         self.post(Intent { to: origin.from, channel: origin.channel, message, about });
+    }
+
+    /// Refutes what a prober believes, if it is worse than the truth. Returns whether the prober
+    /// does not know the truth as it is now.
+    fn heed(&mut self, belief: Option<Belief>) -> bool {
+        let Some(Belief { incarnation, status }) = belief else { return false };
+        let believed = Claim::new(incarnation, status);
+        self.hear_about_me(&Update::claim(self.id(), believed));
+        believed.precedence(&self.table.me().claim).is_ne()
+    }
+
+    /// Whether the sender of a packet says more of itself than this node knows of it.
+    fn is_stranger(&self, header: &Header) -> bool {
+        let known = self.table.member(header.sender);
+        known.is_none_or(|row| header.incarnation.ahead_of(row.claim.incarnation) > 0)
     }
 
     /// The sender of a packet, if this node believes something of it that it ought to refute.
@@ -381,8 +393,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         if request.target == self.id() {
-            self.heed(request.belief);
-            return self.ack(request.number, origin);
+            return self.ack(request.number, request.belief, origin);
         }
         let number = self.rng.next_u32();
         let nack_after = core::time::Duration::from_millis(request.nack_after_ms.into());

@@ -36,6 +36,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             count(&mut self.stats.unwritable);
         }
+        self.depart_if_heard();
         None
     }
 

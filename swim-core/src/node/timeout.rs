@@ -26,6 +26,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Does what is due at `now`. Early is harmless: nothing happens. So is late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        self.end_due_rows();
         match self.standing {
             Standing::Departed | Standing::Silenced => {}
             Standing::Leaving => {
@@ -35,7 +36,6 @@ impl<A: Address, S: Storage> Node<A, S> {
             Standing::Alive => {
                 self.step_probe();
                 self.nack_for_others();
-                self.end_due_rows();
                 self.gossip_if_due();
                 self.step_sync();
                 self.ask_seeds();
@@ -50,8 +50,12 @@ impl<A: Address, S: Storage> Node<A, S> {
             return Some(self.now);
         }
         match self.standing {
-            Standing::Departed | Standing::Silenced => None,
-            Standing::Leaving => earliest([Some(self.leave_until), self.gossip_deadline()]),
+            Standing::Departed | Standing::Silenced => self.table.next_deadline(),
+            Standing::Leaving => earliest([
+                Some(self.leave_until),
+                self.table.next_deadline(),
+                self.gossip_deadline(),
+            ]),
             Standing::Alive => earliest([
                 Some(self.prober.deadline()),
                 Some(self.sync.deadline()),
@@ -64,8 +68,18 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn gossip_deadline(&self) -> Option<Instant> {
-        let pending = !self.config.gossip_interval.is_zero() && self.table.gossip_len() > 0;
+        let pending = self.gossip_interval().is_some() && self.table.gossip_len() > 0;
         pending.then(|| self.gossip.deadline())
+    }
+
+    /// Time between gossip ticks, if there are any. A node that leaves no longer probes, so it
+    /// gossips its goodbye even where news otherwise travels on probes alone.
+    fn gossip_interval(&self) -> Option<Duration> {
+        let leaving = self.standing == Standing::Leaving;
+        match self.config.gossip_interval {
+            Duration::ZERO => leaving.then_some(self.config.probe_interval),
+            interval => Some(interval),
+        }
     }
 
     /// At most two steps can be due at once: the end of one probe and the start of the next.
@@ -201,9 +215,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn gossip_if_due(&mut self) {
-        let interval = self.config.gossip_interval;
-        let pending = !interval.is_zero() && self.table.gossip_len() > 0;
-        if pending && self.gossip.due(interval, self.now) {
+        let Some(interval) = self.gossip_interval() else { return };
+        if self.table.gossip_len() > 0 && self.gossip.due(interval, self.now) {
             self.gossip_to_some(usize::from(self.config.gossip_nodes));
         }
     }
@@ -255,7 +268,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// A leaving node departs when its goodbye has been sent as often as any update is, when
     /// nobody is left to hear it, or when it has tried long enough.
     pub(super) fn depart_if_heard(&mut self) {
-        let spent = !self.table.is_gossiped(ME) && self.outbox.is_empty();
+        if self.standing != Standing::Leaving {
+            return;
+        }
+        let spent = !self.table.is_gossiped(ME);
         let alone = self.table.live_count() == 1;
         if spent || alone || self.now >= self.leave_until {
             self.standing = Standing::Departed;

@@ -61,7 +61,7 @@ pub struct Ack {
     /// The number of the ping or of the request.
     #[serde(with = "postcard::fixint::le")]
     pub number: u32,
-    /// Whether the pinged member does not have the pinging one in its table.
+    /// Whether the pinged member does not know the pinging one, or only an earlier incarnation.
     pub stranger: bool,
 }
 
