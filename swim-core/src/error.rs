@@ -57,7 +57,7 @@ impl core::error::Error for Rejected {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// [`SEEDS_MAX`](crate::SEEDS_MAX) seeds are known already.
+    /// [`SEEDS_MAX`](crate::SEEDS_MAX) seeds are being asked already.
     TooManySeeds,
     /// The seed is the node's own address.
     OwnAddress,

@@ -7,7 +7,7 @@ use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Refusal;
 
-/// How many seeds a node can have; more are refused.
+/// How many seeds a node can be asking at once; more are refused.
 pub const SEEDS_MAX: usize = 8;
 
 /// The seeds of a node.
@@ -48,7 +48,8 @@ impl<A: Copy + PartialEq> Seeds<A> {
         Self { seeds: heapless::Vec::new() }
     }
 
-    /// Asks `address` from `now` on, anew if it is known already; false when there are too many.
+    /// Asks `address` from `now` on, anew if it is known already. When there are too many, one that
+    /// has admitted this node goes; false when none has.
     pub fn add(&mut self, address: A, number: u32, retry: Retry, now: Instant) -> bool {
         let seed = Seed {
             address,
@@ -58,7 +59,11 @@ impl<A: Copy + PartialEq> Seeds<A> {
             answer: None,
             untold: false,
         };
-        match self.seeds.iter_mut().find(|seed| seed.address == address) {
+        let place = self.seeds.iter().position(|known| known.address == address).or_else(|| {
+            let full = self.seeds.is_full();
+            self.seeds.iter().position(|known| full && known.next_at.is_none())
+        });
+        match place.and_then(|place| self.seeds.get_mut(place)) {
             Some(known) => {
                 *known = seed;
                 true
@@ -165,7 +170,10 @@ mod tests {
         let mut seeds = Seeds::new();
         assert!((0..SEEDS_MAX as u16).all(|seed| seeds.add(seed, 0, RETRY, Instant::ZERO)));
         assert!(!seeds.add(99, 0, RETRY, Instant::ZERO));
-        assert!(seeds.add(1, 0, RETRY, Instant::ZERO), "known already");
-        assert!(seeds.remove(1) && !seeds.remove(1));
+        assert!(seeds.add(1, 7, RETRY, Instant::ZERO), "known already");
+        assert!(seeds.answered(7, BY));
+        assert!(seeds.add(99, 0, RETRY, Instant::ZERO), "in the place of the one that answered");
+        assert!(!seeds.add(98, 0, RETRY, Instant::ZERO));
+        assert!(seeds.remove(99) && !seeds.remove(99));
     }
 }

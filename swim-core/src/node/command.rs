@@ -74,20 +74,20 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// It is longer than the table holds or than fits into a datagram: the caller's fault; the
     /// metadata is what it was.
     pub fn set_metadata(&mut self, metadata: &[u8], now: Instant) -> Result<(), MetadataTooLong> {
-        let now = self.advance(now);
+        self.advance(now);
         let len_max = metadata_len_max(self.table.metadata_len_max(), &self.config);
         if metadata.len() > len_max {
             return Err(MetadataTooLong { len: metadata.len(), len_max });
         }
         self.table.set_my_metadata(metadata);
-        self.table.reincarnate(self.incarnation().next(), self.table.me().claim.status, now);
+        self.outrank(self.incarnation());
         Ok(())
     }
 
     /// Replaces the address at which the others reach this node and lets them know.
     pub fn set_address(&mut self, address: A, now: Instant) {
-        let now = self.advance(now);
+        self.advance(now);
         self.table.set_my_address(address);
-        self.table.reincarnate(self.incarnation().next(), self.table.me().claim.status, now);
+        self.outrank(self.incarnation());
     }
 }

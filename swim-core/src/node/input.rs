@@ -199,14 +199,14 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// Somebody spoke about this node. What it did not say itself it outranks: SWIM's refutation,
-    /// and how a restarted node overtakes its former life.
+    /// and how a restarted node overtakes its former life. One that has left says so again.
     fn hear_about_me(&mut self, update: &Update<'_, A>) -> bool {
         let me = self.table.me();
         let verdict = me.judge(update);
         let foreign = update.card.filter(|card| card.content_order(&me.words()).is_ne());
         let accused = verdict.claim != ClaimVerdict::Keep
             || foreign.is_some_and(|card| card.incarnation.order(me.claim.incarnation).is_ge());
-        if !accused || self.standing != Standing::Alive {
+        if !accused || self.standing == Standing::Silenced {
             return false;
         }
         let told = update.claim.incarnation;

@@ -229,11 +229,15 @@ impl<A: Address, S: Storage> Node<A, S> {
         (card.boot, card.address)
     }
 
-    /// Raises the own incarnation above `told` and lets everybody know.
+    /// Says at an incarnation above `told` that it is alive, or that it has left.
     fn outrank(&mut self, told: Incarnation) {
         let incarnation = self.incarnation();
         let base = if told.ahead_of(incarnation) > 0 { told } else { incarnation };
-        self.table.reincarnate(base.next(), Status::Alive, self.now);
+        let status = match self.standing {
+            Standing::Alive | Standing::Silenced => Status::Alive,
+            Standing::Leaving | Standing::Departed => Status::Left,
+        };
+        self.table.reincarnate(base.next(), status, self.now);
     }
 
     fn retry(&self) -> Retry {

@@ -228,6 +228,10 @@ impl<A: Address, S: Storage> Node<A, S> {
             let recent = now.since(row.since) <= window;
             row.claim.status.is_live() || (row.claim.status == Status::Dead && recent)
         });
+        if rows.is_empty() {
+            // Nobody can hear it now, and whoever comes later pulls the table.
+            self.table.drop_gossip();
+        }
         for row in rows {
             if let Some(to) = self.table.row(row).and_then(|row| row.address()) {
                 let (channel, about) = (Channel::Datagram, None);

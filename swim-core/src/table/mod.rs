@@ -264,6 +264,13 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.gossip.push(row);
     }
 
+    /// Gives up all news.
+    pub fn drop_gossip(&mut self) {
+        while let Some(row) = self.gossip.first() {
+            self.gossip.remove(row);
+        }
+    }
+
     /// How many rows wait to be gossiped.
     pub fn gossip_len(&self) -> usize {
         self.gossip.len()
