@@ -1,0 +1,432 @@
+//! The cluster: its processes, its network, and the verbs that happen to them.
+
+use core::time::Duration;
+
+use crate::member::{Incarnation, NodeId, Status};
+use crate::rng::Rng;
+use crate::storage::Storage;
+use crate::time::Instant;
+use crate::{Identity, Node, Stats};
+
+use super::clock::Clock;
+use super::network::Network;
+use super::oracle::{Oracle, Violation};
+use super::process::Process;
+use super::queue::{Queue, What};
+use super::report::{Failure, Heard, Recorder, Report, Step};
+use super::scenario::{Scenario, SimAddress, address};
+
+/// How often [`Cluster::run_until`] looks, in simulated time.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+/// Clocks start anywhere in the first eleven days of their epoch.
+const EPOCH_BITS: u32 = 40;
+
+/// What a node holds of a member: a row of its view, with its own copy of the metadata.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// Who it is.
+    pub id: NodeId,
+    /// What is believed of it.
+    pub status: Status,
+    /// The number of the incarnation at which that was said.
+    pub incarnation: u32,
+    /// Which life of its process this is.
+    pub boot: u16,
+    /// Where it listens.
+    pub address: Option<SimAddress>,
+    /// What its application attached.
+    pub metadata: Vec<u8>,
+}
+
+/// A number of nodes in virtual time. Nodes are named by their index, in the order in which they
+/// were added.
+///
+/// Verbs act at the present moment, and the output they cause is sent at once; time passes only in
+/// [`run_for`](Self::run_for) and [`run_until`](Self::run_until). Once a rule is broken the run is
+/// over: every further call of these returns the same failure.
+///
+/// # Panics
+///
+/// Methods that take the index of a node panic when there is no such node.
+pub struct Cluster<S: Storage> {
+    /// What lies between the nodes. Cuts made here are noticed like those made by the verbs.
+    pub network: Network,
+    pub(super) scenario: Scenario<S>,
+    pub(super) now: Instant,
+    pub(super) queue: Queue,
+    pub(super) processes: Vec<Process<S>>,
+    /// Who listens at an address, by its number.
+    pub(super) listeners: Vec<Option<usize>>,
+    pub(super) oracle: Oracle,
+    pub(super) recorder: Recorder,
+    pub(super) buffer: Vec<u8>,
+    failure: Option<Failure>,
+    rng: Rng,
+}
+
+impl<S: Storage> Cluster<S> {
+    /// A cluster without nodes, at the moment zero.
+    pub fn new(scenario: Scenario<S>) -> Self {
+        let mut rng = Rng::new(scenario.seed);
+        Self {
+            network: Network::new(scenario.link, rng.next_u64()),
+            now: Instant::ZERO,
+            queue: Queue::default(),
+            processes: Vec::new(),
+            listeners: Vec::new(),
+            oracle: Oracle::new(scenario.false_deaths_forbidden),
+            recorder: Recorder::default(),
+            buffer: vec![0; usize::from(scenario.config.datagram_len_max)],
+            failure: None,
+            rng,
+            scenario,
+        }
+    }
+
+    /// Adds and starts a node at an address of its own. Returns its index.
+    pub fn add(&mut self, id: NodeId) -> usize {
+        let index = self.processes.len();
+        let address = self.claim_address(index);
+        let place = self.oracle.introduce(id);
+        self.processes.push(Process::new(id, place, address));
+        self.start(index);
+        index
+    }
+
+    /// Adds `count` nodes with ids as long as random ones.
+    pub fn add_many(&mut self, count: usize) {
+        for _ in 0..count {
+            let id = NodeId::from_random(self.rng.next_u64());
+            self.add(id);
+        }
+    }
+
+    /// Lets a node join through the address of another. Returns whether it took the command, which
+    /// it does not while it is down or frozen.
+    pub fn join(&mut self, node: usize, seed: usize) -> bool {
+        let seed = self.processes[seed].address;
+        self.command(node, |node, now| node.join(seed, now).is_ok()) == Some(true)
+    }
+
+    /// Lets every other node join through the address of one.
+    pub fn join_all(&mut self, seed: usize) {
+        for node in (0..self.processes.len()).filter(|&node| node != seed) {
+            self.join(node, seed);
+        }
+    }
+
+    /// Ends a process without a word.
+    pub fn crash(&mut self, node: usize) {
+        let process = &mut self.processes[node];
+        while let Some(flight) = process.unshelve() {
+            self.queue.land(flight);
+        }
+        if process.stop() {
+            self.oracle.learn(process.place, Incarnation::default(), false);
+            self.oracle.forget_view(node);
+            self.recorder.step(self.now, node, Step::Crashed);
+        }
+    }
+
+    /// Starts a process again, with the same id at incarnation 0, after a crash if it still runs.
+    /// It knows nobody: let it [`join`](Self::join).
+    pub fn restart(&mut self, node: usize) {
+        self.crash(node);
+        self.start(node);
+    }
+
+    /// Moves a node to a fresh address: at once if it runs, else when it is restarted. While it is
+    /// frozen it stays where it is.
+    pub fn relocate(&mut self, node: usize) {
+        if self.processes[node].is_frozen() {
+            return;
+        }
+        let address = self.claim_address(node);
+        self.processes[node].address = address;
+        self.command(node, |node, now| node.set_address(address, now));
+    }
+
+    /// Lets a whole process stand still. Packets to it wait, and are read before its deadlines when
+    /// it goes on.
+    pub fn freeze(&mut self, node: usize, duration: Duration) {
+        let until = self.now.after(duration);
+        if self.processes[node].node.is_none() {
+            return;
+        }
+        self.processes[node].freeze(until);
+        self.queue.push(until, What::Wake { process: node });
+        self.oracle.excuse_false_deaths();
+        self.recorder.step(self.now, node, Step::Froze);
+    }
+
+    /// Lets a node say goodbye. Its process goes on until it is crashed.
+    pub fn leave(&mut self, node: usize) {
+        self.command(node, |node, now| node.leave(now));
+    }
+
+    /// Lets a node that left come back.
+    pub fn rejoin(&mut self, node: usize) {
+        self.command(node, |node, now| node.rejoin(now));
+    }
+
+    /// Attaches metadata to a node. Returns whether it took the command.
+    pub fn set_metadata(&mut self, node: usize, metadata: &[u8]) -> bool {
+        self.command(node, |node, now| node.set_metadata(metadata, now).is_ok()) == Some(true)
+    }
+
+    /// Calls any verb of a node and takes its output. `None`, and nothing happens, when the process
+    /// is down or frozen.
+    pub fn command<R>(
+        &mut self,
+        node: usize,
+        verb: impl FnOnce(&mut Node<SimAddress, S>, Instant) -> R,
+    ) -> Option<R> {
+        let process = &mut self.processes[node];
+        if !process.is_responsive() {
+            return None;
+        }
+        let now = process.clock.local(self.now);
+        let answer = verb(process.node.as_mut()?, now);
+        self.recorder.step(self.now, node, Step::Commanded);
+        let outcome = self.drain(node).and_then(|()| self.settle(node));
+        self.judge(node, outcome);
+        Some(answer)
+    }
+
+    /// Lets packets through only within each of `groups`; nodes in none of them form one more.
+    pub fn partition(&mut self, groups: &[&[usize]]) {
+        self.network.partition(groups);
+    }
+
+    /// Cuts the way `from` one node `to` another; the way back stays open.
+    pub fn block(&mut self, from: usize, to: usize) {
+        self.network.block(from, to);
+    }
+
+    /// Removes every cut.
+    pub fn heal(&mut self) {
+        self.network.heal();
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    ///
+    /// A rule was broken: the core's fault. The run is over.
+    pub fn run_for(&mut self, duration: Duration) -> Result<(), Failure> {
+        let end = self.now.after(duration);
+        if !self.network.is_calm() {
+            self.oracle.excuse_false_deaths();
+        }
+        while self.failure.is_none() {
+            let Some((at, what)) = self.queue.pop(end) else {
+                self.now = end;
+                return Ok(());
+            };
+            self.now = at;
+            let (node, outcome) = self.happen(what);
+            self.judge(node, outcome);
+        }
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// Lets time pass until `reached` holds, looked at every 10 ms. Returns how long that took, or
+    /// `None` if it was longer than `limit`.
+    ///
+    /// # Errors
+    ///
+    /// A rule was broken: the core's fault. The run is over.
+    pub fn run_until(
+        &mut self,
+        limit: Duration,
+        mut reached: impl FnMut(&Self) -> bool,
+    ) -> Result<Option<Duration>, Failure> {
+        let start = self.now;
+        let end = start.after(limit);
+        while !reached(self) {
+            if self.now >= end {
+                return Ok(None);
+            }
+            self.run_for(end.since(self.now).min(LOOK_INTERVAL))?;
+        }
+        Ok(Some(self.now.since(start)))
+    }
+
+    /// Fails the way a broken rule does unless the `expectation` of a test `holds`, so that it can
+    /// be replayed as well.
+    ///
+    /// # Errors
+    ///
+    /// It does not hold. The run is not over.
+    pub fn expect(&self, expectation: &'static str, holds: bool) -> Result<(), Failure> {
+        if holds {
+            return Ok(());
+        }
+        Err(self.failure_now(Violation::Unmet(expectation), None))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// How many nodes were added.
+    pub fn len(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// Whether no node was added.
+    pub fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+
+    /// The id of a node.
+    pub fn id(&self, node: usize) -> NodeId {
+        self.processes[node].id
+    }
+
+    /// The address of a node.
+    pub fn address(&self, node: usize) -> SimAddress {
+        self.processes[node].address
+    }
+
+    /// A node, if its process runs.
+    pub fn node(&self, node: usize) -> Option<&Node<SimAddress, S>> {
+        self.processes[node].node.as_ref()
+    }
+
+    /// The indices of all nodes that run and have not left.
+    pub fn population(&self) -> impl Iterator<Item = usize> {
+        (0..self.processes.len()).filter(|&node| self.processes[node].is_member())
+    }
+
+    /// Everything a node holds, in the order of ids; nothing if it is down.
+    pub fn view(&self, node: usize) -> Vec<Seen> {
+        let members = self.node(node).into_iter().flat_map(Node::members);
+        let mut view: Vec<_> = members
+            .map(|member| Seen {
+                id: member.id,
+                status: member.status,
+                incarnation: member.incarnation.number(),
+                boot: member.boot,
+                address: member.address,
+                metadata: member.metadata.to_vec(),
+            })
+            .collect();
+        view.sort_unstable();
+        view
+    }
+
+    /// What a node holds of another, if it does.
+    pub fn status(&self, viewer: usize, subject: usize) -> Option<Status> {
+        self.node(viewer)?.member(self.id(subject)).map(|member| member.status)
+    }
+
+    /// Whether every view holds exactly the present population as living, as far as its table has
+    /// room.
+    pub fn views_complete(&self) -> bool {
+        let mut ids: Vec<_> = self.population().map(|node| self.id(node)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        self.population().all(|node| self.live_count(node) == self.room_for(node, ids.len()))
+            && self.population().all(|node| {
+                let mut members = self.node(node).into_iter().flat_map(Node::members);
+                members.all(|m| !m.status.is_live() || ids.binary_search(&m.id).is_ok())
+            })
+    }
+
+    /// Whether all views are complete and say the same of every living member, word for word.
+    pub fn views_agree(&self) -> bool {
+        let mut views = self.population().map(|node| {
+            let mut view = self.view(node);
+            view.retain(|seen| seen.status.is_live());
+            view
+        });
+        let first = views.next();
+        views.all(|view| Some(&view) == first.as_ref()) && self.views_complete()
+    }
+
+    /// Everything the applications were told, in order, up to a large maximum.
+    pub fn heard(&self) -> &[Heard] {
+        &self.recorder.heard
+    }
+
+    /// The sum of one counter over all running nodes.
+    pub fn total(&self, counter: impl Fn(&Stats) -> u64) -> u64 {
+        let nodes = self.processes.iter().filter_map(|process| process.node.as_ref());
+        nodes.map(|node| counter(node.stats())).sum()
+    }
+
+    /// A hash of every packet and event so far, with their times.
+    pub fn trace_hash(&self) -> u64 {
+        self.recorder.trace_hash()
+    }
+
+    /// The run so far in a few numbers.
+    pub fn report(&self) -> Report {
+        Report {
+            seed: self.scenario.seed,
+            at: self.now,
+            trace_hash: self.trace_hash(),
+            counts: self.recorder.counts,
+            false_deaths: self.oracle.false_deaths(),
+        }
+    }
+
+    fn live_count(&self, node: usize) -> usize {
+        self.node(node).map_or(0, Node::live_count)
+    }
+
+    fn room_for(&self, node: usize, members: usize) -> usize {
+        members.min(self.processes[node].rows_max)
+    }
+
+    fn claim_address(&mut self, node: usize) -> SimAddress {
+        for listener in self.listeners.iter_mut().filter(|listener| **listener == Some(node)) {
+            *listener = None;
+        }
+        self.listeners.push(Some(node));
+        address(self.listeners.len() as u32)
+    }
+
+    fn start(&mut self, index: usize) {
+        let drift_range = self.scenario.drift_ppm_max as usize * 2 + 1;
+        let drift_ppm = self.rng.below(drift_range) as i32 - self.scenario.drift_ppm_max as i32;
+        let clock = Clock::new(self.rng.next_u64() >> (64 - EPOCH_BITS), drift_ppm);
+        let storage = (self.scenario.storage)(index);
+        let rows_max = storage.members_max();
+        let process = &self.processes[index];
+        let identity = Identity::new(process.id, process.address);
+        let (seed, now) = (self.rng.next_u64(), clock.local(self.now));
+        let outcome = match Node::new(identity, self.scenario.config, storage, seed, now) {
+            Ok(node) => {
+                self.note_rival(index);
+                self.processes[index].start(node, clock, rows_max);
+                self.recorder.step(self.now, index, Step::Started);
+                self.drain(index).and_then(|()| self.settle(index))
+            }
+            Err(_) => Err(Violation::NotCreated),
+        };
+        self.judge(index, outcome);
+    }
+
+    fn note_rival(&mut self, index: usize) {
+        let place = self.processes[index].place;
+        let holds_it = |process: &Process<S>| process.place == place && process.node.is_some();
+        if self.processes.iter().any(holds_it) {
+            self.oracle.contest(place);
+        }
+    }
+
+    fn judge(&mut self, node: usize, outcome: Result<(), Violation>) {
+        let Err(violation) = outcome else { return };
+        if self.failure.is_none() {
+            let id = self.processes[node].id;
+            self.failure = Some(self.failure_now(violation, Some((node, id))));
+        }
+    }
+
+    fn failure_now(&self, violation: Violation, node: Option<(usize, NodeId)>) -> Failure {
+        self.recorder.failure(violation, node, self.report(), self.scenario.name)
+    }
+}

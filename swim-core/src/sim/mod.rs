@@ -1,0 +1,57 @@
+//! A whole cluster in virtual time, replayable from one seed (feature `sim`).
+//!
+//! A [`Cluster`] drives any number of [`Node`](crate::Node)s as an adapter would: packets are
+//! delivered before timers fire, every input is drained, and each node lives by its own clock. What
+//! lies between them is a [`Network`] that delays, loses, duplicates, reorders and cuts. Processes
+//! crash, restart, stand still and leave on command. After every step an oracle checks what must
+//! always hold; a broken rule ends the run with a [`Failure`] that says how to replay it.
+//!
+//! Everything follows from the seed of the [`Scenario`]: the same seed gives the same packets, byte
+//! for byte, and so the same [`trace_hash`](Cluster::trace_hash).
+//!
+//! ```
+//! use core::time::Duration;
+//! use swim_core::sim::{Cluster, Failure, Scenario};
+//! use swim_core::storage::Growable;
+//!
+//! let scenario = Scenario::new("three_meet", 7, |_| Growable::new(16, 0));
+//! let mut cluster = Cluster::new(scenario);
+//! cluster.add_many(3);
+//! cluster.join_all(0);
+//! let met = cluster.run_until(Duration::from_secs(30), Cluster::views_complete)?;
+//! assert!(met.is_some());
+//! # Ok::<(), Failure>(())
+//! ```
+//!
+//! # What the oracle checks
+//!
+//! After every input of every node, at a cost that does not grow with the cluster:
+//!
+//! - in a view, a member's (incarnation, status) never goes back while its row exists, so the dead
+//!   and the departed do not rise again at the incarnation at which they fell;
+//! - nobody but its owner raises an incarnation: no view and no packet carries one its owner has
+//!   not reached in any of its lives, or an id nobody ever had;
+//! - every packet fits, parses, names its sender, and is rewritten to the same bytes;
+//! - outputs end, no deadline lies in the past, and no timer spins;
+//! - the table keeps within its bounds and counts its living correctly;
+//! - if the scenario forbids it: nobody healthy and reachable is declared dead.
+
+// This module is scaffolding for tests, on hosts: its indices are its own, its sums are small, and
+// a bug in it should stop a test rather than be absorbed.
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+mod clock;
+mod cluster;
+mod network;
+mod oracle;
+mod process;
+mod queue;
+mod report;
+mod scenario;
+mod step;
+
+pub use cluster::{Cluster, Seen};
+pub use network::{Link, Network};
+pub use oracle::Violation;
+pub use report::{Counts, Failure, Heard, Report, Step, seeds};
+pub use scenario::{Checks, Scenario, SimAddress};

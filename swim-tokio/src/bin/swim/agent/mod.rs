@@ -1,0 +1,219 @@
+//! `swim agent`: one member, in the foreground.
+
+mod print;
+mod seeds;
+mod stop;
+
+use std::net::SocketAddr;
+
+use clap::ValueEnum;
+use swim_tokio::{Config, Event, Events, Label, NodeId, Options, Swim, Update};
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::failure::{Failure, with_causes};
+use crate::metadata::{METADATA_LEN_MAX, Metadata, Tag, check_name};
+use crate::report::News;
+use print::{Printer, news_of};
+use seeds::Seed;
+
+/// Run one member in the foreground and print who joins, fails and leaves.
+///
+/// Each line tells the time since the start, a sign, the member's name and address, and what
+/// happened to it. Ctrl-C or SIGTERM says goodbye to the cluster and ends the agent; a second
+/// Ctrl-C ends it at once.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Where to listen, UDP and TCP. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:7946")]
+    bind: SocketAddr,
+
+    /// The address the others shall use, if it is not the one of --bind (behind NAT, in a
+    /// container).
+    #[arg(long, value_name = "ADDR")]
+    advertise: Option<SocketAddr>,
+
+    /// A member to join through; give several and one that answers is enough. Asked until it
+    /// answers; a name that does not resolve yet is tried again and again.
+    #[arg(long, value_name = "HOST:PORT")]
+    join: Vec<Seed>,
+
+    /// The name of this member, unique in its cluster: its id is made of it. [default: the host's
+    /// name]
+    #[arg(long, value_parser = name)]
+    name: Option<String>,
+
+    /// Something the others shall know about this member. Repeatable.
+    #[arg(long, value_name = "KEY=VALUE")]
+    tag: Vec<Tag>,
+
+    /// The name of the cluster: members of another are ignored.
+    #[arg(long, value_name = "CLUSTER", default_value = "")]
+    label: String,
+
+    /// How fast failures are found, the same on all members of a cluster.
+    #[arg(long, value_enum, default_value_t = Timing::Lan)]
+    profile: Timing,
+
+    /// Print one JSON object per line instead of lines for people.
+    #[arg(long)]
+    json: bool,
+
+    /// Leave when standard input ends: a parent that dies takes its agents with it.
+    #[arg(long, hide = true)]
+    leave_on_stdin_close: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  swim agent --bind 127.0.0.1:7946 --name a
+  swim agent --bind 127.0.0.1:7947 --name b --join 127.0.0.1:7946 --tag zone=eu --tag role=db
+  swim agent --join db-1:7946 --join db-2:7946 --label prod --json
+
+Exit status: 0 left the cluster, 1 a failure (the reason is on standard error), 2 wrong usage.";
+
+/// The presets of [`Config`] that make sense for processes.
+#[derive(Clone, Copy, ValueEnum)]
+enum Timing {
+    /// Servers on one network: a crash is known in about ten seconds.
+    Lan,
+    /// Members across regions: a crash is known in about a minute.
+    Wan,
+    /// Processes on one machine, for tests and development.
+    Local,
+}
+
+/// Runs until the agent is told to leave.
+///
+/// # Errors
+///
+/// A name or tags that do not fit are usage errors; a port in use, a stolen name and a broken
+/// standard output end the agent with a reason.
+pub fn run(args: Args) -> Result<(), Failure> {
+    let metadata = metadata(&args)?;
+    // One worker drives the protocol. Printing happens on the main thread, so a reader who does
+    // not read delays nothing but the lines.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Runtime(format!("cannot start: {error}")))?;
+    let outcome = runtime.block_on(serve(args, &metadata));
+    // A name that is being resolved must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(args: Args, metadata: &Metadata) -> Result<(), Failure> {
+    let mut printer = Printer::new(args.json, Clock::start());
+    let mut stop = stop::requests(args.leave_on_stdin_close)?;
+    let (swim, runner) = swim_tokio::bind(options(&args, metadata))
+        .await
+        .map_err(|error| Failure::Runtime(with_causes(&error)))?;
+    let mut events = swim.events();
+    tokio::spawn(runner.run());
+    let hello = News::Listening {
+        id: swim.id().to_string(),
+        name: metadata.name().to_owned(),
+        address: swim.advertised(),
+    };
+    let end = match printer.print(hello) {
+        Ok(()) => {
+            tokio::spawn(seeds::join(swim.clone(), args.join));
+            watch(&mut events, &mut printer, &mut stop).await
+        }
+        Err(error) => End::from(error),
+    };
+    finish(end, &swim, &mut printer).await
+}
+
+/// Why an agent stops watching.
+enum End {
+    Asked,
+    /// Nobody reads the output any more.
+    ReaderGone,
+    OutputBroken(std::io::Error),
+    NameTaken {
+        rival: SocketAddr,
+    },
+    NodeStopped,
+}
+
+impl From<std::io::Error> for End {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            _ => Self::OutputBroken(error),
+        }
+    }
+}
+
+async fn watch(events: &mut Events, printer: &mut Printer, stop: &mut mpsc::Receiver<()>) -> End {
+    loop {
+        let update = tokio::select! {
+            _ = stop.recv() => return End::Asked,
+            update = events.next() => update,
+        };
+        let Some(update) = update else { return End::NodeStopped };
+        for news in news_of(&update) {
+            if let Err(error) = printer.print(news) {
+                return End::from(error);
+            }
+        }
+        if let Update::Event { event: Event::Conflict { rival, won: false }, .. } = update {
+            return End::NameTaken { rival };
+        }
+    }
+}
+
+async fn finish(end: End, swim: &Swim, printer: &mut Printer) -> Result<(), Failure> {
+    let reason = match end {
+        End::Asked | End::ReaderGone => {
+            // A reader that is gone by now does not keep the agent from leaving.
+            let _ = printer.print(News::Leaving);
+            let left = swim.leave().await;
+            let _ = printer.print(News::Left);
+            left.err().map(|error| error.to_string())
+        }
+        End::OutputBroken(error) => {
+            // The broken output is the worse news.
+            let _ = swim.leave().await;
+            Some(format!("cannot write to standard output: {error}"))
+        }
+        End::NameTaken { rival } => {
+            Some(format!("another living member at {rival} has the same name: choose another"))
+        }
+        End::NodeStopped => Some("the node stopped by itself".to_owned()),
+    };
+    swim.shutdown().await;
+    reason.map_or(Ok(()), |reason| Err(Failure::Runtime(reason)))
+}
+
+fn options(args: &Args, metadata: &Metadata) -> Options {
+    let preset = match args.profile {
+        Timing::Lan => Config::lan(),
+        Timing::Wan => Config::wan(),
+        Timing::Local => Config::local(),
+    };
+    Options {
+        advertise: args.advertise,
+        id: Some(NodeId::from_name(metadata.name())),
+        metadata: metadata.encode(),
+        metadata_len_max: METADATA_LEN_MAX,
+        config: Config { label: Label::new(&args.label), ..preset },
+        ..Options::new(args.bind)
+    }
+}
+
+fn metadata(args: &Args) -> Result<Metadata, Failure> {
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => gethostname::gethostname().to_string_lossy().into_owned(),
+    };
+    Metadata::new(&name, &args.tag).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn name(text: &str) -> Result<String, crate::metadata::MetadataError> {
+    check_name(text).map(|()| text.to_owned())
+}

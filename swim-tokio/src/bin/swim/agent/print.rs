@@ -1,0 +1,181 @@
+//! What happened, as a line for people or as JSON.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use swim_tokio::{Event, MemberInfo, NodeId, Update};
+
+use crate::clock::{Clock, Elapsed};
+use crate::metadata::Metadata;
+use crate::report::{News, Profile, Report};
+
+/// Standard output, one line for each piece of news.
+pub struct Printer {
+    json: bool,
+    clock: Clock,
+}
+
+impl Printer {
+    pub fn new(json: bool, clock: Clock) -> Self {
+        Self { json, clock }
+    }
+
+    /// Writes one line and flushes it.
+    ///
+    /// # Errors
+    ///
+    /// Standard output is closed or broken.
+    pub fn print(&mut self, news: News) -> io::Result<()> {
+        let mut line = Vec::new();
+        let elapsed = self.clock.elapsed();
+        if self.json {
+            serde_json::to_writer(&mut line, &Report { t_ms: elapsed.as_millis(), news })?;
+        } else {
+            write!(line, "{}", in_words(elapsed, &news))?;
+        }
+        line.push(b'\n');
+        let mut out = io::stdout().lock();
+        out.write_all(&line)?;
+        out.flush()
+    }
+}
+
+/// The news in an update: several after a lag, at most one otherwise.
+pub fn news_of(update: &Update) -> Vec<News> {
+    match update {
+        Update::Event { event, member } => {
+            news_of_event(event, member.as_ref()).into_iter().collect()
+        }
+        Update::Lagged { missed, members } => {
+            let known = members.iter().map(|member| News::MemberKnown {
+                status: member.status.into(),
+                member: profile_of(member),
+            });
+            std::iter::once(News::Lagged { missed: *missed }).chain(known).collect()
+        }
+        unknown => {
+            tracing::warn!(?unknown, "this update has no line yet");
+            Vec::new()
+        }
+    }
+}
+
+fn news_of_event(event: &Event<SocketAddr>, member: Option<&MemberInfo>) -> Option<News> {
+    let about = |id: &NodeId| member.map_or_else(|| stranger(*id), profile_of);
+    Some(match event {
+        Event::Joined { seed, by } => News::Joined { seed: *seed, by: about(by).name },
+        Event::JoinRefused { seed, reason } => {
+            News::JoinRefused { seed: *seed, reason: reason.to_string() }
+        }
+        Event::MemberJoined(id) => News::MemberJoined(about(id)),
+        Event::MemberSuspected(id) => News::MemberSuspected(about(id)),
+        Event::MemberRecovered(id) => News::MemberRecovered(about(id)),
+        Event::MemberDead(id) => News::MemberDead(about(id)),
+        Event::MemberLeft(id) => News::MemberLeft(about(id)),
+        Event::MemberRestarted(id) => News::MemberRestarted(about(id)),
+        Event::MemberUpdated(id) => News::MemberUpdated(about(id)),
+        Event::Conflict { rival, won } => News::Conflict { rival: *rival, won: *won },
+        Event::TableFull => News::TableFull,
+        // The agent itself tells when it has left.
+        Event::Departed => return None,
+        unknown => {
+            tracing::warn!(?unknown, "this event has no line yet");
+            return None;
+        }
+    })
+}
+
+/// A member that is already forgotten again.
+fn stranger(id: NodeId) -> Profile {
+    Profile {
+        id: id.to_string(),
+        name: id.to_string(),
+        address: None,
+        incarnation: 0,
+        boot: 0,
+        tags: BTreeMap::new(),
+    }
+}
+
+fn profile_of(member: &MemberInfo) -> Profile {
+    let metadata = Metadata::decode(&member.metadata);
+    let id = member.id.to_string();
+    Profile {
+        name: metadata.as_ref().map_or_else(|| id.clone(), |metadata| metadata.name().to_owned()),
+        id,
+        address: member.address,
+        incarnation: member.incarnation.number(),
+        boot: member.boot,
+        tags: metadata.map(|metadata| metadata.tags().clone()).unwrap_or_default(),
+    }
+}
+
+/// `00:00:01.204  + db-2  10.0.0.2:7946  joined`
+fn in_words(elapsed: Elapsed, news: &News) -> String {
+    let member = |sign: char, member: &Profile, what: &str| {
+        let address = member.address.map_or_else(|| "?".to_owned(), |address| address.to_string());
+        let tags: String =
+            member.tags.iter().map(|(key, value)| format!("  {key}={value}")).collect();
+        format!("{elapsed}  {sign} {}  {address}  {what}{tags}", member.name)
+    };
+    match news {
+        News::Listening { id, name, address } => {
+            format!("{elapsed}  = {name}  {address}  listening, id {id}")
+        }
+        News::Joined { seed, by } => format!("{elapsed}  = {by}  {seed}  let us in"),
+        News::JoinRefused { seed, reason } => {
+            format!("{elapsed}  ! {seed}  refuses us: {reason}; asking again")
+        }
+        News::MemberJoined(it) => member('+', it, "joined"),
+        News::MemberSuspected(it) => member('?', it, "suspected"),
+        News::MemberRecovered(it) => member('+', it, "recovered"),
+        News::MemberDead(it) => member('x', it, "dead"),
+        News::MemberLeft(it) => member('-', it, "left"),
+        News::MemberRestarted(it) => member('+', it, "restarted"),
+        News::MemberUpdated(it) => member('*', it, "updated"),
+        News::Lagged { missed } => {
+            format!("{elapsed}  ! {missed} events were not printed in time; all members follow")
+        }
+        News::MemberKnown { status, member: it } => member('*', it, &format!("is {status}")),
+        News::Conflict { rival, won } => {
+            let end = if *won { "we keep it" } else { "it keeps it" };
+            format!("{elapsed}  ! {rival}  uses our name: {end}")
+        }
+        News::TableFull => format!("{elapsed}  ! the member table is full; some are not shown"),
+        News::Leaving => format!("{elapsed}  = leaving"),
+        News::Left => format!("{elapsed}  = left"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn millis(millis: u64) -> Elapsed {
+        Duration::from_millis(millis).into()
+    }
+
+    #[test]
+    fn a_line_for_people_tells_when_who_where_and_what() {
+        let db_2 = Profile {
+            id: "c0ffee".into(),
+            name: "db-2".into(),
+            address: Some("10.0.0.2:7946".parse().unwrap()),
+            incarnation: 0,
+            boot: 7,
+            tags: [("zone".to_owned(), "b".to_owned())].into(),
+        };
+        assert_eq!(
+            in_words(millis(1_204), &News::MemberJoined(db_2.clone())),
+            "00:00:01.204  + db-2  10.0.0.2:7946  joined  zone=b"
+        );
+        let nameless = Profile { address: None, tags: Default::default(), ..db_2 };
+        assert_eq!(
+            in_words(millis(61_000), &News::MemberDead(nameless)),
+            "00:01:01.000  x db-2  ?  dead"
+        );
+    }
+}

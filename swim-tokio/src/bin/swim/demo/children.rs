@@ -1,0 +1,154 @@
+//! The agent processes: started, listened to, killed.
+//!
+//! No child outlives the demo. Dropping [`Children`] kills them; should the demo itself be killed,
+//! the end of their standard input makes them leave.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc;
+
+use crate::report::{News, Report};
+
+/// Lines of all children that wait to be looked at. When full, children wait in turn with their
+/// printing, never with their protocol.
+const HEARD_MAX: usize = 1_024;
+/// How long a process may take to end after it closed its output.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// All agent processes of a demo, by number.
+pub struct Children {
+    executable: PathBuf,
+    agents: Vec<Agent>,
+    heard: mpsc::Sender<Heard>,
+}
+
+#[derive(Default)]
+struct Agent {
+    /// Counts the processes this agent has had.
+    life: u32,
+    process: Option<Child>,
+    /// Kept open while the agent shall run.
+    stdin: Option<ChildStdin>,
+}
+
+/// Something a child said.
+pub struct Heard {
+    pub node: usize,
+    life: u32,
+    pub what: Said,
+}
+
+pub enum Said {
+    /// A line of JSON on standard output.
+    News(News),
+    /// A line on standard error, or one that cannot be read.
+    Complaint(String),
+    /// Both outputs are closed: the process has ended or is about to.
+    End,
+}
+
+impl Children {
+    pub fn new(nodes: usize) -> io::Result<(Self, mpsc::Receiver<Heard>)> {
+        let (heard, receiver) = mpsc::channel(HEARD_MAX);
+        let agents = (0..nodes).map(|_| Agent::default()).collect();
+        Ok((Self { executable: std::env::current_exe()?, agents, heard }, receiver))
+    }
+
+    /// Starts the process of an agent on a free port of the loopback interface.
+    pub fn start(&mut self, node: usize, name: &str, seed: Option<SocketAddr>) -> io::Result<()> {
+        let mut command = self.command(name, seed);
+        let mut child = command.spawn()?;
+        let agent = &mut self.agents[node];
+        agent.life += 1;
+        agent.stdin = child.stdin.take();
+        let mouth = Mouth { node, life: agent.life, heard: self.heard.clone() };
+        tokio::spawn(mouth.listen(child.stdout.take(), child.stderr.take()));
+        agent.process = Some(child);
+        Ok(())
+    }
+
+    /// The process id, while it runs.
+    pub fn pid(&self, node: usize) -> Option<u32> {
+        self.agents[node].process.as_ref().and_then(Child::id)
+    }
+
+    /// Whether the process that said this is still the agent's latest.
+    pub fn is_current(&self, heard: &Heard) -> bool {
+        self.agents[heard.node].life == heard.life
+    }
+
+    /// Ends a process without warning: SIGKILL on Unix.
+    pub async fn kill(&mut self, node: usize) -> io::Result<()> {
+        match &mut self.agents[node].process {
+            Some(process) => process.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells an agent to say goodbye and end, by closing its standard input.
+    pub fn dismiss(&mut self, node: usize) {
+        self.agents[node].stdin = None;
+    }
+
+    /// How a process ended that has closed its outputs; `None` if it hangs.
+    pub async fn exit_status(&mut self, node: usize) -> Option<ExitStatus> {
+        let process = self.agents[node].process.as_mut()?;
+        tokio::time::timeout(END_TIMEOUT, process.wait()).await.ok()?.ok()
+    }
+
+    fn command(&self, name: &str, seed: Option<SocketAddr>) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.args(["agent", "--json", "--leave-on-stdin-close", "--profile", "local"]);
+        command.args(["--bind", "127.0.0.1:0", "--name", name]);
+        if let Some(seed) = seed {
+            command.arg("--join").arg(seed.to_string());
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.kill_on_drop(true);
+        // Ctrl-C shall reach the demo alone, which then ends its children itself.
+        #[cfg(unix)]
+        command.process_group(0);
+        command
+    }
+}
+
+/// One process as a source of lines.
+struct Mouth {
+    node: usize,
+    life: u32,
+    heard: mpsc::Sender<Heard>,
+}
+
+impl Mouth {
+    async fn listen(
+        self,
+        stdout: Option<impl AsyncRead + Unpin>,
+        stderr: Option<impl AsyncRead + Unpin>,
+    ) {
+        let news = |line: String| match serde_json::from_str::<Report>(&line) {
+            Ok(report) => Said::News(report.news),
+            Err(_) => Said::Complaint(line),
+        };
+        tokio::join!(self.pass_on(stdout, news), self.pass_on(stderr, Said::Complaint));
+        self.say(Said::End).await;
+    }
+
+    async fn pass_on(&self, output: Option<impl AsyncRead + Unpin>, said: impl Fn(String) -> Said) {
+        let Some(output) = output else { return };
+        let mut lines = BufReader::new(output).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            self.say(said(line)).await;
+        }
+    }
+
+    async fn say(&self, what: Said) {
+        // Nobody listens any more when the demo is ending.
+        let _ = self.heard.send(Heard { node: self.node, life: self.life, what }).await;
+    }
+}

@@ -1,0 +1,123 @@
+//! The acts of the demo, one after the other.
+
+use std::time::Duration;
+
+use super::stage::{Stage, Trouble};
+use super::step::Step;
+use super::summary::Summary;
+use crate::report::State;
+
+/// The agent all others join.
+const SEED: usize = 0;
+/// The agent that is killed and comes back.
+const VICTIM: usize = 1;
+/// The agent that leaves.
+const LEAVER: usize = 2;
+
+/// Processes that may be starting at the same time: a small machine is not overrun.
+const STARTING_MAX: usize = 4;
+
+/// Longest wait for a process to listen.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait for all to see all.
+const CONVERGE_LIMIT: Duration = Duration::from_secs(60);
+/// Longest wait for a crash to be known: the longest suspicion of 200 members, and some.
+const DEATH_LIMIT: Duration = Duration::from_secs(90);
+/// Longest wait for a return or a goodbye to be known: gossip takes a second, and whoever it
+/// missed learns of it by the next table exchange, a minute apart among 200.
+const NEWS_LIMIT: Duration = Duration::from_secs(90);
+/// Longest wait for all processes to leave and end.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Plays all acts and takes down their times.
+///
+/// # Errors
+///
+/// The first thing that goes wrong; the summary holds the times until then.
+pub async fn play(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
+    start_all(stage).await?;
+    converge(stage, summary).await?;
+    kill_one(stage, summary).await?;
+    restart_it(stage, summary).await?;
+    let_one_leave(stage, summary).await?;
+    stop_all(stage).await
+}
+
+async fn start_all(stage: &mut Stage) -> Result<(), Trouble> {
+    stage.start(SEED, None)?;
+    let listens = |stage: &Stage| stage.board.address(SEED).is_some();
+    stage.wait("the first agent starts", START_LIMIT, listens).await?;
+    let seed = stage.board.address(SEED);
+    for node in 1..stage.board.len() {
+        let has_room = |stage: &Stage| stage.board.starting_count() < STARTING_MAX;
+        stage.wait("agents start", START_LIMIT, has_room).await?;
+        stage.start(node, seed)?;
+    }
+    stage.begin(None);
+    Ok(())
+}
+
+async fn converge(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
+    stage.wait("everyone sees everyone", CONVERGE_LIMIT, settled).await?;
+    let after_ms = stage.after_ms();
+    summary.converged_ms = Some(after_ms);
+    stage.show(Step::Converged { after_ms })
+}
+
+async fn kill_one(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
+    let node = stage.board.name(VICTIM).to_owned();
+    stage.kill(VICTIM).await?;
+    stage.show(Step::Killed { node: node.clone() })?;
+    let known = |stage: &Stage| stage.board.agreed(VICTIM, State::Dead);
+    let outcome = stage.wait("everyone knows of the crash", DEATH_LIMIT, known).await;
+    summary.first_suspect_ms = stage.first_ms(State::Suspect);
+    summary.first_dead_ms = stage.first_ms(State::Dead);
+    outcome?;
+    let after_ms = stage.after_ms();
+    summary.all_dead_ms = Some(after_ms);
+    stage.show(Step::AllDead { node, after_ms })?;
+    stage.wait("the survivors see each other", NEWS_LIMIT, settled).await
+}
+
+async fn restart_it(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
+    let node = stage.board.name(VICTIM).to_owned();
+    stage.show(Step::Restarting { node: node.clone() })?;
+    stage.begin(Some(VICTIM));
+    let seed = stage.board.address(SEED);
+    stage.start(VICTIM, seed)?;
+    let seen = |stage: &Stage| stage.board.agreed(VICTIM, State::Alive);
+    stage.wait("everyone sees the restarted agent", NEWS_LIMIT, seen).await?;
+    let after_ms = stage.after_ms();
+    summary.restart_seen_ms = Some(after_ms);
+    stage.show(Step::AllAlive { node, after_ms })?;
+    stage.wait("the restarted agent sees everyone", NEWS_LIMIT, settled).await
+}
+
+async fn let_one_leave(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
+    let node = stage.board.name(LEAVER).to_owned();
+    stage.show(Step::Leaving { node: node.clone() })?;
+    stage.begin(Some(LEAVER));
+    stage.dismiss(LEAVER);
+    let known = |stage: &Stage| stage.board.agreed(LEAVER, State::Left);
+    stage.wait("everyone knows of the goodbye", NEWS_LIMIT, known).await?;
+    let after_ms = stage.after_ms();
+    summary.left_seen_ms = Some(after_ms);
+    stage.show(Step::AllLeft { node, after_ms })?;
+    let ended = |stage: &Stage| stage.has_ended(LEAVER) && stage.board.settled();
+    stage.wait("the process of the leaver ends", STOP_LIMIT, ended).await
+}
+
+async fn stop_all(stage: &mut Stage) -> Result<(), Trouble> {
+    stage.show(Step::Stopping)?;
+    let running: Vec<_> = stage.board.running().collect();
+    for &node in &running {
+        stage.dismiss(node);
+    }
+    let ended = |stage: &Stage| running.iter().all(|&node| stage.has_ended(node));
+    stage.wait("all processes end", STOP_LIMIT, ended).await?;
+    stage.show(Step::Stopped)
+}
+
+fn settled(stage: &Stage) -> bool {
+    stage.board.settled()
+}

@@ -1,0 +1,90 @@
+//! `swim`: cluster membership from the command line.
+//!
+//! `swim agent` runs one member in the foreground, `swim demo` a whole cluster of them and shows
+//! how it notices a crash, a return and a goodbye. Standard output carries the product (lines for
+//! people or JSON), standard error diagnostics and the reason for a failure.
+//!
+//! Exit status: 0 when all went well, 1 for a failure at run time, 2 for a wrong command line.
+
+#![forbid(unsafe_code)]
+
+mod agent;
+mod clock;
+mod demo;
+mod failure;
+mod metadata;
+mod report;
+mod signals;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// SWIM cluster membership: who is there, who died, who left.
+#[derive(Parser)]
+#[command(name = "swim", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Say more on standard error: -v progress, -vv decisions, -vvv everything. RUST_LOG overrides
+    /// it.
+    #[arg(short, long, global = true, display_order = 100, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  swim demo                                    five processes: crash, return, goodbye
+  swim agent                                   a member on port 7946
+  swim agent --bind 127.0.0.1:7947 --name b --join 127.0.0.1:7946
+  swim agent --join db-1:7946 --json | jq .    membership changes as JSON
+
+Exit status: 0 all went well, 1 a failure (the reason is on standard error), 2 wrong usage.";
+
+#[derive(Subcommand)]
+enum Command {
+    Agent(agent::Args),
+    Demo(demo::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.verbose);
+    let outcome = match cli.command {
+        Command::Agent(args) => agent::run(args),
+        Command::Demo(args) => demo::run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("swim: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

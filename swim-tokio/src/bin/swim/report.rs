@@ -1,0 +1,169 @@
+//! What an agent reports, line by line: written by `swim agent`, read by `swim demo`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use swim_tokio::Status;
+
+/// One line of `swim agent --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Milliseconds since the agent was started.
+    pub t_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub news: News,
+}
+
+/// What happened, with `event` as its name in JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum News {
+    /// The first line: the agent's socket is open.
+    Listening { id: String, name: String, address: SocketAddr },
+    /// A seed admitted this agent.
+    Joined { seed: SocketAddr, by: String },
+    /// A seed refuses this agent, which goes on asking.
+    JoinRefused { seed: SocketAddr, reason: String },
+    /// A member is there that was not.
+    MemberJoined(Profile),
+    /// A member is suspected of having failed.
+    MemberSuspected(Profile),
+    /// A suspect refuted.
+    MemberRecovered(Profile),
+    /// A member was declared dead.
+    MemberDead(Profile),
+    /// A member said goodbye.
+    MemberLeft(Profile),
+    /// A member's process was restarted before anybody missed it.
+    MemberRestarted(Profile),
+    /// A member has other tags or another address.
+    MemberUpdated(Profile),
+    /// This agent was too slow to print some events; one `member_known` per member follows.
+    Lagged { missed: u64 },
+    /// The state of a member after `lagged`.
+    MemberKnown {
+        status: State,
+        #[serde(flatten)]
+        member: Profile,
+    },
+    /// Another living node uses this agent's name.
+    Conflict { rival: SocketAddr, won: bool },
+    /// The member table is full: some members are not shown.
+    TableFull,
+    /// The goodbye is on its way.
+    Leaving,
+    /// The goodbye was said: the last line.
+    Left,
+}
+
+impl News {
+    /// The member this is about and what is now believed of it, if anything was said of that.
+    pub fn belief(&self) -> Option<(&Profile, State)> {
+        match self {
+            Self::MemberJoined(member)
+            | Self::MemberRecovered(member)
+            | Self::MemberRestarted(member) => Some((member, State::Alive)),
+            Self::MemberSuspected(member) => Some((member, State::Suspect)),
+            Self::MemberDead(member) => Some((member, State::Dead)),
+            Self::MemberLeft(member) => Some((member, State::Left)),
+            Self::MemberKnown { status, member } => Some((member, *status)),
+            Self::Listening { .. }
+            | Self::Joined { .. }
+            | Self::JoinRefused { .. }
+            | Self::MemberUpdated(_)
+            | Self::Lagged { .. }
+            | Self::Conflict { .. }
+            | Self::TableFull
+            | Self::Leaving
+            | Self::Left => None,
+        }
+    }
+}
+
+/// One member as an agent knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Its id, in hexadecimal.
+    pub id: String,
+    /// Its name, or its id if it told none.
+    pub name: String,
+    /// Where it listens; null for a member known only by the news of its death.
+    pub address: Option<SocketAddr>,
+    /// How often it has refuted its failure.
+    pub incarnation: u32,
+    /// Which life of its process this is.
+    pub boot: u16,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// [`Status`], as JSON has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Alive,
+    Suspect,
+    Dead,
+    Left,
+}
+
+impl From<Status> for State {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Alive => Self::Alive,
+            Status::Suspect => Self::Suspect,
+            Status::Dead => Self::Dead,
+            Status::Left => Self::Left,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Dead => "dead",
+            Self::Left => "left",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn db_1() -> Profile {
+        Profile {
+            id: "c0ffee".into(),
+            name: "db-1".into(),
+            address: Some("10.0.0.1:7946".parse().unwrap()),
+            incarnation: 2,
+            boot: 7,
+            tags: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_report_is_one_flat_json_object() {
+        let report = Report { t_ms: 42, news: News::MemberDead(db_1()) };
+        assert_eq!(
+            serde_json::to_string(&report).unwrap(),
+            r#"{"t_ms":42,"event":"member_dead","id":"c0ffee","name":"db-1","address":"10.0.0.1:7946","incarnation":2,"boot":7}"#
+        );
+    }
+
+    #[test]
+    fn reports_read_back_the_same() {
+        let known = News::MemberKnown { status: State::Suspect, member: db_1() };
+        for news in [News::MemberJoined(db_1()), known, News::Lagged { missed: 3 }, News::Left] {
+            let report = Report { t_ms: 1, news };
+            let text = serde_json::to_string(&report).unwrap();
+            assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report, "{text}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What the sockets went through, counted by all tasks of one member.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Declares the counters once, for the tasks that count and for those who read.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Plain counters of the sockets since the member was started. They only grow; take two
+        /// and subtract. Those of the protocol are in [`Stats`](swim_core::Stats).
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct SocketStats {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub $name: Counter,)*
+        }
+
+        impl Counters {
+            pub fn snapshot(&self) -> SocketStats {
+                SocketStats { $($name: self.$name.get(),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams not sent because the socket's buffer was full.
+    datagrams_dropped,
+    /// Datagrams the system refused to send.
+    send_errors,
+    /// Errors while receiving datagrams, such as "nobody listens there" about an earlier one.
+    receive_errors,
+    /// TCP connections accepted.
+    streams_accepted,
+    /// TCP connections that could not be accepted.
+    accept_errors,
+    /// TCP connections asked for.
+    streams_dialed,
+    /// TCP connections accepted or asked for and given up at once: too many were open.
+    streams_refused,
+    /// TCP connections that ended for a fault: not established, broken, too slow, or garbage.
+    stream_errors,
+    /// Packets for TCP dropped because the connection was not taking them.
+    stream_packets_dropped,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,219 @@
+//! The handle applications hold.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use swim_core::{MetadataTooLong, NodeId, Stats};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::command::Command;
+use crate::counters::{Counters, SocketStats};
+use crate::events::{Events, Occurrence};
+use crate::join::{Admissions, JoinFailure};
+use crate::view::{MemberInfo, View};
+
+/// A member, to talk to: cheap to clone, and no call on it ever delays the protocol.
+///
+/// The protocol goes on without handles. It ends by [`shutdown`](Self::shutdown), or when it has
+/// left its cluster and the last handle is dropped. Calls that wait, wait for the runner to run.
+#[derive(Clone, Debug)]
+pub struct Swim {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    /// How often this member has departed.
+    pub(crate) departures: watch::Receiver<u64>,
+    pub(crate) updates: broadcast::WeakSender<Occurrence>,
+}
+
+/// What handles read without asking the runner.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub id: NodeId,
+    pub local_addr: SocketAddr,
+    pub advertised: SocketAddr,
+    pub view: View,
+    pub counters: Counters,
+}
+
+impl Swim {
+    /// This member's id.
+    pub fn id(&self) -> NodeId {
+        self.shared.id
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.local_addr
+    }
+
+    /// Where it tells others to reach it.
+    pub fn advertised(&self) -> SocketAddr {
+        self.shared.advertised
+    }
+
+    /// All members, this one and the remembered dead and departed included, in order of id.
+    ///
+    /// A copy, made without waiting for the protocol. It holds at least what the events read so
+    /// far have told. What is no event, an incarnation that rose without a suspicion and the
+    /// forgetting of the dead, shows a second later, in clusters above 10 000 members a second
+    /// for each 10 000. A large table is copied in pieces: what happens meanwhile may be in it
+    /// in part.
+    pub fn members(&self) -> Vec<MemberInfo> {
+        self.shared.view.members()
+    }
+
+    /// One member, under the conditions of [`members`](Self::members).
+    pub fn member(&self, id: NodeId) -> Option<MemberInfo> {
+        self.shared.view.member(id)
+    }
+
+    /// How many members live, the suspected and this one included.
+    pub fn live_count(&self) -> usize {
+        self.shared.view.live_count()
+    }
+
+    /// Lifeguard's local health score: 0 while this member keeps up, more while it is slow.
+    pub fn health_score(&self) -> u8 {
+        self.shared.view.health_score()
+    }
+
+    /// Everything that happens from now on. Once the runner has ended, an `Events` that ends too.
+    pub fn events(&self) -> Events {
+        let updates = match self.updates.upgrade() {
+            Some(updates) => updates.subscribe(),
+            None => broadcast::channel(1).1,
+        };
+        Events { updates, shared: Arc::clone(&self.shared) }
+    }
+
+    /// Joins the cluster of `seeds`, asking all of them, and says what became of each.
+    ///
+    /// One that admits this member is enough; the rest of the cluster follows by itself. Resolves
+    /// when every seed has answered, at the latest after
+    /// [`Options::join_deadline`](crate::Options::join_deadline); seeds that have not admitted
+    /// this member by then are asked on. Dropping the future before cancels all that: seeds that
+    /// have not answered yet are no longer asked, unless by another call.
+    pub async fn join(&self, seeds: &[SocketAddr]) -> Admissions {
+        let asked = self.ask(|reply| Command::Join { seeds: seeds.to_vec(), reply }).await;
+        let closed = |_| seeds.iter().map(|seed| (*seed, Err(JoinFailure::Closed))).collect();
+        asked.unwrap_or_else(closed)
+    }
+
+    /// Joins through `seeds` for as long as it takes, without waiting for it: watch
+    /// [`events`](Self::events). Returns the seeds that are *not* being asked, and why.
+    pub async fn keep_joining(&self, seeds: &[SocketAddr]) -> Vec<(SocketAddr, JoinFailure)> {
+        let asked = self.ask(|reply| Command::KeepJoining { seeds: seeds.to_vec(), reply }).await;
+        asked.unwrap_or_else(|_| seeds.iter().map(|seed| (*seed, JoinFailure::Closed)).collect())
+    }
+
+    /// Says goodbye and resolves when enough members know, at the latest after
+    /// [`Config::leave_timeout`](swim_core::Config::leave_timeout). Dropping the future does not
+    /// take the goodbye back; [`rejoin`](Self::rejoin) does, and leaves this waiting for the next.
+    ///
+    /// # Errors
+    ///
+    /// The runner ended before.
+    pub async fn leave(&self) -> Result<(), Closed> {
+        let departure = self.ask(|reply| Command::Leave { reply }).await?;
+        let mut departures = self.departures.clone();
+        let departed = departures.wait_for(|count| *count >= departure).await;
+        departed.map(drop).map_err(|_| Closed)
+    }
+
+    /// Is a member again: after [`leave`](Self::leave), or after losing a
+    /// [conflict](swim_core::Event::Conflict) that has been settled. Nothing happens otherwise.
+    ///
+    /// # Errors
+    ///
+    /// The runner has ended.
+    pub async fn rejoin(&self) -> Result<(), Closed> {
+        self.ask(|reply| Command::Rejoin { reply }).await
+    }
+
+    /// Attaches `metadata` to this member and tells everybody.
+    ///
+    /// # Errors
+    ///
+    /// It is too long, or the runner has ended. The old metadata stays.
+    pub async fn set_metadata(&self, metadata: Vec<u8>) -> Result<(), SetMetadataError> {
+        Ok(self.ask(|reply| Command::SetMetadata { metadata, reply }).await??)
+    }
+
+    /// The counters of the protocol.
+    ///
+    /// # Errors
+    ///
+    /// The runner has ended.
+    pub async fn stats(&self) -> Result<Stats, Closed> {
+        self.ask(|reply| Command::Stats { reply }).await
+    }
+
+    /// The counters of the sockets, without waiting for the protocol.
+    pub fn socket_stats(&self) -> SocketStats {
+        self.shared.counters.snapshot()
+    }
+
+    /// Ends the runner at once and without a goodbye, as a crash would: others will have to find
+    /// out. Resolves when it has ended and its sockets are closed; waits for ever if the runner
+    /// is kept and never run.
+    pub async fn shutdown(&self) {
+        // Refused only if it has ended already.
+        let _ = self.commands.send(Command::Shutdown).await;
+        self.commands.closed().await;
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Closed> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
+    }
+}
+
+/// The runner has ended, or was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this member has ended")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+/// The metadata was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetMetadataError {
+    /// It is longer than this member can send or hold: the caller's fault.
+    TooLong(MetadataTooLong),
+    /// The runner has ended.
+    Closed,
+}
+
+impl fmt::Display for SetMetadataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(error) => error.fmt(f),
+            Self::Closed => Closed.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SetMetadataError {}
+
+impl From<MetadataTooLong> for SetMetadataError {
+    fn from(error: MetadataTooLong) -> Self {
+        Self::TooLong(error)
+    }
+}
+
+impl From<Closed> for SetMetadataError {
+    fn from(Closed: Closed) -> Self {
+        Self::Closed
+    }
+}

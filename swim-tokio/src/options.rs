@@ -1,0 +1,165 @@
+//! What a member is started with.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use swim_core::{Config, NewError, NodeId};
+
+/// Everything [`bind`](crate::bind) needs. Take [`Options::new`] and change what you must:
+///
+/// ```
+/// use swim_tokio::{Config, Options};
+///
+/// let bind = "[::]:7946".parse().unwrap();
+/// let options =
+///     Options { name: Some("db-1".into()), config: Config::wan(), ..Options::new(bind) };
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen, UDP and TCP alike. Port 0 takes one that is free for both. `[::]` takes
+    /// IPv4 too where the system can do so.
+    pub bind: SocketAddr,
+    /// Where others reach this member, when that is not where it listens (a container, a NAT).
+    /// Port 0 stands for the bound port. Default: the bound address; when that is `0.0.0.0` or
+    /// `[::]`, the address the system would send from (IPv4 before IPv6), else loopback.
+    pub advertise: Option<SocketAddr>,
+    /// What the id is made of when `id` is `None`. Unique in its cluster; the same after a restart,
+    /// so that the others see one member come back and not a new one. Default: `None`.
+    pub name: Option<String>,
+    /// The id. Default: made of `name` by [`NodeId::from_name`], random without a name.
+    pub id: Option<NodeId>,
+    /// Bytes every member sees beside this one. Default: none.
+    pub metadata: Vec<u8>,
+    /// The protocol's settings. Default: [`Config::lan`].
+    pub config: Config,
+    /// The most members the table takes, this one and the remembered dead included. Memory is
+    /// taken as the cluster grows. Default: 100 000.
+    pub members_max: usize,
+    /// The longest metadata kept for one member, in bytes. Default: 512.
+    pub metadata_len_max: usize,
+    /// The seed of every random choice, and of the mark that tells two runs of one member apart:
+    /// another one for every run. Default: from the system.
+    pub seed: Option<u64>,
+    /// How long [`Swim::join`](crate::Swim::join) waits for its seeds. Default: 5 s.
+    pub join_deadline: Duration,
+    /// How many updates wait for a subscriber that is slow, before it is told that it
+    /// [lagged](crate::Update::Lagged). At least 1, rounded up to a power of two. Default: 1 024.
+    pub updates_max: usize,
+    /// How long a TCP peer may take for one packet, to connect, or to accept what it is sent. A
+    /// connection idle for so long is closed. Default: 10 s.
+    pub stream_timeout: Duration,
+}
+
+/// More waiting updates per subscriber than this would only be memory.
+const UPDATES_MAX_MAX: usize = 1 << 20;
+
+impl Options {
+    /// A member without a name, on a LAN, listening on `bind`.
+    pub fn new(bind: SocketAddr) -> Self {
+        Self {
+            bind,
+            advertise: None,
+            name: None,
+            id: None,
+            metadata: Vec::new(),
+            config: Config::lan(),
+            members_max: 100_000,
+            metadata_len_max: 512,
+            seed: None,
+            join_deadline: Duration::from_secs(5),
+            updates_max: 1_024,
+            stream_timeout: Duration::from_secs(10),
+        }
+    }
+
+    pub(crate) fn node_id(&self) -> NodeId {
+        let named = self.name.as_deref().map(NodeId::from_name);
+        self.id.or(named).unwrap_or_else(|| NodeId::from_random(random()))
+    }
+
+    pub(crate) fn node_seed(&self) -> u64 {
+        self.seed.unwrap_or_else(random)
+    }
+
+    pub(crate) fn updates_capacity(&self) -> usize {
+        self.updates_max.clamp(1, UPDATES_MAX_MAX)
+    }
+}
+
+/// 64 bits from the system: the standard library keys its hash maps with them.
+fn random() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// No member was started, and no socket stays open.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Somebody else listens on this port: another process, or another member.
+    PortInUse {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// The system refuses to listen there: no such address, or no permission.
+    Socket {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The options do not make a node: the caller's fault.
+    Node(NewError),
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PortInUse { address } => write!(f, "{address} is in use"),
+            Self::Socket { address, .. } => write!(f, "cannot listen on {address}"),
+            Self::Node(_) => f.write_str("the options do not make a node"),
+        }
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::PortInUse { .. } => None,
+            Self::Socket { source, .. } => Some(source),
+            Self::Node(source) => Some(source),
+        }
+    }
+}
+
+impl From<NewError> for BindError {
+    fn from(error: NewError) -> Self {
+        Self::Node(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> Options {
+        Options::new(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    #[test]
+    fn an_id_comes_before_a_name_and_a_name_before_chance() {
+        let named = Options { name: Some("db-1".into()), ..options() };
+        assert_eq!(named.node_id(), NodeId::from_name("db-1"));
+        let both = Options { id: Some(NodeId::new(7)), ..named };
+        assert_eq!(both.node_id(), NodeId::new(7));
+        assert_ne!(options().node_id(), options().node_id());
+    }
+
+    #[test]
+    fn every_run_has_another_seed_unless_told() {
+        assert_ne!(options().node_seed(), options().node_seed());
+        assert_eq!(Options { seed: Some(3), ..options() }.node_seed(), 3);
+    }
+}

@@ -1,0 +1,318 @@
+//! The one task that owns the protocol.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use swim_core::storage::Growable;
+use swim_core::{Channel, Event, Identity, Instant, Standing};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task;
+
+use crate::clock::Clock;
+use crate::command::{COMMANDS_MAX, Command};
+use crate::counters::Counters;
+use crate::events::{Occurrence, subject};
+use crate::handle::{Shared, Swim};
+use crate::join::Joins;
+use crate::options::{BindError, Options};
+use crate::socket::{self, Datagrams};
+use crate::streams::{StreamPacket, Streams};
+use crate::view::{Mirror, View};
+
+pub(crate) type Node = swim_core::Node<SocketAddr, Growable>;
+
+/// Datagrams read before other tasks get a turn.
+const BATCH_LEN: usize = 128;
+/// Batches read before due timers fire although more is waiting: under a flood this member must
+/// still probe, and be it with old answers unread. More than a socket buffer usually holds.
+const BATCHES_MAX: usize = 64;
+/// The longest UDP payload there is.
+const DATAGRAM_LEN_MAX: usize = 65_535;
+
+/// Opens the sockets and makes a member that knows nobody yet: see [`Swim::join`].
+///
+/// Nothing happens before the [`Runner`] runs. To be called inside a tokio runtime with I/O and
+/// time enabled.
+///
+/// # Errors
+///
+/// The address cannot be listened on, or the options do not make a node. Nothing stays open.
+pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
+    let (datagrams, listener) = socket::open(options.bind)?;
+    let local_addr = datagrams.local_addr;
+    let advertised = socket::advertised(local_addr, options.advertise);
+    let clock = Clock::start();
+    let identity =
+        Identity { metadata: &options.metadata, ..Identity::new(options.node_id(), advertised) };
+    let storage = Growable::new(options.members_max, options.metadata_len_max);
+    let node = Node::new(identity, options.config, storage, options.node_seed(), clock.now())?;
+
+    let listener = tokio::net::TcpListener::from_std(listener)
+        .map_err(|source| BindError::Socket { address: options.bind, source })?;
+    let shared = Arc::new(Shared {
+        id: node.id(),
+        local_addr,
+        advertised,
+        view: View::default(),
+        counters: Counters::default(),
+    });
+    Ok(Runner::new(node, clock, datagrams, listener, shared, &options))
+}
+
+/// The protocol at work. Spawn [`run`](Self::run) or await it; dropping it ends the member as a
+/// crash would.
+#[must_use = "nothing happens before the runner runs"]
+pub struct Runner {
+    node: Node,
+    clock: Clock,
+    datagrams: Datagrams,
+    streams: Streams,
+    joins: Joins,
+    join_deadline: std::time::Duration,
+    mirror: Mirror,
+    updates: broadcast::Sender<Occurrence>,
+    departures: watch::Sender<u64>,
+    shared: Arc<Shared>,
+    datagram: Box<[u8]>,
+    packet: Box<[u8]>,
+    is_shut_down: bool,
+    /// Last, because handles learn from its end that everything else is gone.
+    commands: mpsc::Receiver<Command>,
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+/// Why the runner woke, besides datagrams and deadlines.
+enum Wake {
+    Look,
+    Command(Command),
+    Packet(StreamPacket),
+}
+
+impl Runner {
+    fn new(
+        node: Node,
+        clock: Clock,
+        datagrams: Datagrams,
+        listener: tokio::net::TcpListener,
+        shared: Arc<Shared>,
+        options: &Options,
+    ) -> (Swim, Self) {
+        let (command_sender, commands) = mpsc::channel(COMMANDS_MAX);
+        let (departures, departed) = watch::channel(0);
+        let updates = broadcast::Sender::new(options.updates_capacity());
+        let swim = Swim {
+            shared: Arc::clone(&shared),
+            commands: command_sender,
+            departures: departed,
+            updates: updates.downgrade(),
+        };
+        let runner = Self {
+            mirror: Mirror::new(&node, &shared.view, clock.now()),
+            clock,
+            datagrams,
+            streams: Streams::new(listener, options.stream_timeout, Arc::clone(&shared)),
+            joins: Joins::default(),
+            join_deadline: options.join_deadline,
+            updates,
+            departures,
+            shared,
+            datagram: vec![0; DATAGRAM_LEN_MAX].into(),
+            packet: vec![0; options.config.datagram_len_max.into()].into(),
+            is_shut_down: false,
+            commands,
+            node,
+        };
+        (swim, runner)
+    }
+
+    /// Runs until [`Swim::shutdown`], or until this member has departed and all handles are
+    /// dropped. All sockets are closed and all tasks of this member ended when it returns; to
+    /// drop this future ends them too.
+    pub async fn run(mut self) {
+        self.flush();
+        while !self.is_over() {
+            let wake = self.wait().await;
+            self.cancel_abandoned_joins();
+            self.read_datagrams().await;
+            match wake {
+                Wake::Look => {}
+                Wake::Command(command) => self.obey(command),
+                Wake::Packet(packet) => self.read_packet(&packet),
+            }
+            self.fire_timers();
+        }
+        self.streams.close().await;
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_shut_down || (self.is_abandoned() && self.has_departed())
+    }
+
+    /// Nobody holds a handle any more, and everything asked for is done.
+    fn is_abandoned(&self) -> bool {
+        self.commands.is_closed() && self.commands.is_empty()
+    }
+
+    /// Or lost its id to another member, which leaves nothing to say goodbye to.
+    fn has_departed(&self) -> bool {
+        matches!(self.node.standing(), Standing::Departed | Standing::Silenced)
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let deadline = self.deadline();
+        let is_abandoned = self.is_abandoned();
+        tokio::select! {
+            readable = self.datagrams.readable() => {
+                if readable.is_err() {
+                    self.shared.counters.receive_errors.add();
+                }
+                Wake::Look
+            }
+            command = self.commands.recv(), if !is_abandoned => {
+                command.map_or(Wake::Look, Wake::Command)
+            }
+            packet = self.streams.next() => Wake::Packet(packet),
+            () = self.clock.sleep_until(deadline) => Wake::Look,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let comparison = self.mirror.comparison_due(&self.node, &self.shared.view);
+        let deadlines = [self.node.poll_timeout(), self.joins.deadline(), comparison];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Before anything is sent: a seed nobody wants any more must not be asked once again.
+    fn cancel_abandoned_joins(&mut self) {
+        let node = &mut self.node;
+        self.joins.sweep(|seed| {
+            node.cancel_join(seed);
+        });
+    }
+
+    /// Reads what is waiting, so that no timer fires over an answer that has already arrived.
+    async fn read_datagrams(&mut self) {
+        for _ in 0..BATCHES_MAX {
+            if self.read_batch() < BATCH_LEN {
+                return;
+            }
+            task::yield_now().await;
+        }
+    }
+
+    /// Reads at most [`BATCH_LEN`] datagrams; returns how many attempts it took until none was
+    /// left.
+    fn read_batch(&mut self) -> usize {
+        for attempt in 0..BATCH_LEN {
+            match self.datagrams.try_recv(&mut self.datagram) {
+                Ok((len, from)) => self.read_datagram(len, from),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return attempt,
+                // Usually about a peer of an earlier datagram; the socket itself is well.
+                Err(_) => self.shared.counters.receive_errors.add(),
+            }
+        }
+        BATCH_LEN
+    }
+
+    fn read_datagram(&mut self, len: usize, from: SocketAddr) {
+        let datagram = self.datagram.get(..len).unwrap_or_default();
+        // The node counts what it rejects, and may answer even that: with a refusal.
+        let _ = self.node.handle_datagram(from, datagram, self.clock.now());
+        self.flush();
+    }
+
+    fn read_packet(&mut self, packet: &StreamPacket) {
+        let accepted = self.node.handle_stream(packet.from, &packet.bytes, self.clock.now());
+        self.flush();
+        if accepted.is_err() {
+            self.streams.reject(packet.from);
+        }
+    }
+
+    /// Whoever asked and has gone meanwhile does not get the reply.
+    fn obey(&mut self, command: Command) {
+        let now = self.clock.now();
+        let node = &mut self.node;
+        match command {
+            Command::Join { seeds, reply } => {
+                let deadline = now.after(self.join_deadline);
+                self.joins.wait(&seeds, deadline, reply, |seed| node.join(seed, now));
+            }
+            Command::KeepJoining { seeds, reply } => {
+                let _ = reply.send(self.joins.keep(&seeds, |seed| node.join(seed, now)));
+            }
+            Command::Leave { reply } => {
+                let _ = reply.send(self.leave(now));
+            }
+            Command::Rejoin { reply } => {
+                node.rejoin(now);
+                let _ = reply.send(());
+            }
+            Command::SetMetadata { metadata, reply } => {
+                let _ = reply.send(node.set_metadata(&metadata, now));
+            }
+            Command::Stats { reply } => {
+                let _ = reply.send(*node.stats());
+            }
+            Command::Shutdown => self.is_shut_down = true,
+        }
+        self.flush();
+    }
+
+    /// Returns the departure that ends this goodbye.
+    fn leave(&mut self, now: Instant) -> u64 {
+        let departures = *self.departures.borrow();
+        if self.has_departed() {
+            return departures;
+        }
+        self.node.leave(now);
+        departures + 1
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.clock.now();
+        self.joins.expire(now);
+        if self.node.poll_timeout().is_some_and(|due| due <= now) {
+            self.node.handle_timeout(now);
+        }
+        self.flush();
+    }
+
+    /// Drains the node, as it must be after every input.
+    fn flush(&mut self) {
+        let now = self.clock.now();
+        while let Some(transmit) = self.node.poll_transmit(now, &mut self.packet) {
+            let packet = self.packet.get(..transmit.len).unwrap_or_default();
+            match transmit.channel {
+                Channel::Datagram => {
+                    self.datagrams.try_send(packet, transmit.to, &self.shared.counters);
+                }
+                Channel::Stream => self.streams.send(transmit.to, packet),
+            }
+        }
+        while let Some(event) = self.node.poll_event() {
+            self.publish(event);
+        }
+        self.mirror.refresh(&self.node, &self.shared.view, now);
+    }
+
+    /// The view first, so that it never holds less than an event has told.
+    fn publish(&mut self, event: Event<SocketAddr>) {
+        let member =
+            subject(&event).and_then(|id| self.mirror.copy(id, &self.node, &self.shared.view));
+        // It fails when nobody listens.
+        let _ = self.updates.send(Occurrence { event, member });
+        match event {
+            Event::Joined { seed, by } => self.joins.admitted(seed, by),
+            Event::JoinRefused { seed, reason } => self.joins.refused(seed, reason),
+            Event::Departed => self.departures.send_modify(|count| *count += 1),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The sockets: one port for UDP and TCP, IPv4 and IPv6.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::counters::Counters;
+use crate::options::BindError;
+
+/// What a burst of datagrams may take in the kernel before it drops some. 2 MiB hold a second of
+/// a cluster far larger than any here; systems with a lower limit give what they have.
+const SOCKET_BUFFER_LEN: usize = 2 << 20;
+const SOCKET_BUFFER_LEN_MIN: usize = 64 << 10;
+/// How many free UDP ports are tried for TCP.
+const PORT_ATTEMPTS_MAX: usize = 32;
+/// Connections the kernel completes before they are accepted.
+const ACCEPT_BACKLOG: i32 = 128;
+
+/// Opens both sockets on the same port.
+pub(crate) fn open(bind: SocketAddr) -> Result<(Datagrams, TcpListener), BindError> {
+    let mut attempts_left = if bind.port() == 0 { PORT_ATTEMPTS_MAX } else { 1 };
+    loop {
+        attempts_left -= 1;
+        match open_once(bind) {
+            Ok(sockets) => return Ok(sockets),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                if attempts_left == 0 {
+                    return Err(BindError::PortInUse { address: bind });
+                }
+            }
+            Err(source) => return Err(BindError::Socket { address: bind, source }),
+        }
+    }
+}
+
+fn open_once(bind: SocketAddr) -> io::Result<(Datagrams, TcpListener)> {
+    let udp = socket(bind, Type::DGRAM, Protocol::UDP)?;
+    enlarge(|len| udp.set_recv_buffer_size(len));
+    enlarge(|len| udp.set_send_buffer_size(len));
+    udp.bind(&bind.into())?;
+    let datagrams = Datagrams::new(udp.into())?;
+
+    let bind = SocketAddr::new(bind.ip(), datagrams.local_addr.port());
+    let tcp = socket(bind, Type::STREAM, Protocol::TCP)?;
+    // A restarted process must not wait for the connections of its predecessor to be forgotten.
+    // On Windows the same option would let two processes share the port.
+    #[cfg(not(windows))]
+    tcp.set_reuse_address(true)?;
+    tcp.bind(&bind.into())?;
+    tcp.listen(ACCEPT_BACKLOG)?;
+    Ok((datagrams, tcp.into()))
+}
+
+fn socket(bind: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(bind), kind, Some(protocol))?;
+    if bind.is_ipv6() {
+        // Some systems know no dual stack; there `[::]` means IPv6 only.
+        let _ = socket.set_only_v6(false);
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Linux grants what it can; others refuse what is too much.
+fn enlarge(set: impl Fn(usize) -> io::Result<()>) {
+    let mut len = SOCKET_BUFFER_LEN;
+    while len >= SOCKET_BUFFER_LEN_MIN && set(len).is_err() {
+        len /= 2;
+    }
+}
+
+/// A UDP socket that never waits, and that speaks of IPv4 peers by their IPv4 addresses.
+#[derive(Debug)]
+pub(crate) struct Datagrams {
+    /// Knows when there is something to read.
+    reactor: tokio::net::UdpSocket,
+    /// The same socket, asked directly.
+    kernel: std::net::UdpSocket,
+    pub local_addr: SocketAddr,
+}
+
+impl Datagrams {
+    fn new(kernel: std::net::UdpSocket) -> io::Result<Self> {
+        let local_addr = kernel.local_addr()?;
+        let reactor = tokio::net::UdpSocket::from_std(kernel.try_clone()?)?;
+        Ok(Self { reactor, kernel, local_addr })
+    }
+
+    /// Waits until there may be something to read. Cancel safe.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.reactor.readable().await
+    }
+
+    /// One datagram that is waiting, or `WouldBlock`.
+    ///
+    /// The reactor only knows what was there at its last turn. A task that was woken after a long
+    /// stall must not let timers fire before it has read what arrived meanwhile, so `WouldBlock`
+    /// is only believed when the kernel says it.
+    pub fn try_recv(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let received = match self.reactor.try_recv_from(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.kernel.recv_from(buffer)
+            }
+            received => received,
+        };
+        received.map(|(len, from)| (len, normalized(from)))
+    }
+
+    /// Sends or drops: a full socket is congestion, and the protocol repeats itself anyway.
+    pub fn try_send(&self, packet: &[u8], to: SocketAddr, counters: &Counters) {
+        let to = self.wire_address(to);
+        let sent = match self.reactor.try_send_to(packet, to) {
+            // A fresh socket is writable before the reactor knows.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.kernel.send_to(packet, to)
+            }
+            sent => sent,
+        };
+        match sent {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                counters.datagrams_dropped.add();
+            }
+            // Among them the news that an earlier datagram found nobody listening.
+            Err(_) => counters.send_errors.add(),
+        }
+    }
+
+    fn wire_address(&self, to: SocketAddr) -> SocketAddr {
+        match to {
+            SocketAddr::V4(v4) if self.local_addr.is_ipv6() => {
+                SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+            }
+            _ => to,
+        }
+    }
+}
+
+/// The one way to write an address: IPv4 as IPv4, and without the flow label of one datagram.
+pub(crate) fn normalized(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => address,
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddr::new(v4.into(), v6.port()),
+            None => SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id()).into(),
+        },
+    }
+}
+
+/// Where others reach a socket bound to `local`, told to advertise `advertise`.
+pub(crate) fn advertised(local: SocketAddr, advertise: Option<SocketAddr>) -> SocketAddr {
+    let wanted = normalized(advertise.unwrap_or(local));
+    let port = if wanted.port() == 0 { local.port() } else { wanted.port() };
+    let mut address = wanted;
+    if address.ip().is_unspecified() {
+        address = SocketAddr::new(routed_ip(local.ip()), port);
+    }
+    address.set_port(port);
+    address
+}
+
+/// The address the system would send from to the world, for a socket bound to all of them.
+fn routed_ip(unspecified: IpAddr) -> IpAddr {
+    // Reserved for documentation: surely not local, and connecting UDP sends nothing.
+    let world_v4 = IpAddr::from(Ipv4Addr::new(198, 51, 100, 1));
+    let world_v6 = IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+    let (destinations, loopback) = if unspecified.is_ipv4() {
+        (vec![world_v4], IpAddr::from(Ipv4Addr::LOCALHOST))
+    } else {
+        (vec![world_v4, world_v6], IpAddr::from(Ipv6Addr::LOCALHOST))
+    };
+    destinations.into_iter().find_map(source_ip).unwrap_or(loopback)
+}
+
+fn source_ip(destination: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = match destination {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((destination, 9)).ok()?;
+    let source = socket.local_addr().ok()?.ip();
+    (!source.is_unspecified() && !source.is_loopback()).then_some(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ipv4_in_ipv6_clothes_is_ipv4() {
+        assert_eq!(normalized(address("[::ffff:10.1.2.3]:7")), address("10.1.2.3:7"));
+        assert_eq!(normalized(address("[fd00::1]:7")), address("[fd00::1]:7"));
+        let labelled = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 7, 99, 0);
+        assert_eq!(normalized(labelled.into()), address("[::1]:7"));
+    }
+
+    #[test]
+    fn an_advertised_port_defaults_to_the_bound_one() {
+        let local = address("10.0.0.1:7946");
+        assert_eq!(advertised(local, None), local);
+        assert_eq!(advertised(local, Some(address("1.2.3.4:0"))), address("1.2.3.4:7946"));
+        assert_eq!(advertised(local, Some(address("1.2.3.4:80"))), address("1.2.3.4:80"));
+    }
+
+    #[test]
+    fn a_socket_bound_to_all_addresses_advertises_a_real_one() {
+        for local in ["0.0.0.0:7946", "[::]:7946"] {
+            let advertised = advertised(address(local), None);
+            assert!(!advertised.ip().is_unspecified(), "{advertised}");
+            assert_eq!(advertised.port(), 7946);
+        }
+    }
+
+    #[test]
+    fn buffers_refused_are_asked_for_smaller() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        enlarge(|len| {
+            asked.borrow_mut().push(len);
+            if len > 1 << 20 { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
+        });
+        assert_eq!(*asked.borrow(), [2 << 20, 1 << 20]);
+    }
+
+    #[tokio::test]
+    async fn a_fresh_socket_sends_before_the_reactor_has_turned() {
+        let counters = Counters::default();
+        let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+        // No await in here: the reactor never learns that the socket is writable.
+        let (datagrams, _listener) = open(address("127.0.0.1:0")).unwrap();
+        datagrams.try_send(b"first", receiver.local_addr().unwrap(), &counters);
+        let mut buffer = [0; 64];
+        let (len, from) = receiver.recv_from(&mut buffer).unwrap();
+        assert_eq!((&buffer[..len], from), (&b"first"[..], datagrams.local_addr));
+        assert_eq!(counters.snapshot(), crate::counters::SocketStats::default());
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_holds_is_read_even_if_the_reactor_did_not_turn() {
+        let (datagrams, _listener) = open(address("127.0.0.1:0")).unwrap();
+        let mut buffer = [0; 64];
+        let nothing = datagrams.try_recv(&mut buffer).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.send_to(b"late", datagrams.local_addr).unwrap();
+        // No await since: the reactor cannot have noticed.
+        let (len, from) = datagrams.try_recv(&mut buffer).unwrap();
+        assert_eq!((&buffer[..len], from), (&b"late"[..], sender.local_addr().unwrap()));
+    }
+}

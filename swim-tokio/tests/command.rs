@@ -1,0 +1,259 @@
+//! The `swim` command as its users see it: real processes, their lines and exit codes.
+
+#![cfg(feature = "cli")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Far beyond what anything here takes; a hang fails instead of lasting for ever.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[test]
+fn the_demo_ends_well_and_sums_up() {
+    let output = swim(&["demo", "--nodes", "3", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let lines = json_lines(&text(&output.stdout));
+    let summary = &lines.last().expect("a last line")["summary"];
+    assert_eq!(summary["nodes"], 3);
+    assert_eq!(summary["false_deaths"], 0);
+    for time in ["converged_ms", "first_dead_ms", "all_dead_ms", "restart_seen_ms", "left_seen_ms"]
+    {
+        assert!(summary[time].is_u64(), "{time}: {summary}");
+    }
+    assert!(summary["first_dead_ms"].as_u64() <= summary["all_dead_ms"].as_u64());
+    for step in ["started", "converged", "killed", "all_dead", "all_alive", "all_left", "stopped"] {
+        assert!(lines.iter().any(|line| line["step"] == step), "{step}");
+    }
+}
+
+#[test]
+fn the_demo_without_a_terminal_prints_plain_lines() {
+    let output = swim(&["demo", "--nodes", "3"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("node-2 killed") && stdout.contains("3 agents"), "{stdout}");
+    assert!(!stdout.contains('\u{1b}'), "no terminal control without a terminal: {stdout:?}");
+}
+
+#[test]
+fn a_wrong_command_line_is_explained_and_ends_with_2() {
+    let long_name = "n".repeat(129);
+    let long_tags = [format!("a={}", "v".repeat(255)), format!("b={}", "v".repeat(255))];
+    for (args, reason) in [
+        (&["agent", "--tag", "zone"][..], "expected KEY=VALUE"),
+        (&["agent", "--tag", "=b"], "the key is empty"),
+        (&["agent", "--tag", "a=1", "--tag", "a=2"], "the tag 'a' is given twice"),
+        (&["agent", "--tag", &long_tags[0], "--tag", &long_tags[1]], "too long together"),
+        (&["agent", "--name", &long_name], "the name is too long: 129 bytes, at most 128"),
+        (&["agent", "--name", ""], "at least one character"),
+        (&["agent", "--profile", "warp"], "possible values: lan, wan, local"),
+        (&["agent", "--bind", "here"], "--bind"),
+        (&["agent", "--join", "db-1"], "expected HOST:PORT"),
+        (&["demo", "--nodes", "1"], "1 is not in 3..=200"),
+        (&["demo", "--nodes", "201"], "201 is not in 3..=200"),
+        (&["dance"], "unrecognized subcommand 'dance'"),
+    ] {
+        let output = swim(args);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains(reason), "{args:?}: {stderr}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_line_and_ends_with_1() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = swim(&["agent", "--bind", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), format!("swim: {address} is in use\n"));
+}
+
+#[test]
+fn an_address_of_another_machine_is_one_clear_line_and_ends_with_1() {
+    let output = swim(&["agent", "--bind", "192.0.2.1:7946"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    assert!(stderr.starts_with("swim: cannot listen on 192.0.2.1:7946: "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for args in [&["--help"][..], &["agent", "--help"], &["demo", "--help"]] {
+        let output = swim(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(text(&output.stdout).contains("Examples:"), "{args:?}");
+    }
+    let version = format!("swim {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(text(&swim(&["--version"]).stdout), version);
+}
+
+#[test]
+fn members_see_each_other_with_name_and_tags_and_say_goodbye() {
+    let mut a = Agent::start("a", &[]);
+    let seed = a.address.to_string();
+    let mut b = Agent::start("b", &["--join", &seed, "--tag", "zone=eu"]);
+    let joined = a.wait_for("member_joined");
+    assert_eq!(joined["name"], "b");
+    assert_eq!(joined["tags"]["zone"], "eu");
+    assert_eq!(joined["address"], b.address.to_string());
+    assert_eq!(b.wait_for("member_joined")["name"], "a");
+
+    b.close_stdin();
+    assert_eq!(a.wait_for("member_left")["name"], "b");
+    assert_eq!(b.wait_for("left")["event"], "left");
+    assert_eq!(b.end().code(), Some(0));
+    a.close_stdin();
+    assert_eq!(a.end().code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_make_an_agent_leave_and_end_with_0() {
+    for signal in ["-TERM", "-INT"] {
+        let mut agent = Agent::start("a", &[]);
+        let pid = agent.process.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        agent.wait_for("left");
+        assert_eq!(agent.end().code(), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn an_agent_whose_reader_is_gone_ends_quietly() {
+    let mut a = Agent::start("a", &[]);
+    drop(a.stdout.take());
+    let seed = a.address.to_string();
+    let mut b = Agent::start("b", &["--join", &seed]);
+    assert_eq!(a.end().code(), Some(0));
+    assert_eq!(a.complaints(), "");
+    b.close_stdin();
+    b.end();
+}
+
+#[test]
+fn a_seed_that_does_not_resolve_is_named_and_the_agent_lives_on() {
+    let mut agent = Agent::start("a", &["--join", "no-such-host.invalid:7946"]);
+    let mut line = String::new();
+    agent.stderr.read_line(&mut line).unwrap();
+    assert!(line.contains("no-such-host.invalid:7946") && line.contains("trying again"), "{line}");
+    agent.close_stdin();
+    agent.wait_for("left");
+    assert_eq!(agent.end().code(), Some(0));
+}
+
+/// An agent on a free loopback port that leaves when its standard input is closed.
+struct Agent {
+    process: Child,
+    address: SocketAddr,
+    /// Until somebody waits for a line.
+    stdout: Option<BufReader<ChildStdout>>,
+    lines: Option<Receiver<String>>,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Agent {
+    fn start(name: &str, args: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_swim"))
+            .args(["agent", "--json", "--leave-on-stdin-close", "--profile", "local"])
+            .args(["--bind", "127.0.0.1:0", "--name", name])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let listening: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(listening["event"], "listening");
+        assert_eq!(listening["name"], name);
+        let address = listening["address"].as_str().unwrap().parse().unwrap();
+        Self { process, address, stdout: Some(stdout), lines: None, stderr }
+    }
+
+    /// Reads on until this event; fails when the output ends before.
+    fn wait_for(&mut self, event: &str) -> Value {
+        if let Some(stdout) = self.stdout.take() {
+            self.lines = Some(lines_of(stdout));
+        }
+        let lines = self.lines.as_ref().unwrap();
+        loop {
+            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+                panic!("waiting for '{event}': {error}");
+            });
+            let value: Value = serde_json::from_str(&line).unwrap();
+            assert!(value["t_ms"].is_u64(), "{line}");
+            if value["event"] == event {
+                return value;
+            }
+        }
+    }
+
+    fn close_stdin(&mut self) {
+        drop(self.process.stdin.take());
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        wait(&mut self.process)
+    }
+
+    fn complaints(&mut self) -> String {
+        let mut complaints = String::new();
+        self.stderr.read_to_string(&mut complaints).unwrap();
+        complaints
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // Already ended, unless the test has failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Lines as they come, so that waiting for one can be given up.
+fn lines_of(stdout: BufReader<ChildStdout>) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn swim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_swim")).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn wait(process: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "the process does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
