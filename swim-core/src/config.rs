@@ -198,8 +198,8 @@ pub struct Config {
     /// Largest datagram written, in bytes of UDP payload. [`DATAGRAM_LEN_MIN`] to 65 507. What the
     /// path carries unfragmented: 1 400 on Ethernet, 127 on 802.15.4.
     pub datagram_len_max: u16,
-    /// A rumour that raises a known incarnation by more than this is rejected as corrupt. At least
-    /// 1, below 2^31.
+    /// A rumour that raises an incarnation by more than this is rejected as corrupt; of a stranger,
+    /// one above this. At least 1, below 2^31.
     pub incarnation_skew_max: u32,
 }
 

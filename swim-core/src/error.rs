@@ -13,6 +13,8 @@ pub enum NewError {
     Config(ConfigError),
     /// The node's own metadata is too long.
     Metadata(MetadataTooLong),
+    /// The node's own address cannot be told to others.
+    Address(BadAddress),
     /// The storage has no room even for the node itself.
     Storage,
 }
@@ -22,6 +24,7 @@ impl fmt::Display for NewError {
         match self {
             Self::Config(error) => error.fmt(f),
             Self::Metadata(error) => error.fmt(f),
+            Self::Address(error) => error.fmt(f),
             Self::Storage => f.write_str("the storage has no room for the node itself"),
         }
     }
@@ -94,3 +97,16 @@ impl fmt::Display for MetadataTooLong {
 }
 
 impl core::error::Error for MetadataTooLong {}
+
+/// An address does not fit into [`ADDRESS_LEN_MAX`](crate::ADDRESS_LEN_MAX) bytes, or cannot be
+/// decoded again: the caller's fault; the address is what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadAddress;
+
+impl fmt::Display for BadAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the address cannot be encoded for others to read")
+    }
+}
+
+impl core::error::Error for BadAddress {}

@@ -129,12 +129,12 @@ mod table;
 mod time;
 pub mod wire;
 
-pub use address::Address;
+pub use address::{ADDRESS_LEN_MAX, Address};
 pub use config::{
     Config, ConfigError, Confirmations, DATAGRAM_LEN_MIN, Detector, GOSSIP_NODES_MAX, Growth,
     INDIRECT_PROBES_MAX, Label, Lifeguard, Rules, TRANSMITS_MAX,
 };
-pub use error::{JoinError, MetadataTooLong, NewError, Rejected};
+pub use error::{BadAddress, JoinError, MetadataTooLong, NewError, Rejected};
 pub use event::Event;
 pub use judge::{Card, Claim, VOICES_MAX, Voices};
 pub use member::{Incarnation, Member, NodeId, Status, Voice};

@@ -23,7 +23,8 @@ impl NodeId {
     }
 
     /// A stable 56-bit hash of a name (FNV-1a, mixed). The same name gives the same id on every
-    /// target and in every release. At 10 000 names two collide with a chance of one in 1.4 billion.
+    /// target and in every release. Of 10 000 names two collide with a chance of one in 1.4
+    /// billion.
     ///
     /// ```
     /// use swim_core::NodeId;

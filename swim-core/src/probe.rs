@@ -114,9 +114,9 @@ impl Prober {
         });
     }
 
-    /// Lets `interval` pass: there is nobody to probe.
+    /// Ends what is running and lets `interval` pass: there is nobody to probe.
     pub fn skip(&mut self, interval: Duration, now: Instant) {
-        self.next_at = now.after(interval);
+        self.finish(now.after(interval));
     }
 
     /// Notes that `relay` was asked.
@@ -128,7 +128,7 @@ impl Prober {
     }
 
     /// An ack came. Ends the probe if it was asked for; `None` otherwise, and nothing changed.
-    pub fn ack(&mut self, number: u32, sender: NodeId) -> Option<AckOf> {
+    pub fn ack(&mut self, number: u32, sender: NodeId, now: Instant) -> Option<AckOf> {
         let probe = self.current.as_ref().filter(|probe| probe.number == number)?;
         let ack_of = if probe.target == sender {
             AckOf::Target
@@ -136,7 +136,7 @@ impl Prober {
             probe.relays.iter().find(|asked| asked.relay == sender)?;
             AckOf::Relay
         };
-        self.finish(self.next_at);
+        self.finish(now.max(self.next_at));
         Some(ack_of)
     }
 
@@ -153,9 +153,9 @@ impl Prober {
     }
 
     /// Ends the probe of `target` without a verdict: it is known to be gone.
-    pub fn forget(&mut self, target: NodeId) {
+    pub fn forget(&mut self, target: NodeId, now: Instant) {
         if self.current.as_ref().is_some_and(|probe| probe.target == target) {
-            self.finish(self.next_at);
+            self.finish(now.max(self.next_at));
         }
     }
 
@@ -205,16 +205,16 @@ mod tests {
     #[test]
     fn an_ack_from_the_target_or_a_relay_ends_it_once() {
         let mut prober = started();
-        assert_eq!(prober.ack(8, TARGET), None);
-        assert_eq!(prober.ack(7, RELAY), None, "not asked yet");
-        assert_eq!(prober.ack(7, TARGET), Some(AckOf::Target));
-        assert_eq!(prober.ack(7, TARGET), None, "a duplicate");
+        assert_eq!(prober.ack(8, TARGET, at(1)), None);
+        assert_eq!(prober.ack(7, RELAY, at(1)), None, "not asked yet");
+        assert_eq!(prober.ack(7, TARGET, at(1)), Some(AckOf::Target));
+        assert_eq!(prober.ack(7, TARGET, at(1)), None, "a duplicate");
         assert_eq!(prober.deadline(), at(1_000));
 
         let mut prober = started();
         prober.step(at(500));
         prober.asked(RELAY);
-        assert_eq!(prober.ack(7, RELAY), Some(AckOf::Relay));
+        assert_eq!(prober.ack(7, RELAY, at(1)), Some(AckOf::Relay));
     }
 
     #[test]

@@ -81,9 +81,12 @@ impl<A: Copy + PartialEq> Seeds<A> {
 
     /// Asks all seeds again, as after a start: this node has nobody left.
     pub fn restart(&mut self, retry: Retry, now: Instant) {
-        for seed in self.seeds.iter_mut().filter(|seed| seed.next_at.is_none()) {
-            seed.next_at = Some(now.after(retry.least));
-            seed.pause = retry.least;
+        for seed in self.seeds.iter_mut() {
+            if seed.next_at.is_none() {
+                seed.pause = retry.least;
+            }
+            let next_at = seed.next_at.unwrap_or(now.after(retry.least));
+            seed.next_at = Some(next_at.max(now));
         }
     }
 

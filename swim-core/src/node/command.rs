@@ -1,7 +1,7 @@
 //! Commands: plain verbs.
 
-use crate::address::Address;
-use crate::error::{JoinError, MetadataTooLong};
+use crate::address::{Address, as_read};
+use crate::error::{BadAddress, JoinError, MetadataTooLong};
 use crate::member::Status;
 use crate::storage::Storage;
 use crate::time::Instant;
@@ -85,9 +85,14 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// Replaces the address at which the others reach this node and lets them know.
-    pub fn set_address(&mut self, address: A, now: Instant) {
+    ///
+    /// # Errors
+    ///
+    /// It cannot be told to others: the caller's fault; the address is what it was.
+    pub fn set_address(&mut self, address: A, now: Instant) -> Result<(), BadAddress> {
         self.advance(now);
-        self.table.set_my_address(address);
+        self.table.set_my_address(as_read(address).ok_or(BadAddress)?);
         self.outrank(self.incarnation());
+        Ok(())
     }
 }

@@ -109,7 +109,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn refuse_join(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, reason: Refusal) {
-        if let Some(Message::Join(Join { number })) = packet.message {
+        let silenced = self.standing == Standing::Silenced;
+        if let Some(Message::Join(Join { number })) = packet.message
+            && !silenced
+        {
             count(&mut self.stats.refusals_sent);
             let refuse = Message::Refuse(Refuse { number, reason });
             self.send(origin.from, origin.channel, refuse);
@@ -173,7 +176,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         match self.table.apply(update, informant, self.now) {
             Applied::Known => return false,
             Applied::Stranger => count(&mut self.stats.ignored_strangers),
-            Applied::NoRoom => self.note_table_full(),
+            Applied::NoRoom if update.claim.status.is_live() => self.note_table_full(),
+            Applied::NoRoom => {}
             Applied::Changed(change) => {
                 count(&mut self.stats.updates_applied);
                 self.follow_up(change, spread);
@@ -183,12 +187,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         false
     }
 
-    /// Whether an update raises a known incarnation further than any honest history could.
+    /// Whether an update raises an incarnation further than any honest history could. A stranger
+    /// is taken to stand at 0, or a forged record could keep it out before anybody met it.
     fn is_skewed(&self, update: &Update<'_, A>) -> bool {
-        let told = update.claim.incarnation;
-        self.table.member(update.id).is_some_and(|row| {
-            told.ahead_of(row.claim.incarnation) > self.config.incarnation_skew_max
-        })
+        let known = self.table.member(update.id).map(|row| row.claim.incarnation);
+        let raised = update.claim.incarnation.ahead_of(known.unwrap_or_default());
+        raised > self.config.incarnation_skew_max
     }
 
     fn note_table_full(&mut self) {
@@ -277,13 +281,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(suspect) = self.table.row(row) else { return };
         let confirmations = suspect.claim.voices.count().saturating_sub(1);
         let deadline = suspect.since.after(patience.timeout(confirmations));
-        // A voice may shorten it to a moment that has passed: then it is due now, not late.
-        self.table.set_deadline(row, deadline.max(self.now));
+        self.table.set_deadline(row, deadline);
     }
 
     fn note_end(&mut self, row: u32) {
         if let Some(ended) = self.table.row(row).map(|row| row.id) {
-            self.prober.forget(ended);
+            self.prober.forget(ended, self.now);
         }
         if self.table.live_count() == 1 {
             self.seeds.restart(self.retry(), self.now);
@@ -298,6 +301,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn answer(&mut self, message: Message<A>, origin: &Origin<A>, changed: bool) {
+        // A silenced node speaks to its rival only, which `answer_ping` sees to.
+        if self.standing == Standing::Silenced && !matches!(message, Message::Ping(_)) {
+            return;
+        }
         match message {
             Message::Ping(ping) => self.answer_ping(ping, origin),
             Message::Ack(ack) => self.take_ack(ack, origin),
@@ -364,7 +371,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn take_ack(&mut self, ack: Ack, origin: &Origin<A>) {
         let sender = origin.header.sender;
-        if let Some(ack_of) = self.prober.ack(ack.number, sender) {
+        if let Some(ack_of) = self.prober.ack(ack.number, sender, self.now) {
             count(&mut self.stats.probes_acked);
             self.health.improve();
             if ack.stranger && ack_of == AckOf::Target && self.standing == Standing::Alive {
@@ -389,9 +396,6 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn answer_ping_request(&mut self, request: PingRequest<A>, origin: &Origin<A>) {
-        if self.standing == Standing::Silenced {
-            return;
-        }
         if request.target == self.id() {
             return self.ack(request.number, request.belief, origin);
         }
@@ -427,9 +431,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn answer_join(&mut self, join: Join, origin: &Origin<A>) {
         let sender = origin.header.sender;
         let refusal = match self.standing {
-            Standing::Silenced => return,
-            Standing::Leaving | Standing::Departed => Some(Refusal::Leaving),
             Standing::Alive => self.table.find(sender).is_none().then_some(Refusal::TableFull),
+            _ => Some(Refusal::Leaving),
         };
         let message = match refusal {
             Some(reason) => {

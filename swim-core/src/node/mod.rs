@@ -8,9 +8,9 @@ mod timeout;
 use core::fmt;
 use core::time::Duration;
 
-use crate::address::Address;
+use crate::address::{Address, as_read};
 use crate::config::{Config, Rules};
-use crate::error::{MetadataTooLong, NewError};
+use crate::error::{BadAddress, MetadataTooLong, NewError};
 use crate::gossip::GossipTick;
 use crate::health::Health;
 use crate::judge::Card;
@@ -119,6 +119,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if metadata.len() > len_max {
             return Err(NewError::Metadata(MetadataTooLong { len: metadata.len(), len_max }));
         }
+        let address = as_read(address).ok_or(NewError::Address(BadAddress))?;
         let card = Card { incarnation, boot: rng.next_u32() as u16, address, metadata };
         let table = Table::new(storage, id, &card, now).ok_or(NewError::Storage)?;
         let rules = config.detector.rules();

@@ -93,7 +93,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         if let Some(Message::Welcome(_)) = intent.message {
             self.write_sample(&mut writer);
         }
-        self.write_news(intent, &mut writer);
+        // Whoever is refused belongs elsewhere: news is not for it, nor spent on it.
+        if !matches!(intent.message, Some(Message::Refuse(_))) {
+            self.write_news(intent, &mut writer);
+        }
         Some(writer.finish())
     }
 
@@ -152,9 +155,11 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 }
 
-/// A row in full: a suspect's card as well, since the reader may not know it.
+/// A row in full: a suspect's card as well, since the reader may not know it. Not that of the dead:
+/// it would bring them back to life there.
 fn write_row<A: Address, M: Metadata>(row: &Row<A, M>, writer: &mut PacketWriter<'_>) -> bool {
-    let introduced = row.introduction().is_none_or(|update| writer.update(&update));
+    let card = row.introduction().filter(|_| row.claim.status.is_live());
+    let introduced = card.is_none_or(|update| writer.update(&update));
     let claim = Update::<A>::claim(row.id, row.claim);
     introduced && (row.claim.status == Status::Alive || writer.update(&claim))
 }

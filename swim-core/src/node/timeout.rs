@@ -49,7 +49,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.outbox.is_empty() || self.has_event() {
             return Some(self.now);
         }
-        match self.standing {
+        let deadline = match self.standing {
             Standing::Departed | Standing::Silenced => self.table.next_deadline(),
             Standing::Leaving => earliest([
                 Some(self.leave_until),
@@ -64,7 +64,9 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.gossip_deadline(),
                 self.seeds.deadline(),
             ]),
-        }
+        };
+        // What an input made due at once is due now, not late.
+        deadline.map(|deadline| deadline.max(self.now))
     }
 
     fn gossip_deadline(&self) -> Option<Instant> {

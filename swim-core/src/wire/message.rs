@@ -129,6 +129,9 @@ pub enum Refusal {
     Leaving,
     /// The seed's table has no room for another living member.
     TableFull,
+    /// A reason that this release does not know.
+    #[serde(other)]
+    Other,
 }
 
 impl fmt::Display for Refusal {
@@ -138,6 +141,7 @@ impl fmt::Display for Refusal {
             Self::IdInUse => "the seed has the same id",
             Self::Leaving => "the seed is leaving its cluster",
             Self::TableFull => "the seed's table is full",
+            Self::Other => "the seed refuses for a reason unknown to this release",
         })
     }
 }

@@ -13,7 +13,7 @@ use super::update::Update;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// The header is cut short.
+    /// The header is cut short or does not decode.
     TooShort,
     /// Another wire version than [`VERSION`](super::VERSION).
     Version(u8),
@@ -33,7 +33,7 @@ pub enum ParseError {
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooShort => f.write_str("the header is cut short"),
+            Self::TooShort => f.write_str("the header is cut short or does not decode"),
             Self::Version(version) => write!(f, "wire version {version} is not spoken here"),
             Self::Sealed => f.write_str("the packet is sealed"),
             Self::Frame => f.write_str("a frame runs beyond the end of the packet"),

@@ -89,10 +89,11 @@ mod tests {
     #[test]
     fn the_json_form_is_as_documented() {
         let summary = Summary { nodes: 5, converged_ms: Some(7), ..Summary::default() };
-        assert_eq!(
-            serde_json::to_string(&summary).unwrap(),
-            r#"{"nodes":5,"converged_ms":7,"first_suspect_ms":null,"first_dead_ms":null,"all_dead_ms":null,"restart_seen_ms":null,"left_seen_ms":null,"false_deaths":0}"#
+        let expected = concat!(
+            r#"{"nodes":5,"converged_ms":7,"first_suspect_ms":null,"first_dead_ms":null,"#,
+            r#""all_dead_ms":null,"restart_seen_ms":null,"left_seen_ms":null,"false_deaths":0}"#
         );
+        assert_eq!(serde_json::to_string(&summary).unwrap(), expected);
     }
 
     #[test]

@@ -1,0 +1,123 @@
+//! This crate.
+
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use swim_core::storage::Growable;
+use swim_core::wire::{Ack, Header, Message, Packet, PacketWriter, Ping, Update};
+use swim_core::{Card, Config, Identity, Incarnation, Instant, Label, Node, NodeId};
+
+use super::{DATAGRAM_LEN_MAX, Datagram, Peer, address, own_address};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const LOADED_AT_ONCE: usize = 50;
+
+pub struct Swim {
+    node: Node<SocketAddr, Growable>,
+    now: Instant,
+    buffer: [u8; DATAGRAM_LEN_MAX],
+    /// To whom and how much of the buffer was sent last.
+    sent: Option<(SocketAddr, usize)>,
+}
+
+impl Swim {
+    pub fn new(members: usize) -> Self {
+        // Table exchanges are not measured, and foca has none.
+        let config = Config { sync_interval: DAY, sync_interval_min: DAY, ..Config::lan() };
+        let identity = Identity::new(id(usize::MAX), own_address());
+        let storage = Growable::new(members + 1, 0);
+        let node = Node::new(identity, config, storage, 1, Instant::ZERO).expect("a node");
+        let buffer = [0; DATAGRAM_LEN_MAX];
+        let mut swim = Self { node, now: Instant::ZERO, buffer, sent: None };
+        let all: Vec<_> = (0..members).map(|member| (member, 0)).collect();
+        for some in all.chunks(LOADED_AT_ONCE) {
+            swim.handle(&swim.ping_from(some[0].0, some));
+        }
+        assert_eq!(swim.node.live_count(), members + 1);
+        swim
+    }
+
+    fn drain(&mut self) {
+        while let Some(transmit) = self.node.poll_transmit(self.now, &mut self.buffer) {
+            self.sent = Some((transmit.to, transmit.len));
+        }
+        while let Some(event) = self.node.poll_event() {
+            black_box(event);
+        }
+        black_box(self.node.poll_timeout());
+    }
+
+    fn timeout(&mut self) {
+        self.node.handle_timeout(self.now);
+        self.drain();
+    }
+
+    fn packet_sent(&self) -> (SocketAddr, Packet<'_, SocketAddr>) {
+        let (to, len) = self.sent.expect("something was sent");
+        (to, Packet::parse(&self.buffer[..len]).expect("a packet"))
+    }
+}
+
+impl Peer for Swim {
+    fn ping_from(&self, member: usize, updates: &[(usize, u16)]) -> Datagram {
+        let ping = Ping { number: 7, target: self.node.id(), belief: None };
+        datagram((id(member), address(member)), &Message::Ping(ping), updates)
+    }
+
+    fn handle(&mut self, datagram: &Datagram) {
+        let result = self.node.handle_datagram(datagram.from, &datagram.bytes, self.now);
+        result.expect("a packet of this cluster");
+        self.drain();
+    }
+
+    fn gossip_tick(&mut self) {
+        self.now = self.now.after(self.node.config().gossip_interval);
+        self.timeout();
+    }
+
+    fn await_probe(&mut self) {
+        self.now = self.node.poll_timeout().expect("a deadline");
+    }
+
+    fn probe_tick(&mut self) {
+        self.timeout();
+    }
+
+    fn answer_probe(&mut self) {
+        let (to, packet) = self.packet_sent();
+        let Some(Message::Ping(Ping { number, target, .. })) = packet.message else {
+            panic!("not a ping: {packet:?}");
+        };
+        let ack = Message::Ack(Ack { number, stranger: false });
+        self.handle(&datagram((target, to), &ack, &[]));
+    }
+
+    fn has_news(&self) -> bool {
+        self.packet_sent().1.updates().next().is_some()
+    }
+}
+
+/// A member's id: 56 bits, as a hash of its name would be.
+fn id(member: usize) -> NodeId {
+    NodeId::from_random((member as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+fn datagram(
+    (sender, from): (NodeId, SocketAddr),
+    message: &Message<SocketAddr>,
+    updates: &[(usize, u16)],
+) -> Datagram {
+    let mut bytes = vec![0; DATAGRAM_LEN_MAX];
+    let header = Header { label: Label::default(), sender, incarnation: Incarnation::new(0) };
+    let mut writer = PacketWriter::new(&mut bytes, &header).expect("room");
+    assert!(writer.message(message));
+    for &(member, incarnation) in updates {
+        let incarnation = Incarnation::new(incarnation.into());
+        let card = Card { incarnation, boot: 0, address: address(member), metadata: &[] };
+        assert!(writer.update(&Update::alive(id(member), card)), "too many updates");
+    }
+    let len = writer.finish();
+    bytes.truncate(len);
+    Datagram { from, bytes }
+}
