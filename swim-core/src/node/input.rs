@@ -169,11 +169,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         if update.id == self.id() {
             return self.hear_about_me(update);
         }
-        if self.is_skewed(update) {
+        let found = self.table.find(update.id);
+        if self.is_skewed(found, update) {
             count(&mut self.stats.rejected_skew);
             return false;
         }
-        match self.table.apply(update, informant, self.now) {
+        match self.table.apply(found, update, informant, self.now) {
             Applied::Known => return false,
             Applied::Stranger => count(&mut self.stats.ignored_strangers),
             Applied::NoRoom if update.claim.status.is_live() => self.note_table_full(),
@@ -189,8 +190,8 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Whether an update raises an incarnation further than any honest history could. A stranger
     /// is taken to stand at 0, or a forged record could keep it out before anybody met it.
-    fn is_skewed(&self, update: &Update<'_, A>) -> bool {
-        let known = self.table.member(update.id).map(|row| row.claim.incarnation);
+    fn is_skewed(&self, found: Option<u32>, update: &Update<'_, A>) -> bool {
+        let known = found.and_then(|row| self.table.row(row)).map(|row| row.claim.incarnation);
         let raised = update.claim.incarnation.ahead_of(known.unwrap_or_default());
         raised > self.config.incarnation_skew_max
     }

@@ -100,14 +100,15 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn start_probe(&mut self) {
-        let target = self.table.next_probe(&mut self.rng).and_then(|row| self.table.row(row));
-        let Some((target, address)) = target.and_then(|row| Some((row.id, row.address()?))) else {
+        let row = self.table.next_probe(&mut self.rng).and_then(|row| self.table.row(row));
+        let Some((row, address)) = row.and_then(|row| Some((row, row.address()?))) else {
             return self.prober.skip(self.config.probe_interval, self.now);
         };
+        let (target, belief) = (row.id, self.belief(&row.claim));
         count(&mut self.stats.probes);
         let number = self.rng.next_u32();
         self.prober.start(target, number, self.probe_timing(), self.now);
-        let ping = Ping { number, target, belief: self.belief(target) };
+        let ping = Ping { number, target, belief };
         self.send(address, Channel::Datagram, Message::Ping(ping));
     }
 
@@ -127,19 +128,19 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// What a ping tells its target, under the buddy system.
-    fn belief(&self, target: NodeId) -> Option<Belief> {
-        let claim = self.table.member(target).filter(|_| self.rules.buddy)?.claim;
-        Some(Belief { incarnation: claim.incarnation, status: claim.status })
+    fn belief(&self, claim: &Claim) -> Option<Belief> {
+        let Claim { incarnation, status, .. } = *claim;
+        self.rules.buddy.then_some(Belief { incarnation, status })
     }
 
     fn ask_relays(&mut self, target: NodeId, number: u32) {
-        let Some(address) = self.table.member(target).and_then(|row| row.address()) else { return };
+        let Some(row) = self.table.member(target) else { return };
+        let (Some(address), belief) = (row.address(), self.belief(&row.claim)) else { return };
         count(&mut self.stats.probes_indirect);
         let wanted = usize::from(self.config.indirect_probes);
         let relays = self.table.pick::<INDIRECT_PROBES_MAX>(wanted, false, &mut self.rng, |row| {
             row.claim.status == Status::Alive && row.id != target
         });
-        let belief = self.belief(target);
         let nack_after_ms = self.nack_after_ms();
         for row in relays {
             let relay = self.table.row(row).and_then(|row| Some((row.id, row.address()?)));

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::member::{Incarnation, NodeId, Status};
 use crate::time::Instant;
-use crate::wire::{Message, Packet, ParseError, rewrite};
+use crate::wire::{Belief, Message, Packet, ParseError, rewrite};
 
 use super::scenario::SimAddress;
 
@@ -263,14 +263,7 @@ impl Oracle {
             return Err(Violation::WrongSender(packet.header.sender));
         }
         self.plausible(sender, packet.header.incarnation)?;
-        let belief = match packet.message {
-            Some(Message::Ping(ping)) => ping.belief.map(|belief| (ping.target, belief)),
-            Some(Message::PingRequest(request)) => {
-                request.belief.map(|belief| (request.target, belief))
-            }
-            _ => None,
-        };
-        if let Some((target, belief)) = belief {
+        if let Some((target, belief)) = packet.message.as_ref().and_then(belief) {
             self.plausible(target, belief.incarnation)?;
         }
         for update in packet.updates() {
@@ -307,6 +300,21 @@ impl Oracle {
             return Err(Violation::FalseDeath { id: row.id, at: row.incarnation });
         }
         Ok(())
+    }
+}
+
+/// What the writer of a message says it believes, and of whom.
+fn belief(message: &Message<SimAddress>) -> Option<(NodeId, Belief)> {
+    match message {
+        Message::Ping(ping) => ping.belief.map(|belief| (ping.target, belief)),
+        Message::PingRequest(request) => request.belief.map(|belief| (request.target, belief)),
+        Message::Ack(_)
+        | Message::Nack(_)
+        | Message::Join(_)
+        | Message::Welcome(_)
+        | Message::Refuse(_)
+        | Message::Pull(_)
+        | Message::Page(_) => None,
     }
 }
 
@@ -359,7 +367,7 @@ mod tests {
     use super::*;
     use crate::config::Label;
     use crate::judge::Claim;
-    use crate::wire::{Belief, Header, PacketWriter, Ping, Update};
+    use crate::wire::{Header, PacketWriter, Ping, Update};
 
     const OWNER: NodeId = NodeId::new(5);
     const STRANGER: NodeId = NodeId::new(6);

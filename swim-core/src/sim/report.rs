@@ -12,7 +12,7 @@ use super::oracle::Violation;
 use super::scenario::SimAddress;
 
 /// Events kept in a run's history; later ones are only counted.
-pub const HEARD_MAX: usize = 1 << 20;
+const HEARD_MAX: usize = 1 << 20;
 /// Steps remembered of all nodes.
 const STEPS_MAX: usize = 4_096;
 /// Steps told with a failure: the last of the node concerned, or of all.
@@ -194,11 +194,8 @@ impl Recorder {
         for number in [at.as_micros(), node as u64, kind, about] {
             self.hash.number(number);
         }
-        match event {
-            Event::MemberSuspected(_) => self.counts.suspicions += 1,
-            Event::MemberDead(_) => self.counts.deaths += 1,
-            _ => {}
-        }
+        self.counts.suspicions += u64::from(matches!(event, Event::MemberSuspected(_)));
+        self.counts.deaths += u64::from(matches!(event, Event::MemberDead(_)));
         if self.heard.len() < HEARD_MAX {
             self.heard.push(Heard { at, node, event });
         } else {

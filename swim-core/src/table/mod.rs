@@ -166,11 +166,17 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.storage.metadata_len_max()
     }
 
-    /// Judges an update about another member, told by somebody at `informant`, and does what
-    /// follows: row, views, news.
-    pub fn apply(&mut self, update: &Update<'_, A>, informant: A, now: Instant) -> Applied {
+    /// Judges an update about another member, whose row is `found`, told by somebody at
+    /// `informant`, and does what follows: row, views, news.
+    pub fn apply(
+        &mut self,
+        found: Option<u32>,
+        update: &Update<'_, A>,
+        informant: A,
+        now: Instant,
+    ) -> Applied {
         let suspicion = update.claim.status == Status::Suspect;
-        match self.find(update.id) {
+        match found {
             Some(row) if suspicion && self.is_faceless(row) => Applied::Stranger,
             Some(row) => self.apply_to(row, update, now),
             None if suspicion => Applied::Stranger,
@@ -477,12 +483,12 @@ mod tests {
 
     fn alive(table: &mut Small, id: u64) -> Applied {
         let update = Update::alive(NodeId::new(id), card(id as u16, 0));
-        table.apply(&update, 0, Instant::ZERO)
+        table.apply(table.find(update.id), &update, 0, Instant::ZERO)
     }
 
     fn end(table: &mut Small, id: u64, status: Status) -> Applied {
         let update = Update::claim(NodeId::new(id), Claim::new(Incarnation::new(0), status));
-        table.apply(&update, 0, Instant::ZERO)
+        table.apply(table.find(update.id), &update, 0, Instant::ZERO)
     }
 
     fn drain(table: &mut Small) -> Vec<(u64, News)> {
@@ -547,9 +553,13 @@ mod tests {
         let mut table = table();
         let long = Card { metadata: b"12345", ..card(1, 0) };
         let update = Update::alive(NodeId::new(1), long);
-        let applied = table.apply(&update, 0, Instant::ZERO);
+        let applied = table.apply(table.find(update.id), &update, 0, Instant::ZERO);
         assert!(matches!(applied, Applied::Changed(Change { metadata_cut: true, .. })));
-        assert_eq!(table.apply(&update, 0, Instant::ZERO), Applied::Known, "the same once more");
+        assert_eq!(
+            table.apply(table.find(update.id), &update, 0, Instant::ZERO),
+            Applied::Known,
+            "the same once more"
+        );
         assert_eq!(table.member(NodeId::new(1)).and_then(|row| row.update()), None);
     }
 

@@ -68,7 +68,7 @@ impl<'a, A: Address> Packet<'a, A> {
         while !rest.is_empty() {
             let (frame, tail) = Frame::split_first(rest).ok_or(ParseError::Frame)?;
             rest = tail;
-            if Update::<A>::read(frame)?.is_some() {
+            if Update::<A>::check(frame)? {
                 continue;
             }
             if let Some(found) = Message::read(frame)?

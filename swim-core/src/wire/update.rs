@@ -80,6 +80,17 @@ impl<'a, A: Address> Update<'a, A> {
         }))
     }
 
+    /// Whether `frame` is an update; an error if it is one that does not decode. Cheaper than
+    /// [`read`](Self::read): nothing is built.
+    pub(super) fn check(frame: Frame<'a>) -> Result<bool, ParseError> {
+        match frame.kind {
+            kind::ALIVE => body::<AliveBody<'_, A>>(frame).map(|_| true),
+            kind::SUSPECT | kind::DEAD => body::<AccusedBody>(frame).map(|_| true),
+            kind::LEFT => body::<LeftBody>(frame).map(|_| true),
+            _ => Ok(false),
+        }
+    }
+
     fn read_accused(frame: Frame<'a>, status: Status) -> Result<Self, ParseError> {
         let AccusedBody { id, incarnation, voices } = body(frame)?;
         Ok(Self::claim(id, Claim { incarnation, status, voices }))
