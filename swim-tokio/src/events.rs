@@ -7,7 +7,7 @@ use swim_core::{Event, NodeId};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::handle::Shared;
+use crate::shared::Shared;
 use crate::view::MemberInfo;
 
 /// One thing a subscriber is told.

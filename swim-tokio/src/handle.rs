@@ -8,10 +8,11 @@ use swim_core::{MetadataTooLong, NodeId, Stats};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::command::Command;
-use crate::counters::{Counters, SocketStats};
+use crate::counters::SocketStats;
 use crate::events::{Events, Occurrence};
 use crate::join::{Admissions, JoinFailure};
-use crate::view::{MemberInfo, View};
+use crate::shared::Shared;
+use crate::view::MemberInfo;
 
 /// A member, to talk to: cheap to clone, and no call on it ever delays the protocol.
 ///
@@ -24,16 +25,6 @@ pub struct Swim {
     /// How often this member has departed.
     pub(crate) departures: watch::Receiver<u64>,
     pub(crate) updates: broadcast::WeakSender<Occurrence>,
-}
-
-/// What handles read without asking the runner.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub id: NodeId,
-    pub local_addr: SocketAddr,
-    pub advertised: SocketAddr,
-    pub view: View,
-    pub counters: Counters,
 }
 
 impl Swim {

@@ -43,6 +43,7 @@ mod handle;
 mod join;
 mod options;
 mod runner;
+mod shared;
 mod socket;
 mod streams;
 mod view;

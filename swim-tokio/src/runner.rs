@@ -13,14 +13,13 @@ use crate::clock::Clock;
 use crate::command::{COMMANDS_MAX, Command};
 use crate::counters::Counters;
 use crate::events::{Occurrence, subject};
-use crate::handle::{Shared, Swim};
+use crate::handle::Swim;
 use crate::join::Joins;
 use crate::options::{BindError, Options};
+use crate::shared::{Node, Shared};
 use crate::socket::{self, Datagrams};
 use crate::streams::{StreamPacket, Streams};
 use crate::view::{Mirror, View};
-
-pub(crate) type Node = swim_core::Node<SocketAddr, Growable>;
 
 /// Datagrams read before other tasks get a turn.
 const BATCH_LEN: usize = 128;

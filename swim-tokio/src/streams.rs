@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time;
 
-use crate::handle::Shared;
+use crate::shared::Shared;
 use crate::socket::normalized;
 
 /// Connections others opened; later ones are closed at once. Strangers can exhaust these, so they

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use swim_core::{Incarnation, Instant, Member, NodeId, Status};
 
-use crate::runner::Node;
+use crate::shared::Node;
 
 /// One member, as this member last heard of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! out in its latest version. No operation walks the table.
 
 mod news;
+mod places;
 mod queue;
 mod roster;
 mod row;

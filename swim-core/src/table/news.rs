@@ -3,7 +3,7 @@
 use crate::member::Status;
 use crate::storage::{List, Storage};
 
-use super::roster::NONE;
+use super::places::NONE;
 
 /// One thing to tell about a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

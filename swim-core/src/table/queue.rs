@@ -3,7 +3,7 @@
 use crate::config::TRANSMITS_MAX;
 use crate::storage::{List, Storage};
 
-use super::roster::NONE;
+use super::places::NONE;
 
 /// Rows waiting to be sent: fewest transmissions first, newest first among equals (SWIM section
 /// 4.1). A list per number of transmissions made, linked through the rows; every step is O(1).

@@ -3,8 +3,7 @@
 use crate::rng::Rng;
 use crate::storage::{List, Storage};
 
-/// Stands for "no row".
-pub const NONE: u32 = u32::MAX;
+use super::places::Places;
 
 /// All rows but the node's own, in an order that means something:
 ///
@@ -18,20 +17,20 @@ pub const NONE: u32 = u32::MAX;
 /// lands among those still to be probed at a place nobody can tell: the bound of 2n - 1 holds.
 pub struct Roster<S: Storage> {
     order: S::List<u32>,
-    /// Where in `order` each row is; [`NONE`] for rows not in it.
-    places: S::List<u32>,
+    /// Where in `order` each row is.
+    places: Places<S>,
     live: usize,
     cursor: usize,
 }
 
 impl<S: Storage> Roster<S> {
     pub fn new(storage: &S) -> Self {
-        Self { order: storage.list(), places: storage.list(), live: 0, cursor: 0 }
+        Self { order: storage.list(), places: Places::new(storage), live: 0, cursor: 0 }
     }
 
     /// Makes room for one more row number.
     pub fn grow(&mut self) -> bool {
-        self.places.push(NONE).is_ok()
+        self.places.grow()
     }
 
     /// The rows that are live.
@@ -62,17 +61,15 @@ impl<S: Storage> Roster<S> {
     /// Takes a row out.
     pub fn remove(&mut self, row: u32) {
         self.set_live(row, false);
-        let Some(place) = self.place(row) else { return };
+        let Some(place) = self.places.find(row) else { return };
         self.swap(place, self.order.len().saturating_sub(1));
         self.order.pop();
-        if let Some(slot) = self.places.as_mut_slice().get_mut(row as usize) {
-            *slot = NONE;
-        }
+        self.places.clear(row);
     }
 
     /// Says whether a row is live; one that becomes so is probed within this round.
     pub fn set_live(&mut self, row: u32, live: bool) {
-        let Some(place) = self.place(row) else { return };
+        let Some(place) = self.places.find(row) else { return };
         match (place < self.live, live) {
             (false, true) => {
                 self.swap(place, self.live);
@@ -104,11 +101,6 @@ impl<S: Storage> Roster<S> {
         Some(row)
     }
 
-    fn place(&self, row: u32) -> Option<usize> {
-        let place = *self.places.as_slice().get(row as usize)?;
-        (place != NONE).then_some(place as usize)
-    }
-
     fn swap(&mut self, a: usize, b: usize) {
         let order = self.order.as_mut_slice();
         if a < order.len() && b < order.len() {
@@ -119,9 +111,8 @@ impl<S: Storage> Roster<S> {
     }
 
     fn record(&mut self, place: usize) {
-        let Some(&row) = self.order.as_slice().get(place) else { return };
-        if let Some(slot) = self.places.as_mut_slice().get_mut(row as usize) {
-            *slot = place as u32;
+        if let Some(&row) = self.order.as_slice().get(place) {
+            self.places.put(row, place);
         }
     }
 }

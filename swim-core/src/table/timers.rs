@@ -3,14 +3,14 @@
 use crate::storage::{List, Storage};
 use crate::time::Instant;
 
-use super::roster::NONE;
+use super::places::Places;
 
 /// At most one deadline per row, the earliest on top of a binary heap: setting, clearing and
 /// taking one are O(log N), asking for the earliest is O(1).
 pub struct Timers<S: Storage> {
     heap: S::List<Due>,
-    /// Where in `heap` each row is; [`NONE`] for rows without a deadline.
-    places: S::List<u32>,
+    /// Where in `heap` each row is.
+    places: Places<S>,
 }
 
 /// One deadline.
@@ -22,12 +22,12 @@ pub struct Due {
 
 impl<S: Storage> Timers<S> {
     pub fn new(storage: &S) -> Self {
-        Self { heap: storage.list(), places: storage.list() }
+        Self { heap: storage.list(), places: Places::new(storage) }
     }
 
     /// Makes room for one more row number.
     pub fn grow(&mut self) -> bool {
-        self.places.push(NONE).is_ok()
+        self.places.grow()
     }
 
     /// The earliest deadline.
@@ -47,12 +47,10 @@ impl<S: Storage> Timers<S> {
 
     /// Removes the deadline of `row`, if it has one.
     pub fn clear(&mut self, row: u32) {
-        let Some(place) = self.place(row) else { return };
+        let Some(place) = self.places.find(row) else { return };
         self.swap(place, self.heap.len().saturating_sub(1));
         self.heap.pop();
-        if let Some(slot) = self.places.as_mut_slice().get_mut(row as usize) {
-            *slot = NONE;
-        }
+        self.places.clear(row);
         self.sift_up(place);
         self.sift_down(place);
     }
@@ -95,11 +93,6 @@ impl<S: Storage> Timers<S> {
         heap.get(a).zip(heap.get(b)).is_some_and(|(a, b)| a < b)
     }
 
-    fn place(&self, row: u32) -> Option<usize> {
-        let place = *self.places.as_slice().get(row as usize)?;
-        (place != NONE).then_some(place as usize)
-    }
-
     fn swap(&mut self, a: usize, b: usize) {
         let heap = self.heap.as_mut_slice();
         if a < heap.len() && b < heap.len() {
@@ -110,9 +103,8 @@ impl<S: Storage> Timers<S> {
     }
 
     fn record(&mut self, place: usize) {
-        let Some(&Due { row, .. }) = self.heap.as_slice().get(place) else { return };
-        if let Some(slot) = self.places.as_mut_slice().get_mut(row as usize) {
-            *slot = place as u32;
+        if let Some(due) = self.heap.as_slice().get(place) {
+            self.places.put(due.row, place);
         }
     }
 }

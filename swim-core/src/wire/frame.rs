@@ -1,6 +1,8 @@
 //! Frames: `length varint | kind u8 | body`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use super::error::ParseError;
 
 /// The longest body: two bytes of varint.
 pub const BODY_LEN_MAX: usize = (1 << 14) - 1;
@@ -21,6 +23,14 @@ impl<'a> Frame<'a> {
         let (&kind, rest) = rest.split_first()?;
         let (body, rest) = rest.split_at_checked(len)?;
         Some((Self { kind, body }, rest))
+    }
+
+    /// Decodes the body, ignoring what a later release may have appended.
+    pub fn read<T: Deserialize<'a>>(self) -> Result<T, ParseError> {
+        match postcard::take_from_bytes(self.body) {
+            Ok((body, _surplus)) => Ok(body),
+            Err(_) => Err(ParseError::Body { kind: self.kind }),
+        }
     }
 }
 

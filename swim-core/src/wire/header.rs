@@ -3,7 +3,7 @@
 use crate::config::Label;
 use crate::member::{Incarnation, NodeId};
 
-use super::packet::ParseError;
+use super::error::ParseError;
 
 /// The wire version this release speaks.
 pub const VERSION: u8 = 1;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::member::{Incarnation, NodeId, Status};
 
+use super::error::ParseError;
 use super::frame::{Frame, write_frame};
 use super::kind;
-use super::packet::ParseError;
 
 /// What a packet asks or answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,15 +173,15 @@ impl<A: Address> Message<A> {
     /// The message in `frame`; `None` when the frame is something else.
     pub(super) fn read(frame: Frame<'_>) -> Result<Option<Self>, ParseError> {
         Ok(Some(match frame.kind {
-            kind::PING => Self::Ping(body(frame)?),
-            kind::ACK => Self::Ack(body(frame)?),
-            kind::PING_REQUEST => Self::PingRequest(body(frame)?),
-            kind::NACK => Self::Nack(body(frame)?),
-            kind::JOIN => Self::Join(body(frame)?),
-            kind::WELCOME => Self::Welcome(body(frame)?),
-            kind::REFUSE => Self::Refuse(body(frame)?),
-            kind::PULL => Self::Pull(body(frame)?),
-            kind::PAGE => Self::Page(body(frame)?),
+            kind::PING => Self::Ping(frame.read()?),
+            kind::ACK => Self::Ack(frame.read()?),
+            kind::PING_REQUEST => Self::PingRequest(frame.read()?),
+            kind::NACK => Self::Nack(frame.read()?),
+            kind::JOIN => Self::Join(frame.read()?),
+            kind::WELCOME => Self::Welcome(frame.read()?),
+            kind::REFUSE => Self::Refuse(frame.read()?),
+            kind::PULL => Self::Pull(frame.read()?),
+            kind::PAGE => Self::Page(frame.read()?),
             _ => return Ok(None),
         }))
     }
@@ -199,13 +199,5 @@ impl<A: Address> Message<A> {
             Self::Pull(pull) => write_frame(buffer, kind::PULL, pull),
             Self::Page(page) => write_frame(buffer, kind::PAGE, page),
         }
-    }
-}
-
-/// Reads the body of a frame, ignoring what a later release may have appended.
-pub(super) fn body<'a, T: Deserialize<'a>>(frame: Frame<'a>) -> Result<T, ParseError> {
-    match postcard::take_from_bytes(frame.body) {
-        Ok((body, _surplus)) => Ok(body),
-        Err(_) => Err(ParseError::Body { kind: frame.kind }),
     }
 }

@@ -13,17 +13,19 @@
 //!
 //! A packet is checked whole by [`Packet::parse`]; after that, reading it cannot fail.
 
+mod error;
 mod frame;
 mod header;
 mod message;
 mod packet;
 mod update;
 
+pub use error::ParseError;
 pub use header::{Header, VERSION};
 pub use message::{
     Ack, Belief, Join, Message, Nack, Page, Ping, PingRequest, Pull, Refusal, Refuse, Welcome,
 };
-pub use packet::{Packet, PacketWriter, ParseError, rewrite};
+pub use packet::{Packet, PacketWriter, rewrite};
 pub use update::Update;
 
 /// The kind bytes of frames. Append only.

@@ -9,10 +9,9 @@ use crate::address::Address;
 use crate::judge::{Card, Claim, VOICES_MAX, Voices};
 use crate::member::{Incarnation, NodeId, Status, Voice};
 
+use super::error::ParseError;
 use super::frame::{Frame, write_frame};
 use super::kind;
-use super::message::body;
-use super::packet::ParseError;
 
 /// What is said about a member. On the wire an Alive carries claim and card, everything else the
 /// claim alone.
@@ -67,13 +66,13 @@ impl<'a, A: Address> Update<'a, A> {
     pub(super) fn read(frame: Frame<'a>) -> Result<Option<Self>, ParseError> {
         Ok(Some(match frame.kind {
             kind::ALIVE => {
-                let AliveBody { id, incarnation, boot, address, metadata } = body(frame)?;
+                let AliveBody { id, incarnation, boot, address, metadata } = frame.read()?;
                 Self::alive(id, Card { incarnation, boot, address, metadata: metadata.0 })
             }
             kind::SUSPECT => Self::read_accused(frame, Status::Suspect)?,
             kind::DEAD => Self::read_accused(frame, Status::Dead)?,
             kind::LEFT => {
-                let LeftBody { id, incarnation } = body(frame)?;
+                let LeftBody { id, incarnation } = frame.read()?;
                 Self::claim(id, Claim::new(incarnation, Status::Left))
             }
             _ => return Ok(None),
@@ -84,15 +83,15 @@ impl<'a, A: Address> Update<'a, A> {
     /// [`read`](Self::read): nothing is built.
     pub(super) fn check(frame: Frame<'a>) -> Result<bool, ParseError> {
         match frame.kind {
-            kind::ALIVE => body::<AliveBody<'_, A>>(frame).map(|_| true),
-            kind::SUSPECT | kind::DEAD => body::<AccusedBody>(frame).map(|_| true),
-            kind::LEFT => body::<LeftBody>(frame).map(|_| true),
+            kind::ALIVE => frame.read::<AliveBody<'_, A>>().map(|_| true),
+            kind::SUSPECT | kind::DEAD => frame.read::<AccusedBody>().map(|_| true),
+            kind::LEFT => frame.read::<LeftBody>().map(|_| true),
             _ => Ok(false),
         }
     }
 
     fn read_accused(frame: Frame<'a>, status: Status) -> Result<Self, ParseError> {
-        let AccusedBody { id, incarnation, voices } = body(frame)?;
+        let AccusedBody { id, incarnation, voices } = frame.read()?;
         Ok(Self::claim(id, Claim { incarnation, status, voices }))
     }
 
