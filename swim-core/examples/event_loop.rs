@@ -23,6 +23,8 @@ use swim_core::{Channel, Config, Event, Identity, Instant, Node, NodeId};
 type Received = Option<(usize, SocketAddr)>;
 
 /// How long a typed command waits at most.
+/// Datagrams read before the timer has its turn, however many wait.
+const DATAGRAMS_IN_A_ROW_MAX: u32 = 1_000;
 const WAIT_MAX: Duration = Duration::from_millis(100);
 /// For a socket, zero would mean for ever.
 const WAIT_MIN: Duration = Duration::from_millis(1);
@@ -45,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut outgoing = vec![0; config.datagram_len_max.into()];
     let mut incoming = vec![0; 1 << 16];
+    let mut in_a_row = 0;
     loop {
         // After every input: first what to send, then what to tell.
         while let Some(transmit) = node.poll_transmit(now(), &mut outgoing) {
@@ -60,20 +63,25 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
 
-        // One input: a command, else a datagram, and the timer only when none is waiting.
+        // One input: a command, else a datagram, and the timer when none is waiting, or so many
+        // that it would never have its turn (one of them is lost then, as on a network).
         if commands.try_recv().is_ok_and(|line| line.trim() == "leave") {
             node.leave(now());
             continue;
         }
         let wait = node.poll_timeout().map_or(WAIT_MAX, |due| due.since(now()));
         match receive(&socket, &mut incoming, wait.clamp(WAIT_MIN, WAIT_MAX))? {
-            Some((len, from)) => {
+            Some((len, from)) if in_a_row < DATAGRAMS_IN_A_ROW_MAX => {
+                in_a_row += 1;
                 if let Err(rejected) = node.handle_datagram(from, &incoming[..len], now()) {
                     eprintln!("{from}: {rejected}");
                 }
             }
             // Early is harmless: a node whose time has not come does nothing.
-            None => node.handle_timeout(now()),
+            _ => {
+                in_a_row = 0;
+                node.handle_timeout(now());
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::judge::VOICES_MAX;
 use crate::log::{ln_ceil, log10_ceil, log10_milli};
 use crate::suspicion::Patience;
 use crate::time::micros;
@@ -11,6 +12,10 @@ use crate::time::micros;
 pub const INDIRECT_PROBES_MAX: usize = 8;
 /// The upper bound of [`Config::gossip_nodes`].
 pub const GOSSIP_NODES_MAX: usize = 8;
+/// What keeps the healing attempts of a whole cluster below 20 a second.
+const HEAL_INTERVAL_PER_MEMBER: Duration = Duration::from_millis(50);
+/// More voices than these besides the accuser's are not told apart.
+const CONFIRMATIONS_MAX: u8 = VOICES_MAX as u8 - 1;
 /// No update is sent more often than this, however large the cluster.
 pub const TRANSMITS_MAX: u8 = 40;
 /// The lower bound of [`Config::datagram_len_max`]: what one IEEE 802.15.4 frame carries.
@@ -54,6 +59,7 @@ pub enum Lifeguard {
 
 /// A detector taken apart: what its variants do differently, as data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rules {
     /// The worst local health score; 0 switches local health off.
     pub health_max: u8,
@@ -82,7 +88,8 @@ pub enum Confirmations {
     Unused,
     /// This many, however small the cluster.
     Fixed(u8),
-    /// The suspicion multiplier minus 2, or none in a cluster too small to bring them forth.
+    /// The suspicion multiplier minus 2, at most [`VOICES_MAX`] - 1; or none in a cluster too small
+    /// to bring them forth.
     FromMultiplier,
 }
 
@@ -148,6 +155,28 @@ impl Detector {
 ///
 /// All members of a cluster should share one configuration; they need the same label, and work
 /// together, if less evenly, when the rest differs.
+///
+/// | | `lan` | `wan` | `local` | `radio` |
+/// |---|---|---|---|---|
+/// | `probe_interval` | 1s | 5s | 1s | 10s |
+/// | `probe_timeout` | 500ms | 3s | 200ms | 4s |
+/// | `indirect_probes` | 3 | 3 | 1 | 2 |
+/// | `suspicion_mult` | 4 | 6 | 3 | 4 |
+/// | `suspicion_max_mult` | 6 | 6 | 6 | 6 |
+/// | `gossip_interval` | 200ms | 500ms | 100ms | 2s |
+/// | `gossip_nodes` | 3 | 4 | 3 | 2 |
+/// | `gossip_to_dead_time` | 30s | 60s | 15s | 120s |
+/// | `retransmit_mult` | 4 | 4 | 4 | 4 |
+/// | `sync_interval` | 30s | 60s | 15s | 300s |
+/// | `sync_interval_min` | 500ms | 2s | 200ms | 10s |
+/// | `sync_timeout` | 500ms | 2s | 200ms | 5s |
+/// | `heal_interval` | 10s | 30s | 5s | 300s |
+/// | `tombstone_time` | 600s | 1800s | 120s | 3600s |
+/// | `join_retry_min` | 400ms | 1s | 200ms | 5s |
+/// | `join_retry_max` | 10s | 30s | 2s | 120s |
+/// | `leave_timeout` | 5s | 10s | 2s | 30s |
+/// | `datagram_len_max` | 1400 | 1400 | 1400 | 127 |
+/// | `incarnation_skew_max` | 268435456 | 268435456 | 268435456 | 268435456 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Which cluster this is. Set it whenever two clusters can reach each other. Default: `""`.
@@ -185,6 +214,10 @@ pub struct Config {
     pub sync_interval_min: Duration,
     /// Wait for one page of a table exchange before asking again. 1 ms to 1 h.
     pub sync_timeout: Duration,
+    /// Time between two attempts to reach somebody who is dead here, or a seed that is not live:
+    /// what heals partitions. 0 (never) or 1 ms to 1 day; stretched to 50 ms per live member, so
+    /// that the cluster as a whole never makes more than 20 attempts a second.
+    pub heal_interval: Duration,
     /// How long the dead and the departed are remembered. 1 s to 30 days. Shorter frees memory,
     /// longer keeps late rumours from reviving them.
     pub tombstone_time: Duration,
@@ -199,7 +232,8 @@ pub struct Config {
     /// path carries unfragmented: 1 400 on Ethernet, 127 on 802.15.4.
     pub datagram_len_max: u16,
     /// A rumour that raises an incarnation by more than this is rejected as corrupt; of a stranger,
-    /// one above this. At least 1, below 2^31.
+    /// one above this, so nobody can meet a member that has raised its own further. At least
+    /// 1, below 2^31; the presets' 2^28 is one change of metadata a second for eight years.
     pub incarnation_skew_max: u32,
 }
 
@@ -221,12 +255,13 @@ impl Config {
             sync_interval: Duration::from_secs(30),
             sync_interval_min: Duration::from_millis(500),
             sync_timeout: Duration::from_millis(500),
+            heal_interval: Duration::from_secs(10),
             tombstone_time: Duration::from_secs(600),
             join_retry_min: Duration::from_millis(400),
             join_retry_max: Duration::from_secs(10),
             leave_timeout: Duration::from_secs(5),
             datagram_len_max: 1_400,
-            incarnation_skew_max: 1 << 24,
+            incarnation_skew_max: 1 << 28,
         }
     }
 
@@ -242,6 +277,7 @@ impl Config {
             sync_interval: Duration::from_secs(60),
             sync_interval_min: Duration::from_secs(2),
             sync_timeout: Duration::from_secs(2),
+            heal_interval: Duration::from_secs(30),
             tombstone_time: Duration::from_secs(1_800),
             join_retry_min: Duration::from_secs(1),
             join_retry_max: Duration::from_secs(30),
@@ -262,6 +298,7 @@ impl Config {
             sync_interval: Duration::from_secs(15),
             sync_interval_min: Duration::from_millis(200),
             sync_timeout: Duration::from_millis(200),
+            heal_interval: Duration::from_secs(5),
             tombstone_time: Duration::from_secs(120),
             join_retry_min: Duration::from_millis(200),
             join_retry_max: Duration::from_secs(2),
@@ -282,6 +319,7 @@ impl Config {
             sync_interval: Duration::from_secs(300),
             sync_interval_min: Duration::from_secs(10),
             sync_timeout: Duration::from_secs(5),
+            heal_interval: Duration::from_secs(300),
             tombstone_time: Duration::from_secs(3_600),
             join_retry_min: Duration::from_secs(5),
             join_retry_max: Duration::from_secs(120),
@@ -314,6 +352,9 @@ impl Config {
         }
         count("gossip_nodes", self.gossip_nodes, 1, GOSSIP_NODES_MAX)?;
         within("gossip_to_dead_time", self.gossip_to_dead_time, Duration::ZERO, day)?;
+        if !self.heal_interval.is_zero() {
+            within("heal_interval", self.heal_interval, millisecond, day)?;
+        }
         count("retransmit_mult", self.retransmit_mult, 1, 10)?;
         within("sync_interval", self.sync_interval, Duration::from_millis(10), day)?;
         within("sync_interval_min", self.sync_interval_min, millisecond, self.sync_interval)?;
@@ -364,7 +405,7 @@ impl Config {
             Confirmations::Unused => 0,
             Confirmations::Fixed(needed) => needed,
             Confirmations::FromMultiplier => {
-                let needed = self.suspicion_mult.saturating_sub(2);
+                let needed = self.suspicion_mult.saturating_sub(2).min(CONFIRMATIONS_MAX);
                 if members.saturating_sub(2) < needed.into() { 0 } else { needed }
             }
         }
@@ -379,6 +420,12 @@ impl Config {
         };
         let transmits = growth.saturating_mul(self.retransmit_mult.into()).max(1);
         u8::try_from(transmits).unwrap_or(TRANSMITS_MAX).min(TRANSMITS_MAX)
+    }
+
+    /// Time between two attempts to heal among `members` live members.
+    pub(crate) fn heal_interval_at(&self, members: usize) -> Duration {
+        let members = u32::try_from(members).unwrap_or(u32::MAX);
+        self.heal_interval.max(HEAL_INTERVAL_PER_MEMBER.saturating_mul(members))
     }
 
     /// Time between table exchanges of a settled cluster: memberlist's push-pull scale, which adds
@@ -437,6 +484,24 @@ mod tests {
     }
 
     #[test]
+    fn the_table_in_the_documentation_is_that_of_the_presets() {
+        let presets = [Config::lan(), Config::wan(), Config::local(), Config::radio()];
+        let shown = presets.map(|preset| format!("{preset:?}"));
+        let rows =
+            include_str!("config.rs").lines().filter_map(|line| line.strip_prefix("/// | `"));
+        let mut checked = 0;
+        for row in rows.filter(|row| !row.starts_with("lan")) {
+            let (field, values) = row.split_once("` | ").unwrap();
+            for (value, shown) in values.trim_end_matches(" |").split(" | ").zip(&shown) {
+                assert!(shown.contains(&format!("{field}: {value}")), "{field} {value}: {shown}");
+                checked += 1;
+            }
+        }
+        // All fields but label and detector.
+        assert_eq!(checked, 4 * 19);
+    }
+
+    #[test]
     fn an_error_names_the_field_and_the_rule() {
         let config = Config { probe_timeout: Duration::from_secs(2), ..Config::lan() };
         let error = config.validate().unwrap_err();
@@ -464,6 +529,14 @@ mod tests {
         let config = Config { detector: Detector::Swim, suspicion_mult: 3, ..Config::lan() };
         for (members, periods) in [(19, 9), (20, 12), (53, 12), (54, 15)] {
             assert_eq!(config.patience(members).timeout_max, Duration::from_secs(periods));
+        }
+    }
+
+    #[test]
+    fn no_preset_waits_for_more_voices_than_can_be_told_apart() {
+        for config in [Config::lan(), Config::wan(), Config::local(), Config::radio()] {
+            let patience = config.patience(1_000);
+            assert_eq!(patience.timeout(VOICES_MAX - 1), patience.timeout_min);
         }
     }
 

@@ -30,7 +30,16 @@ impl fmt::Display for NewError {
     }
 }
 
-impl core::error::Error for NewError {}
+impl core::error::Error for NewError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::Metadata(error) => Some(error),
+            Self::Address(error) => Some(error),
+            Self::Storage => None,
+        }
+    }
+}
 
 /// A packet was rejected: its sender's fault. It was counted, and changed nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +49,8 @@ pub enum Rejected {
     Malformed(ParseError),
     /// It belongs to a cluster with another label. If it was a join, a refusal is sent back.
     OtherCluster,
-    /// Its sender claims this node's own id: an echo, or an id used twice.
+    /// Its sender claims this node's own id: an echo, or an id used twice. If it was a join of
+    /// another process, a refusal is sent back.
     OwnId,
 }
 
@@ -54,7 +64,14 @@ impl fmt::Display for Rejected {
     }
 }
 
-impl core::error::Error for Rejected {}
+impl core::error::Error for Rejected {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Malformed(error) => Some(error),
+            Self::OtherCluster | Self::OwnId => None,
+        }
+    }
+}
 
 /// A join could not be started: the caller's fault; the seeds are as they were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +90,9 @@ impl fmt::Display for JoinError {
         f.write_str(match self {
             Self::TooManySeeds => "too many seeds",
             Self::OwnAddress => "the seed is this node's own address",
-            Self::NotAlive => "this node has left its cluster or is leaving it",
+            Self::NotAlive => {
+                "this node has left its cluster, is leaving it, or lost its id to another"
+            }
         })
     }
 }

@@ -49,6 +49,27 @@ pub enum Event<A> {
     },
     /// The table is full and a new member could not be kept. Said once.
     TableFull,
-    /// The goodbye has been sent to enough members: the process may end now.
+    /// The goodbye has been sent as often as any news is, or nobody was left to hear it, or
+    /// `leave_timeout` is over: the process may end now.
     Departed,
+}
+
+impl<A> Event<A> {
+    /// The member it is about, if it is about one other than this node; the admitting one of
+    /// [`Joined`](Self::Joined).
+    pub const fn member(&self) -> Option<NodeId> {
+        match self {
+            Self::Joined { by: id, .. }
+            | Self::MemberJoined(id)
+            | Self::MemberSuspected(id)
+            | Self::MemberRecovered(id)
+            | Self::MemberDead(id)
+            | Self::MemberLeft(id)
+            | Self::MemberRestarted(id)
+            | Self::MemberUpdated(id) => Some(*id),
+            Self::JoinRefused { .. } | Self::Conflict { .. } | Self::TableFull | Self::Departed => {
+                None
+            }
+        }
+    }
 }

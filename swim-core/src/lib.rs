@@ -24,19 +24,21 @@
 //! node.join(2, clock())?;
 //! # let mut rounds = 0..3;
 //! while rounds.next().is_some() {
-//!     // Inputs: all waiting datagrams before the timer, so that a late reader accuses nobody.
-//!     while let Some((from, datagram)) = receive() {
+//!     // One input: a waiting datagram, and the timer when there is none, so that whoever reads
+//!     // late accuses nobody.
+//!     match receive() {
 //!         // An error says what was wrong with the datagram; it changed nothing.
-//!         let _ = node.handle_datagram(from, datagram, clock());
+//!         Some((from, datagram)) => drop(node.handle_datagram(from, datagram, clock())),
+//!         None => node.handle_timeout(clock()),
 //!     }
-//!     node.handle_timeout(clock());
-//!     // Outputs, in this order.
+//!     // All outputs, in this order.
 //!     while let Some(transmit) = node.poll_transmit(clock(), &mut buffer) {
 //!         send(transmit.to, &buffer[..transmit.len]);
 //!     }
 //!     while let Some(event) = node.poll_event() {
 //!         println!("{event:?}");
 //!     }
+//!     // Until then, or until a datagram comes.
 //!     wait_until(node.poll_timeout());
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -54,7 +56,8 @@
 //!   streams drops those packets and nothing breaks.
 //! - **Nothing panics**, whatever the bytes, the clock or the order of calls. Errors are typed per
 //!   operation; after an error the state is what it was.
-//! - **Everything is bounded** and each bound has a name, a policy and a counter in [`Stats`]:
+//! - **Everything is bounded**, and each bound has a name and a policy; what is refused or dropped
+//!   is counted in [`Stats`]:
 //!
 //! | bound | name | when it is reached |
 //! |---|---|---|
@@ -108,6 +111,7 @@ mod config;
 mod error;
 mod event;
 mod gossip;
+mod heal;
 mod health;
 mod judge;
 mod log;

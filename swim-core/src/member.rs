@@ -11,9 +11,7 @@ use crate::time::Instant;
 ///
 /// It travels as a varint, so a small number chosen by hand costs one or two bytes on a radio, and
 /// a hashed name or a MAC address eight. Names for people belong into the metadata.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 pub struct NodeId(u64);
 
 impl NodeId {
@@ -62,9 +60,16 @@ impl NodeId {
     }
 }
 
+/// In hexadecimal, as everywhere.
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}", self.0)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeId({self})")
     }
 }
 
@@ -146,6 +151,17 @@ impl Status {
     /// Whether members at this status are probed and counted: Alive and Suspect.
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Alive | Self::Suspect)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Dead => "dead",
+            Self::Left => "left",
+        })
     }
 }
 

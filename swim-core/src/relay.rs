@@ -8,15 +8,19 @@ use crate::time::Instant;
 /// How many indirect probes a node relays at once; beyond this they are refused with a nack.
 pub const RELAYS_MAX: usize = 16;
 
-/// One indirect probe being relayed.
+/// How much longer than a probe interval a requester may want to wait: its local health stretches
+/// its probes so far.
+const WAIT_FACTOR_MAX: u32 = 9;
+
+/// One indirect probe being relayed. `R` says how to reach the requester.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relay<A> {
+pub struct Relay<R> {
     /// Whom to ping.
     pub target: NodeId,
     /// The number of this node's own ping.
     pub number: u32,
     /// Who wants to know.
-    pub requester: A,
+    pub requester: R,
     /// The number to answer with.
     pub request: u32,
     /// When the requester wants a nack; `None` if it does not, or has had it.
@@ -25,16 +29,18 @@ pub struct Relay<A> {
     expires_at: Instant,
 }
 
-impl<A> Relay<A> {
+impl<R> Relay<R> {
     /// A relay that answers with a nack after `nack_after`, if that is not zero, and forgets the
-    /// request after `lifetime`.
+    /// request after `lifetime`, or somewhat later if the nack is wanted later; but nobody can make
+    /// it remember for longer than [`WAIT_FACTOR_MAX`] times that.
     pub fn new(
         (target, number): (NodeId, u32),
-        (requester, request): (A, u32),
+        (requester, request): (R, u32),
         nack_after: Duration,
         lifetime: Duration,
         now: Instant,
     ) -> Self {
+        let nack_after = nack_after.min(lifetime.saturating_mul(WAIT_FACTOR_MAX));
         let nack_at = (!nack_after.is_zero()).then(|| now.after(nack_after));
         let expires_at = now.after(lifetime.max(nack_after));
         Self { target, number, requester, request, nack_at, expires_at }
@@ -43,22 +49,22 @@ impl<A> Relay<A> {
 
 /// The indirect probes being relayed.
 #[derive(Debug)]
-pub struct Relays<A> {
-    running: heapless::Vec<Relay<A>, RELAYS_MAX>,
+pub struct Relays<R> {
+    running: heapless::Vec<Relay<R>, RELAYS_MAX>,
 }
 
-impl<A: Copy> Relays<A> {
+impl<R: Copy> Relays<R> {
     pub const fn new() -> Self {
         Self { running: heapless::Vec::new() }
     }
 
     /// Takes a request on; false when too many are running.
-    pub fn add(&mut self, relay: Relay<A>) -> bool {
+    pub fn add(&mut self, relay: Relay<R>) -> bool {
         self.running.push(relay).is_ok()
     }
 
     /// An ack came: the request it answers, if it answers one.
-    pub fn ack(&mut self, number: u32, sender: NodeId) -> Option<Relay<A>> {
+    pub fn ack(&mut self, number: u32, sender: NodeId) -> Option<Relay<R>> {
         let found = self
             .running
             .iter()
@@ -67,7 +73,7 @@ impl<A: Copy> Relays<A> {
     }
 
     /// A request whose nack is due. Forgets those that have expired.
-    pub fn pop_nack(&mut self, now: Instant) -> Option<Relay<A>> {
+    pub fn pop_nack(&mut self, now: Instant) -> Option<Relay<R>> {
         let due = self.running.iter_mut().find(|relay| relay.nack_at.is_some_and(|at| at <= now));
         let nacked = due.map(|relay| {
             relay.nack_at = None;
@@ -116,6 +122,14 @@ mod tests {
         assert_eq!(relays.ack(1, NodeId::new(5)), None, "not the target");
         assert_eq!(relays.ack(1, TARGET).map(|relay| relay.requester), Some(9));
         assert_eq!(relays.ack(1, TARGET), None);
+    }
+
+    #[test]
+    fn nobody_can_make_a_relay_remember_for_days() {
+        let mut relays = Relays::new();
+        let lifetime = Duration::from_secs(1);
+        relays.add(Relay::new((TARGET, 1), (9u16, 70), Duration::MAX, lifetime, at(0)));
+        assert_eq!(relays.deadline(), Some(at(9_000)));
     }
 
     #[test]

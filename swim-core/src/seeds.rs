@@ -84,10 +84,23 @@ impl<A: Copy + PartialEq> Seeds<A> {
         for seed in self.seeds.iter_mut() {
             if seed.next_at.is_none() {
                 seed.pause = retry.least;
+                seed.answer = None;
             }
             let next_at = seed.next_at.unwrap_or(now.after(retry.least));
             seed.next_at = Some(next_at.max(now));
         }
+    }
+
+    /// Asks a seed again that admitted this node once and whose member is gone since, as `is_gone`
+    /// says. Returns false when there is none.
+    pub fn revisit(&mut self, is_gone: impl Fn(NodeId) -> bool, now: Instant) -> bool {
+        let lost = |seed: &&mut Seed<A>| {
+            seed.next_at.is_none()
+                && matches!(seed.answer, Some(Answer::Admitted { by }) if is_gone(by))
+        };
+        let Some(seed) = self.seeds.iter_mut().find(lost) else { return false };
+        seed.next_at = Some(now);
+        true
     }
 
     /// A seed that is to be asked at `now`, with the number to ask with.
@@ -116,6 +129,10 @@ impl<A: Copy + PartialEq> Seeds<A> {
         let seed = self.seeds.iter_mut().find(|seed| seed.untold)?;
         seed.untold = false;
         Some((seed.address, seed.answer?))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.seeds.is_empty()
     }
 
     pub fn has_news(&self) -> bool {
@@ -166,6 +183,17 @@ mod tests {
         assert!(!seeds.answered(77, BY), "a late second answer");
         seeds.restart(RETRY, Instant::ZERO);
         assert!(seeds.deadline().is_some());
+    }
+
+    #[test]
+    fn a_seed_whose_member_is_gone_is_asked_again() {
+        let mut seeds = Seeds::new();
+        seeds.add(3u16, 77, RETRY, Instant::ZERO);
+        assert!(!seeds.revisit(|_| true, Instant::ZERO), "it is being asked already");
+        seeds.answered(77, BY);
+        assert!(!seeds.revisit(|by| by != NodeId::new(5), Instant::ZERO));
+        assert!(seeds.revisit(|by| by == NodeId::new(5), Instant::ZERO));
+        assert_eq!(seeds.deadline(), Some(Instant::ZERO));
     }
 
     #[test]

@@ -81,6 +81,10 @@ pub struct Stats {
     pub welcomes_sent: u64,
     /// Joins answered with a refusal.
     pub refusals_sent: u64,
+    /// Attempts to reach somebody who is dead here.
+    pub heals: u64,
+    /// Joins this node was refused.
+    pub refusals_received: u64,
     /// Table exchanges started.
     pub syncs: u64,
     /// Table exchanges that ended without an answer.

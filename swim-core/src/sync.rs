@@ -9,6 +9,10 @@ use crate::wire::Pull;
 /// How often one page is asked for before the exchange is given up.
 const TRIES_MAX: u8 = 4;
 
+/// How many pages one exchange may have: a million members at 1 400 bytes. A peer that goes on and
+/// on holds no exchange for ever.
+const PAGES_MAX: u16 = 20_000;
+
 /// Whether an exchange runs, and when the next one starts.
 #[derive(Debug)]
 pub struct Sync<A> {
@@ -24,6 +28,7 @@ struct Session<A> {
     pull: Pull,
     deadline: Instant,
     tries: u8,
+    pages: u16,
     changed: bool,
 }
 
@@ -86,7 +91,7 @@ impl<A: Copy> Sync<A> {
     pub fn start(&mut self, peer: A, number: u32, timeout: Duration, now: Instant) -> Pull {
         let pull = Pull { number, from: 0 };
         let deadline = now.after(timeout);
-        self.session = Some(Session { peer, pull, deadline, tries: 1, changed: false });
+        self.session = Some(Session { peer, pull, deadline, tries: 1, pages: 0, changed: false });
         pull
     }
 
@@ -108,13 +113,14 @@ impl<A: Copy> Sync<A> {
         let session = self.session.as_mut().filter(|session| session.pull.number == number)?;
         session.changed |= changed;
         // Pages move forward only, so that a duplicate or a hostile one cannot hold the exchange.
-        if next > session.pull.from {
+        if next > session.pull.from && session.pages < PAGES_MAX {
+            session.pages = session.pages.saturating_add(1);
             session.pull.from = next;
             session.tries = 1;
             session.deadline = now.after(pauses.timeout);
             return Some((session.peer, session.pull));
         }
-        if next == 0 {
+        if next == 0 || next > session.pull.from {
             let changed = session.changed;
             self.finish(changed, pauses, now);
         }
@@ -156,6 +162,15 @@ mod tests {
         assert_eq!(sync.page((1, 40), true, PAUSES, at(1)), None, "a page from the past");
         assert_eq!(sync.page((1, 0), false, PAUSES, at(2)), None);
         assert_eq!(sync.deadline(), at(1_002), "soon again: it brought news");
+    }
+
+    #[test]
+    fn a_peer_that_goes_on_and_on_is_left() {
+        let mut sync = Sync::new(at(0), PAUSES.least);
+        sync.start(7u16, 1, PAUSES.timeout, at(0));
+        let pages = (1..).take_while(|&next| sync.page((1, next), true, PAUSES, at(0)).is_some());
+        assert_eq!(pages.count(), usize::from(PAGES_MAX));
+        assert!(!sync.is_running());
     }
 
     #[test]

@@ -262,11 +262,41 @@ fn two_halves_lose_and_find_each_other() -> Outcome {
         let apart = (0..16).all(|node| cluster.node(node).is_some_and(|n| n.live_count() == 8));
         cluster.expect("each half holds the other for dead", apart)?;
         cluster.heal();
-        // Nobody probes the dead for ever: one member has to be told where the others are.
-        cluster.join(8, 0);
         let healed = cluster.run_until(seconds(180), Cluster::views_agree)?;
         println!("seed {seed}: one cluster again after {healed:?}");
         cluster.expect("the halves are one again", healed.is_some())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn halves_that_have_forgotten_each_other_meet_again_through_a_seed() -> Outcome {
+    for seed in seeds(1..4) {
+        let name = "halves_that_have_forgotten_each_other_meet_again_through_a_seed";
+        let mut cluster = settled(Scenario::new(name, seed, small), 16)?;
+        // All have joined through node 0.
+        cluster.partition(&[&[0, 1, 2, 3, 4, 5, 6, 7]]);
+        cluster.run_for(seconds(900))?;
+        cluster.expect("all tombstones are reaped", cluster.view(9).len() == 8)?;
+        cluster.heal();
+        let healed = cluster.run_until(seconds(180), Cluster::views_agree)?;
+        println!("seed {seed}: one cluster again after {healed:?}");
+        cluster.expect("the halves are one again", healed.is_some())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_seed_that_restarts_without_seeds_is_found_by_those_it_admitted() -> Outcome {
+    for seed in seeds(1..4) {
+        let name = "a_seed_that_restarts_without_seeds_is_found_by_those_it_admitted";
+        let mut cluster = settled(Scenario::new(name, seed, small), 8)?;
+        cluster.crash(0);
+        cluster.run_for(seconds(60))?;
+        cluster.restart(0);
+        let met = cluster.run_until(seconds(120), Cluster::views_agree)?;
+        println!("seed {seed}: all know it again after {met:?}");
+        cluster.expect("all know it again", met.is_some())?;
     }
     Ok(())
 }

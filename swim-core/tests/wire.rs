@@ -210,6 +210,7 @@ fn internet_drafts() -> Vec<(&'static str, Draft<SocketAddr>)> {
         ("refuse-id-in-use", refuses(Refusal::IdInUse)),
         ("refuse-leaving", refuses(Refusal::Leaving)),
         ("refuse-table-full", refuses(Refusal::TableFull)),
+        ("refuse-implausible", refuses(Refusal::Implausible)),
         ("refuse-other-reason", refuses(Refusal::Other)),
         ("pull", says(Message::Pull(Pull { number, from: 0x0123_4567_89ab_cdef }))),
         (

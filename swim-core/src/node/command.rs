@@ -32,6 +32,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// Stops asking `seed`, and forgets it. Returns false when it was not a seed.
+    #[must_use = "false when it was not a seed"]
     pub fn cancel_join(&mut self, seed: A) -> bool {
         self.seeds.remove(seed)
     }
@@ -40,8 +41,11 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// have been told; [`Event::Departed`](crate::Event::Departed) says when.
     pub fn leave(&mut self, now: Instant) {
         let now = self.advance(now);
-        if self.standing != Standing::Alive {
-            return;
+        match self.standing {
+            Standing::Alive => {}
+            // There is nobody it could speak for.
+            Standing::Silenced => return self.depart(),
+            Standing::Leaving | Standing::Departed => return,
         }
         self.standing = Standing::Leaving;
         self.leave_until = now.after(self.config.leave_timeout);

@@ -1,5 +1,6 @@
 //! The node: owns the parts and is the only one that knows them all.
 
+mod answer;
 mod command;
 mod input;
 mod output;
@@ -12,6 +13,7 @@ use crate::address::{Address, as_read};
 use crate::config::{Config, Rules};
 use crate::error::{BadAddress, MetadataTooLong, NewError};
 use crate::gossip::GossipTick;
+use crate::heal::Heal;
 use crate::health::Health;
 use crate::judge::Card;
 use crate::member::{Incarnation, Member, NodeId, Status};
@@ -81,10 +83,11 @@ pub struct Node<A: Address, S: Storage> {
     table_full: TableFull,
     health: Health,
     prober: Prober,
-    relays: Relays<A>,
+    relays: Relays<(A, Channel)>,
     gossip: GossipTick,
     sync: Sync<A>,
     seeds: Seeds<A>,
+    heal: Heal,
     challenge: Challenge<A>,
     outbox: Outbox<A>,
     stats: Stats,
@@ -104,7 +107,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     ///
     /// # Errors
     ///
-    /// A setting out of range, metadata too long, a storage without room: the caller's fault.
+    /// A setting out of range, metadata too long, an address that cannot be told to others, a
+    /// storage without room: the caller's fault.
     pub fn new(
         identity: Identity<'_, A>,
         config: Config,
@@ -137,6 +141,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             gossip: GossipTick::new(now.after(rng.up_to(config.gossip_interval))),
             sync: Sync::new(now.after(config.sync_interval_min), config.sync_interval_min),
             seeds: Seeds::new(),
+            heal: Heal::new(now.after(config.heal_interval)),
             challenge: Challenge::new(),
             outbox: Outbox::new(),
             stats: Stats::default(),

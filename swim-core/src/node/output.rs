@@ -24,6 +24,7 @@ const WELCOME_SAMPLE_LEN: usize = 8;
 impl<A: Address, S: Storage> Node<A, S> {
     /// Writes the next packet into `buffer`, which should hold `datagram_len_max` bytes. Call it
     /// after every input until it returns `None`.
+    #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit<A>> {
         self.now = self.now.max(now);
         let len_max = buffer.len().min(usize::from(self.config.datagram_len_max));
@@ -42,6 +43,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// The next thing the application should know. Call it after every input until it returns
     /// `None`; whoever polls late hears the latest state only.
+    #[must_use]
     pub fn poll_event(&mut self) -> Option<Event<A>> {
         if let Some((seed, answer)) = self.seeds.pop_news() {
             return Some(match answer {

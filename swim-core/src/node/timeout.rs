@@ -27,6 +27,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         self.end_due_rows();
+        self.nack_for_others();
         match self.standing {
             Standing::Departed | Standing::Silenced => {}
             Standing::Leaving => {
@@ -35,9 +36,9 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             Standing::Alive => {
                 self.step_probe();
-                self.nack_for_others();
                 self.gossip_if_due();
                 self.step_sync();
+                self.heal_if_due();
                 self.ask_seeds();
             }
         }
@@ -45,23 +46,21 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// The moment of the next [`handle_timeout`](Self::handle_timeout). Already past while packets
     /// or events wait to be polled; `None` when nothing will happen without an input.
+    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if !self.outbox.is_empty() || self.has_event() {
             return Some(self.now);
         }
+        let always = earliest([self.table.next_deadline(), self.relays.deadline()]);
         let deadline = match self.standing {
-            Standing::Departed | Standing::Silenced => self.table.next_deadline(),
-            Standing::Leaving => earliest([
-                Some(self.leave_until),
-                self.table.next_deadline(),
-                self.gossip_deadline(),
-            ]),
+            Standing::Departed | Standing::Silenced => always,
+            Standing::Leaving => earliest([always, Some(self.leave_until), self.gossip_deadline()]),
             Standing::Alive => earliest([
+                always,
                 Some(self.prober.deadline()),
                 Some(self.sync.deadline()),
-                self.relays.deadline(),
-                self.table.next_deadline(),
                 self.gossip_deadline(),
+                self.heal_deadline(),
                 self.seeds.deadline(),
             ]),
         };
@@ -188,7 +187,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn nack_for_others(&mut self) {
         while let Some(relay) = self.relays.pop_nack(self.now) {
             let nack = Message::Nack(Nack { number: relay.request });
-            self.send(relay.requester, Channel::Datagram, nack);
+            let (to, channel) = relay.requester;
+            self.send(to, channel, nack);
         }
     }
 
@@ -231,7 +231,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             let recent = now.since(row.since) <= window;
             row.claim.status.is_live() || (row.claim.status == Status::Dead && recent)
         });
-        if rows.is_empty() {
+        if rows.is_empty() && self.table.live_count() == 1 {
             // Nobody can hear it now, and whoever comes later pulls the table.
             self.table.drop_gossip();
         }
@@ -264,6 +264,37 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.table.row(*alive.first()?)?.address()
     }
 
+    /// Only where somebody can be missed: a remembered dead, or a seed.
+    fn heal_deadline(&self) -> Option<Instant> {
+        let possible = !self.config.heal_interval.is_zero()
+            && (self.table.has_tombstones() || !self.seeds.is_empty());
+        possible.then(|| self.heal.deadline())
+    }
+
+    /// Tries somebody who is dead here, or a seed whose member is gone, as chance decides.
+    fn heal_if_due(&mut self) {
+        let interval = self.config.heal_interval_at(self.table.live_count());
+        if self.heal_deadline().is_none() || !self.heal.due(interval, &mut self.rng, self.now) {
+            return;
+        }
+        let table = &self.table;
+        let is_gone = |id| table.member(id).is_none_or(|row| !row.claim.status.is_live());
+        if self.rng.below(2) == 0 && self.seeds.revisit(is_gone, self.now) {
+            return;
+        }
+        let dead = self.table.pick_tombstone(&mut self.rng, |row| row.claim.status == Status::Dead);
+        let Some(row) = dead.and_then(|row| self.table.row(row)) else { return };
+        let Some(address) = row.address() else { return };
+        count(&mut self.stats.heals);
+        let number = self.rng.next_u32();
+        let Claim { incarnation, status, .. } = row.claim;
+        // Under every detector: whoever lives there refutes it in its ack.
+        let belief = Some(Belief { incarnation, status });
+        let ping = Ping { number, target: row.id, belief };
+        self.heal.asked(number);
+        self.send(address, Channel::Datagram, Message::Ping(ping));
+    }
+
     fn ask_seeds(&mut self) {
         let retry = self.retry();
         while let Some((seed, number)) = self.seeds.pop_due(retry, &mut self.rng, self.now) {
@@ -281,9 +312,13 @@ impl<A: Address, S: Storage> Node<A, S> {
         let spent = !self.table.is_gossiped(ME);
         let alone = self.table.live_count() == 1;
         if spent || alone || self.now >= self.leave_until {
-            self.standing = Standing::Departed;
-            self.departure_untold = true;
+            self.depart();
         }
+    }
+
+    pub(super) fn depart(&mut self) {
+        self.standing = Standing::Departed;
+        self.departure_untold = true;
     }
 }
 

@@ -1,9 +1,9 @@
 //! One step of a cluster: an input, the output it causes, and a look at both by the oracle.
 
+use crate::Channel;
 use crate::member::Member;
 use crate::storage::Storage;
 use crate::wire::Packet;
-use crate::{Channel, Event};
 
 use super::cluster::Cluster;
 use super::network::Fate;
@@ -169,20 +169,7 @@ impl<S: Storage> Cluster<S> {
         let Some(node) = &mut self.processes[index].node else { return Ok(false) };
         let Some(event) = node.poll_event() else { return Ok(false) };
         self.recorder.told(self.now, index, event);
-        let about = match event {
-            Event::MemberJoined(id)
-            | Event::MemberSuspected(id)
-            | Event::MemberRecovered(id)
-            | Event::MemberDead(id)
-            | Event::MemberLeft(id)
-            | Event::MemberRestarted(id)
-            | Event::MemberUpdated(id) => node.member(id),
-            Event::Joined { .. }
-            | Event::JoinRefused { .. }
-            | Event::Conflict { .. }
-            | Event::TableFull
-            | Event::Departed => None,
-        };
+        let about = event.member().and_then(|id| node.member(id));
         about.map_or(Ok(()), |member| self.oracle.row(index, row(&member)))?;
         Ok(true)
     }

@@ -130,7 +130,8 @@ const TAIL_LEN: usize = 16;
 impl OrderedHash {
     fn new(members_max: usize) -> Self {
         // Evenly spread keys never need this many; keys chosen to collide must not eat all memory.
-        let homes_max = members_max.max(HOMES_MIN).saturating_mul(8).next_power_of_two();
+        let homes_max = members_max.max(HOMES_MIN).saturating_mul(8);
+        let homes_max = homes_max.checked_next_power_of_two().unwrap_or(homes_max);
         Self { slots: Vec::new(), homes: 0, len: 0, homes_max }
     }
 

@@ -185,8 +185,9 @@ impl<A: Address, S: Storage> Table<A, S> {
         }
     }
 
-    /// Up to `N` different rows chosen at random among those that `fits` accepts, the dead
-    /// included if `tombstones`.
+    /// Up to `N` different rows chosen at random among those that `fits` accepts; tombstones have
+    /// their chance too if `tombstones`, but never in the way of the living. In a small table
+    /// everybody who fits is found, in a large one those whom a bounded search finds.
     pub fn pick<const N: usize>(
         &self,
         wanted: usize,
@@ -194,33 +195,51 @@ impl<A: Address, S: Storage> Table<A, S> {
         rng: &mut Rng,
         fits: impl Fn(&RowOf<A, S>) -> bool,
     ) -> heapless::Vec<u32, N> {
-        let rows = if tombstones { self.roster.all() } else { self.roster.live() };
+        let live = self.roster.live();
+        let rows = if tombstones { self.roster.all() } else { live };
         let wanted = wanted.min(N);
-        let draws = wanted.saturating_mul(DRAWS_PER_PICK_MAX);
-        let start = rng.below(rows.len());
         let mut picked = heapless::Vec::new();
-        let mut consider = |row: Option<&u32>| {
-            if let Some(&row) = row
-                && picked.len() < wanted
-                && !picked.contains(&row)
-                && self.row(row).is_some_and(&fits)
-            {
-                // There is room: `wanted` is at most `N`.
-                let _ = picked.push(row);
-            }
+        let mut consider = |row: Option<&u32>| -> bool {
+            let Some(&row) = row else { return false };
+            let fits = self.row(row).is_some_and(|found| found.address().is_some() && fits(found));
+            // There is room: `wanted` is at most `N`.
+            fits && picked.len() < wanted && !picked.contains(&row) && picked.push(row).is_ok()
         };
-        if rows.len() <= PICK_EXACT_MAX {
-            let stride = coprime_stride(rows.len(), rng);
-            for step in 0..rows.len() {
+        let mut missing = wanted;
+        if rows.len() > PICK_EXACT_MAX {
+            for _ in 0..wanted.saturating_mul(DRAWS_PER_PICK_MAX) {
+                let drawn = consider(rows.get(rng.below(rows.len())))
+                    || (missing > 0 && consider(live.get(rng.below(live.len()))));
+                missing = missing.saturating_sub(usize::from(drawn));
+            }
+        }
+        if missing > 0 {
+            // From a random place on, by a random stride: all of a small table.
+            let (start, stride) = (rng.below(rows.len()), coprime_stride(rows.len(), rng));
+            for step in 0..rows.len().min(PICK_EXACT_MAX) {
                 let place = start.wrapping_add(step.wrapping_mul(stride));
                 consider(rows.get(place.checked_rem(rows.len()).unwrap_or(0)));
             }
-        } else {
-            for _ in 0..draws {
-                consider(rows.get(rng.below(rows.len())));
-            }
         }
         picked
+    }
+
+    /// A tombstone that `fits`, if a few random draws find one.
+    pub fn pick_tombstone(
+        &self,
+        rng: &mut Rng,
+        fits: impl Fn(&RowOf<A, S>) -> bool,
+    ) -> Option<u32> {
+        let tombstones = self.roster.tombstones();
+        (0..DRAWS_PER_PICK_MAX).find_map(|_| {
+            let row = tombstones.get(rng.below(tombstones.len())).copied()?;
+            self.row(row).is_some_and(&fits).then_some(row)
+        })
+    }
+
+    /// Whether anybody is remembered who is not live.
+    pub fn has_tombstones(&self) -> bool {
+        !self.roster.tombstones().is_empty()
     }
 
     /// The next member to probe: each once per round, in an order drawn anew each round.

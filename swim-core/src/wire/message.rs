@@ -129,10 +129,14 @@ pub enum Refusal {
     Leaving,
     /// The seed's table has no room for another living member.
     TableFull,
+    /// The joiner claims an incarnation beyond the skew limit.
+    Implausible,
     /// A reason that this release does not know.
     #[serde(other)]
     Other,
 }
+
+impl core::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,6 +145,7 @@ impl fmt::Display for Refusal {
             Self::IdInUse => "the seed has the same id",
             Self::Leaving => "the seed is leaving its cluster",
             Self::TableFull => "the seed's table is full",
+            Self::Implausible => "the joiner's incarnation is beyond the seed's skew limit",
             Self::Other => "the seed refuses for a reason unknown to this release",
         })
     }

@@ -25,10 +25,20 @@ pub struct Update<'a, A> {
     pub card: Option<Card<'a, A>>,
 }
 
-impl<'a, A> Update<'a, A> {
+impl<'a, A: Copy> Update<'a, A> {
     /// The update by which a member says, through `card`, that it is alive.
     pub const fn alive(id: NodeId, card: Card<'a, A>) -> Self {
         Self { id, claim: Claim::new(card.incarnation, Status::Alive), card: Some(card) }
+    }
+
+    /// The same update, voices left out unless it is a suspicion: a death is no less certain for
+    /// want of them, and they must not make old news look new.
+    pub(crate) fn with_voices_of_suspects_only(&self) -> Self {
+        let mut update = *self;
+        if update.claim.status != Status::Suspect {
+            update.claim.voices = Voices::NONE;
+        }
+        update
     }
 
     /// The update that makes `claim` about a member and says nothing else.

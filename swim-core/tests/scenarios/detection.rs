@@ -32,7 +32,8 @@ fn a_live_member_is_probed_with_one_number_and_stays_alive() {
 /// Scenario 2 (Probe)
 #[test]
 fn probes_walk_over_the_living_and_leave_out_self_and_the_dead() {
-    let mut world = cluster(quiet(), &[A, B, E]);
+    let config = Config { heal_interval: Duration::ZERO, ..quiet() };
+    let mut world = cluster(config, &[A, B, E]);
     world.introduce(A, &[C, D]);
     world.gossip(A, &[dead(C, 0), left(D, 0)]);
     world.next(|sent| sent.from == A && sent.ping().is_some());

@@ -193,16 +193,21 @@ fn the_loser_that_returns_too_early_loses_again() {
 /// Incarnations are serial numbers: after the largest comes 0.
 #[test]
 fn a_refutation_at_the_largest_incarnation_wraps_and_is_believed() {
-    let mut world = world(quiet());
-    let incarnation = at(u32::MAX);
+    let mut world = world(Config { incarnation_skew_max: (1 << 31) - 1, ..quiet() });
+    let incarnation = at((1 << 31) - 1);
     world.start_as(A, Identity { incarnation, ..Identity::new(id(A), A) });
     world.start(B);
     world.join(B, A);
     world.run(1_000);
-    assert_eq!(world.known(B, A), Some((Status::Alive, u32::MAX)));
+    // In steps of less than half the circle, as honest history would go.
+    for accused in [3 << 30, u32::MAX - 1] {
+        world.gossip(A, &[suspect(A, accused, C)]);
+        world.run(10_000);
+        assert_eq!(world.known(B, A), Some((Status::Alive, accused + 1)));
+    }
     world.gossip(B, &[suspect(A, u32::MAX, C)]);
     assert_eq!(world.status(B, A), Some(Status::Suspect));
-    world.run(1_000);
+    world.run(10_000);
     assert_eq!(world.node(A).incarnation(), 0);
     assert_eq!(world.known(B, A), Some((Status::Alive, 0)));
 }
@@ -223,7 +228,9 @@ fn a_forged_death_at_the_largest_incarnation_poisons_nobody() {
 /// The same before the victim is known: nothing may keep it from being admitted.
 #[test]
 fn a_forged_record_about_somebody_not_met_yet_does_not_keep_it_out() {
-    for forged in [alive(B, 1 << 30), dead(B, 1 << 30), left(B, 1 << 24)] {
+    let far = [1 << 24, 1 << 30, 1 << 31, (1 << 31) + 1, u32::MAX];
+    let forgeries = far.map(|far| [alive(B, far), dead(B, far), left(B, far)]);
+    for forged in forgeries.into_iter().flatten() {
         let mut world = cluster(quiet(), &[A, C]);
         world.gossip(A, &[forged]);
         world.run(2_000);

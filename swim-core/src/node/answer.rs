@@ -1,0 +1,225 @@
+//! Messages in: what each asks for, and what it answers.
+
+use core::time::Duration;
+
+use crate::address::Address;
+use crate::judge::Claim;
+use crate::member::{NodeId, Status};
+use crate::outbox::{Channel, Intent};
+use crate::probe::AckOf;
+use crate::relay::Relay;
+use crate::seeds::Answer;
+use crate::storage::Storage;
+use crate::wire::{
+    Ack, Belief, Header, Join, Message, Nack, Page, Ping, PingRequest, Pull, Refusal, Refuse,
+    Update, Welcome,
+};
+
+use super::input::Origin;
+use super::{Node, Standing, count};
+
+impl<A: Address, S: Storage> Node<A, S> {
+    /// Answers the message of a packet whose updates have been applied, and were news or not.
+    pub(super) fn answer(&mut self, message: Message<A>, origin: &Origin<A>, changed: bool) {
+        // A silenced node speaks to its rival only, which `answer_ping` sees to.
+        if self.standing == Standing::Silenced && !matches!(message, Message::Ping(_)) {
+            return;
+        }
+        match message {
+            Message::Ping(ping) => self.answer_ping(ping, origin),
+            Message::Ack(ack) => self.take_ack(ack, origin),
+            Message::PingRequest(request) => self.answer_ping_request(request, origin),
+            Message::Nack(nack) => self.take_nack(nack, origin),
+            Message::Join(join) => self.answer_join(join, origin),
+            Message::Welcome(welcome) => self.take_welcome(welcome, origin),
+            Message::Pull(pull) => self.answer_pull(pull, origin),
+            Message::Page(page) => self.take_page(page, changed),
+            // `take_refusal` was offered it already: nobody asked for this one.
+            Message::Refuse(_) => {}
+        }
+    }
+
+    fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>) {
+        // A silenced node still shows itself to its rival, who has to learn of it too.
+        let rival = origin.header.sender == self.id();
+        if self.standing == Standing::Silenced && !rival {
+            return;
+        }
+        if ping.target != self.id() {
+            return count(&mut self.stats.pings_misdirected);
+        }
+        self.ack(ping.number, ping.belief, origin);
+    }
+
+    /// Answers a ping that believes this of the node. Whoever is wrong hears the right first: the
+    /// sender about this node (Lifeguard's buddy system), or about itself.
+    fn ack(&mut self, number: u32, belief: Option<Belief>, origin: &Origin<A>) {
+        let misjudged = self.heed(belief) || self.standing != Standing::Alive;
+        let rival = origin.header.sender == self.id();
+        let about = match misjudged || rival {
+            true => Some(self.id()),
+            false => self.correction(&origin.header),
+        };
+        let stranger = self.is_stranger(&origin.header);
+        let message = Some(Message::Ack(Ack { number, stranger }));
+        self.post(Intent { to: origin.from, channel: origin.channel, message, about });
+    }
+
+    /// Refutes what a prober believes, if it is worse than the truth. Returns whether the prober
+    /// does not know the truth as it is now.
+    fn heed(&mut self, belief: Option<Belief>) -> bool {
+        let Some(Belief { incarnation, status }) = belief else { return false };
+        let believed = Claim::new(incarnation, status);
+        self.hear_about_me(&Update::claim(self.id(), believed));
+        believed.precedence(&self.table.me().claim).is_ne()
+    }
+
+    /// Whether the sender of a packet says more of itself than this node knows of it.
+    fn is_stranger(&self, header: &Header) -> bool {
+        let known = self.table.member(header.sender);
+        known.is_none_or(|row| header.incarnation.ahead_of(row.claim.incarnation) > 0)
+    }
+
+    /// The sender of a packet, if this node believes something of it that it ought to refute.
+    fn correction(&self, header: &Header) -> Option<NodeId> {
+        let claim = self.table.member(header.sender)?.claim;
+        let spoken = Claim::new(header.incarnation, Status::Alive);
+        let outdated = claim.precedence(&spoken).is_gt();
+        let hushed = claim.status == Status::Suspect && !self.rules.buddy;
+        (outdated && !hushed).then_some(header.sender)
+    }
+
+    fn take_ack(&mut self, ack: Ack, origin: &Origin<A>) {
+        let sender = origin.header.sender;
+        if let Some(ack_of) = self.prober.ack(ack.number, sender, self.now) {
+            count(&mut self.stats.probes_acked);
+            self.health.improve();
+            if ack.stranger && ack_of == AckOf::Target && self.standing == Standing::Alive {
+                self.introduce(origin.from, None);
+            }
+        } else if let Some(relay) = self.relays.ack(ack.number, sender) {
+            let ack = Ack { number: relay.request, stranger: false };
+            let (to, channel) = relay.requester;
+            self.send(to, channel, Message::Ack(ack));
+        } else if sender == self.id()
+            && let Some(won) = self.challenge.answered(ack.number, self.my_identity())
+        {
+            self.settle_conflict(won);
+        } else if self.heal.answered(ack.number) {
+            // Back from the dead: its half of the cluster knows what this one does not.
+            self.start_sync(origin.from);
+        } else {
+            count(&mut self.stats.acks_unasked);
+        }
+    }
+
+    fn settle_conflict(&mut self, won: bool) {
+        count(&mut self.stats.conflicts);
+        if !won {
+            self.outbox.clear();
+            match self.standing {
+                Standing::Leaving => self.depart(),
+                Standing::Departed => {}
+                Standing::Alive | Standing::Silenced => self.standing = Standing::Silenced,
+            }
+        }
+    }
+
+    fn answer_ping_request(&mut self, request: PingRequest<A>, origin: &Origin<A>) {
+        if request.target == self.id() {
+            return self.ack(request.number, request.belief, origin);
+        }
+        let number = self.rng.next_u32();
+        let nack_after = Duration::from_millis(request.nack_after_ms.into());
+        let relay = Relay::new(
+            (request.target, number),
+            ((origin.from, origin.channel), request.number),
+            nack_after,
+            self.answer_wait(),
+            self.now,
+        );
+        if self.relays.add(relay) {
+            count(&mut self.stats.relays);
+            let ping = Ping { number, target: request.target, belief: request.belief };
+            self.send(request.address, Channel::Datagram, Message::Ping(ping));
+        } else {
+            count(&mut self.stats.relays_refused);
+            let nack = Nack { number: request.number };
+            self.send(origin.from, origin.channel, Message::Nack(nack));
+        }
+    }
+
+    fn take_nack(&mut self, nack: Nack, origin: &Origin<A>) {
+        if self.prober.nack(nack.number, origin.header.sender) {
+            count(&mut self.stats.nacks_received);
+        } else {
+            count(&mut self.stats.acks_unasked);
+        }
+    }
+
+    /// The joiner's own update has been applied by now, as far as there was room for it.
+    fn answer_join(&mut self, join: Join, origin: &Origin<A>) {
+        let sender = origin.header.sender;
+        let refusal = match self.standing {
+            Standing::Alive if self.table.find(sender).is_some() => None,
+            Standing::Alive if self.is_implausible(&origin.header) => Some(Refusal::Implausible),
+            Standing::Alive => Some(Refusal::TableFull),
+            Standing::Leaving | Standing::Departed | Standing::Silenced => Some(Refusal::Leaving),
+        };
+        let message = match refusal {
+            Some(reason) => {
+                count(&mut self.stats.refusals_sent);
+                Message::Refuse(Refuse { number: join.number, reason })
+            }
+            None => {
+                count(&mut self.stats.welcomes_sent);
+                let members = u32::try_from(self.table.live_count()).unwrap_or(u32::MAX);
+                Message::Welcome(Welcome { number: join.number, members })
+            }
+        };
+        // Nothing is heard beside a refusal.
+        let about = if refusal.is_none() { self.correction(&origin.header) } else { None };
+        let (to, channel) = (origin.from, origin.channel);
+        self.post(Intent { to, channel, message: Some(message), about });
+    }
+
+    /// Whether the sender claims an incarnation at which nobody would have met it.
+    fn is_implausible(&self, header: &Header) -> bool {
+        header.incarnation.number() > self.config.incarnation_skew_max
+    }
+
+    fn take_welcome(&mut self, welcome: Welcome, origin: &Origin<A>) {
+        if self.standing != Standing::Alive {
+            return;
+        }
+        let by = origin.header.sender;
+        let asked = self.seeds.answered(welcome.number, Answer::Admitted { by });
+        if asked && !self.sync.is_running() {
+            self.start_sync(origin.from);
+        }
+    }
+
+    pub(super) fn start_sync(&mut self, peer: A) {
+        count(&mut self.stats.syncs);
+        let number = self.rng.next_u32();
+        let pull = self.sync.start(peer, number, self.config.sync_timeout, self.now);
+        self.send(peer, Channel::Datagram, Message::Pull(pull));
+    }
+
+    /// The page itself is made when it is written: see `output`.
+    fn answer_pull(&mut self, pull: Pull, origin: &Origin<A>) {
+        if self.standing == Standing::Alive {
+            count(&mut self.stats.pages_sent);
+            let page = Page { number: pull.number, next: pull.from };
+            self.send(origin.from, origin.channel, Message::Page(page));
+        }
+    }
+
+    fn take_page(&mut self, page: Page, changed: bool) {
+        count(&mut self.stats.pages_received);
+        let (pauses, page) = (self.pauses(), (page.number, page.next));
+        if let Some((peer, pull)) = self.sync.page(page, changed, pauses, self.now) {
+            self.send(peer, Channel::Datagram, Message::Pull(pull));
+        }
+    }
+}
