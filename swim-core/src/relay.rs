@@ -125,6 +125,15 @@ mod tests {
     }
 
     #[test]
+    fn a_requester_that_waits_longer_is_waited_for() {
+        let mut relays = Relays::new();
+        let (nack_after, lifetime) = (Duration::from_secs(2), Duration::from_secs(1));
+        relays.add(Relay::new((TARGET, 1), (9u16, 70), nack_after, lifetime, at(0)));
+        assert_eq!(relays.pop_nack(at(1_500)), None);
+        assert!(relays.ack(1, TARGET).is_some());
+    }
+
+    #[test]
     fn nobody_can_make_a_relay_remember_for_days() {
         let mut relays = Relays::new();
         let lifetime = Duration::from_secs(1);

@@ -284,3 +284,131 @@ fn metadata_len_max(of_storage: usize, config: &Config) -> usize {
 fn count(counter: &mut u64) {
     *counter = counter.wrapping_add(1);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::Transmit;
+    use crate::storage::Fixed;
+    use crate::wire::{Header, Packet, PacketWriter, Pull, Update};
+    use crate::{Event, Label};
+
+    type Small = Node<u16, Fixed<16, 128>>;
+
+    const OTHER: NodeId = NodeId::new(2);
+
+    fn node(config: Config) -> Small {
+        let identity = Identity::new(NodeId::new(1), 1);
+        Node::new(identity, config, Fixed::new(), 7, Instant::ZERO).unwrap()
+    }
+
+    fn still() -> Config {
+        Config { heal_interval: Duration::ZERO, ..Config::lan() }
+    }
+
+    fn alive(id: NodeId, metadata: &[u8]) -> Update<'_, u16> {
+        let (incarnation, address) = (Incarnation::new(0), id.number() as u16);
+        Update::alive(id, Card { incarnation, boot: 0, address, metadata })
+    }
+
+    /// A packet of `OTHER`.
+    fn packet(message: Option<Message<u16>>, updates: &[Update<'_, u16>]) -> Vec<u8> {
+        let mut buffer = vec![0; 1_400];
+        let header =
+            Header { label: Label::default(), sender: OTHER, incarnation: Incarnation::new(0) };
+        let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
+        assert!(message.is_none_or(|message| writer.message(&message)));
+        assert!(updates.iter().all(|update| writer.update(update)));
+        let len = writer.finish();
+        buffer.truncate(len);
+        buffer
+    }
+
+    fn sent(node: &mut Small, now: Instant) -> Vec<(Transmit<u16>, Vec<u8>)> {
+        let mut buffer = [0; 1_400];
+        core::iter::from_fn(|| {
+            let transmit = node.poll_transmit(now, &mut buffer)?;
+            Some((transmit, buffer[..transmit.len].to_vec()))
+        })
+        .collect()
+    }
+
+    fn told(node: &mut Small) -> Vec<Event<u16>> {
+        core::iter::from_fn(|| node.poll_event()).collect()
+    }
+
+    #[test]
+    fn the_end_of_a_member_is_kept_until_the_application_has_heard_of_it() {
+        let mut node = node(still());
+        node.handle_datagram(2, &packet(None, &[alive(OTHER, b"")]), Instant::ZERO).unwrap();
+        told(&mut node);
+        let left = Update::claim(OTHER, crate::Claim::new(Incarnation::new(0), Status::Left));
+        node.handle_datagram(2, &packet(None, &[left]), Instant::ZERO).unwrap();
+        let reaped = Instant::ZERO.after(node.config().tombstone_time);
+        node.handle_timeout(reaped);
+        assert!(node.member(OTHER).is_some());
+        assert_eq!(told(&mut node), [Event::MemberLeft(OTHER)]);
+        node.handle_timeout(reaped.after(Duration::from_secs(1)));
+        assert!(node.member(OTHER).is_none());
+    }
+
+    #[test]
+    fn news_nobody_can_hear_wakes_nobody() {
+        let mut node = node(still());
+        node.set_metadata(b"news", Instant::ZERO).unwrap();
+        let mut now = Instant::ZERO;
+        let mut wakes = 0;
+        while now < Instant::from_secs(60) {
+            node.handle_timeout(now);
+            assert!(sent(&mut node, now).is_empty());
+            now = node.poll_timeout().unwrap_or(Instant::MAX);
+            wakes += 1;
+        }
+        // Probes and table exchanges have their turns; five gossip ticks a second would be 300.
+        assert!(wakes < 250, "{wakes}");
+    }
+
+    #[test]
+    fn a_row_too_long_for_any_page_is_left_out_and_the_others_follow() {
+        let mut node = node(Config { datagram_len_max: 127, ..still() });
+        let long = [7; 120];
+        let rows: Vec<_> =
+            (2..9).map(|id| alive(NodeId::new(id), if id == 5 { &long } else { b"" })).collect();
+        node.handle_datagram(2, &packet(None, &rows), Instant::ZERO).unwrap();
+        let (mut from, mut heard) = (0, Vec::new());
+        for _ in 0..20 {
+            let pull = Message::Pull(Pull { number: 9, from });
+            node.handle_datagram(2, &packet(Some(pull), &[]), Instant::ZERO).unwrap();
+            let (transmit, bytes) = sent(&mut node, Instant::ZERO).pop().unwrap();
+            assert!(transmit.len <= 127);
+            let page = Packet::<u16>::parse(&bytes).unwrap();
+            heard.extend(page.updates().map(|update| update.id.number()));
+            let Some(Message::Page(mark)) = page.message else { panic!("no page") };
+            from = mark.next;
+            if from == 0 {
+                break;
+            }
+        }
+        heard.sort_unstable();
+        assert_eq!((from, heard), (0, vec![1, 2, 3, 4, 6, 7, 8]));
+    }
+
+    #[test]
+    fn every_byte_is_counted() {
+        let mut node = node(still());
+        let introduction = packet(None, &[alive(OTHER, b"")]);
+        node.handle_datagram(2, &introduction, Instant::ZERO).unwrap();
+        let (mut packets, mut bytes, mut now) = (0, 0, Instant::ZERO);
+        while now < Instant::from_secs(30) {
+            node.handle_timeout(now);
+            for (transmit, _) in sent(&mut node, now) {
+                (packets, bytes) = (packets + 1, bytes + transmit.len as u64);
+            }
+            now = node.poll_timeout().unwrap();
+            while !told(&mut node).is_empty() {}
+        }
+        assert!(packets > 5);
+        assert_eq!((node.stats().packets_sent, node.stats().bytes_sent), (packets, bytes));
+        assert_eq!(node.stats().bytes_received, introduction.len() as u64);
+    }
+}
