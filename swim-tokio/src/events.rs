@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use swim_core::{Event, NodeId};
+use swim_core::Event;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -60,19 +60,4 @@ impl Events {
 pub(crate) struct Occurrence {
     pub event: Event<SocketAddr>,
     pub member: Option<MemberInfo>,
-}
-
-/// The member an event is about.
-pub(crate) fn subject(event: &Event<SocketAddr>) -> Option<NodeId> {
-    match *event {
-        Event::Joined { by: id, .. }
-        | Event::MemberJoined(id)
-        | Event::MemberSuspected(id)
-        | Event::MemberRecovered(id)
-        | Event::MemberDead(id)
-        | Event::MemberLeft(id)
-        | Event::MemberRestarted(id)
-        | Event::MemberUpdated(id) => Some(id),
-        _ => None,
-    }
 }

@@ -46,10 +46,10 @@ impl Swim {
     /// All members, this one and the remembered dead and departed included, in order of id.
     ///
     /// A copy, made without waiting for the protocol. It holds at least what the events read so
-    /// far have told. What is no event, an incarnation that rose without a suspicion and the
-    /// forgetting of the dead, shows a second later, in clusters above 10 000 members a second
-    /// for each 10 000. A large table is copied in pieces: what happens meanwhile may be in it
-    /// in part.
+    /// far have told, and what calls that have returned did to this member itself. What is no
+    /// event, an incarnation that rose without a suspicion and the forgetting of the dead, shows a
+    /// second later, in clusters above 10 000 members a second for each 10 000. A large table is
+    /// copied in pieces: what happens meanwhile may be in it in part.
     pub fn members(&self) -> Vec<MemberInfo> {
         self.shared.view.members()
     }

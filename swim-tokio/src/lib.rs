@@ -25,6 +25,7 @@
 //! - [`Swim::events`] tells what changes. A subscriber that is too slow loses events, is told so,
 //!   and gets a snapshot instead; nothing it does slows the protocol.
 //! - [`Swim::leave`] says goodbye; [`Swim::shutdown`] and dropping the runner do not.
+//! - [`tags`] writes a name and tags into the metadata and reads those of others.
 //!
 //! Datagrams that wait are read before a timer fires, so a process that stood still for a while
 //! does not accuse others of its own delay.
@@ -46,6 +47,7 @@ mod runner;
 mod shared;
 mod socket;
 mod streams;
+pub mod tags;
 mod view;
 
 pub use counters::SocketStats;

@@ -27,11 +27,14 @@ pub struct Options {
     /// `[::]`, the address the system would send from (IPv4 before IPv6), else loopback.
     pub advertise: Option<SocketAddr>,
     /// What the id is made of when `id` is `None`. Unique in its cluster; the same after a restart,
-    /// so that the others see one member come back and not a new one. Default: `None`.
+    /// so that the others see one member come back and not a new one. The others are told the id
+    /// alone: a name they shall see belongs into `metadata`, in any form or in that of
+    /// [`tags`](crate::tags), which `swim agent` shows. Default: `None`.
     pub name: Option<String>,
     /// The id. Default: made of `name` by [`NodeId::from_name`], random without a name.
     pub id: Option<NodeId>,
-    /// Bytes every member sees beside this one. Default: none.
+    /// Bytes every member sees beside this one; [`tags`](crate::tags) is one form they can have.
+    /// Default: none.
     pub metadata: Vec<u8>,
     /// The protocol's settings. Default: [`Config::lan`].
     pub config: Config,

@@ -12,7 +12,7 @@ use tokio::task;
 use crate::clock::Clock;
 use crate::command::{COMMANDS_MAX, Command};
 use crate::counters::Counters;
-use crate::events::{Occurrence, subject};
+use crate::events::Occurrence;
 use crate::handle::Swim;
 use crate::join::Joins;
 use crate::options::{BindError, Options};
@@ -191,7 +191,8 @@ impl Runner {
     fn cancel_abandoned_joins(&mut self) {
         let node = &mut self.node;
         self.joins.sweep(|seed| {
-            node.cancel_join(seed);
+            // It may have been forgotten by itself: no longer asked is what counts.
+            let _ = node.cancel_join(seed);
         });
     }
 
@@ -234,7 +235,7 @@ impl Runner {
         }
     }
 
-    /// Whoever asked and has gone meanwhile does not get the reply.
+    /// Whoever asked and has gone meanwhile does not get the reply. Who gets it sees what it did.
     fn obey(&mut self, command: Command) {
         let now = self.clock.now();
         let node = &mut self.node;
@@ -251,10 +252,13 @@ impl Runner {
             }
             Command::Rejoin { reply } => {
                 node.rejoin(now);
+                self.refresh_view(now);
                 let _ = reply.send(());
             }
             Command::SetMetadata { metadata, reply } => {
-                let _ = reply.send(node.set_metadata(&metadata, now));
+                let outcome = node.set_metadata(&metadata, now);
+                self.refresh_view(now);
+                let _ = reply.send(outcome);
             }
             Command::Stats { reply } => {
                 let _ = reply.send(*node.stats());
@@ -295,16 +299,21 @@ impl Runner {
                 Channel::Stream => self.streams.send(transmit.to, packet),
             }
         }
+        self.refresh_view(now);
         while let Some(event) = self.node.poll_event() {
             self.publish(event);
         }
+    }
+
+    /// Before anybody is told of a change: who looks then, must see it.
+    fn refresh_view(&mut self, now: Instant) {
         self.mirror.refresh(&self.node, &self.shared.view, now);
     }
 
     /// The view first, so that it never holds less than an event has told.
     fn publish(&mut self, event: Event<SocketAddr>) {
         let member =
-            subject(&event).and_then(|id| self.mirror.copy(id, &self.node, &self.shared.view));
+            event.member().and_then(|id| self.mirror.copy(id, &self.node, &self.shared.view));
         // It fails when nobody listens.
         let _ = self.updates.send(Occurrence { event, member });
         match event {

@@ -135,3 +135,17 @@ async fn a_member_knows_itself_before_it_runs() {
     assert_eq!(&*me.metadata, b"hello");
     assert_eq!(swim.live_count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_sees_at_once_what_it_did_to_itself() {
+    let peer = Peer::named("peer").await;
+    let me = || peer.swim.member(peer.id()).expect("it knows itself");
+    for round in 0..100_u8 {
+        peer.swim.set_metadata(vec![round]).await.expect("it is short");
+        assert_eq!(*me().metadata, [round]);
+    }
+    peer.swim.leave().await.expect("it runs");
+    assert_eq!(me().status, Status::Left);
+    peer.swim.rejoin().await.expect("it runs still");
+    assert_eq!(me().status, Status::Alive);
+}

@@ -26,7 +26,16 @@ fn the_demo_ends_well_and_sums_up() {
         assert!(summary[time].is_u64(), "{time}: {summary}");
     }
     assert!(summary["first_dead_ms"].as_u64() <= summary["all_dead_ms"].as_u64());
-    for step in ["started", "converged", "killed", "all_dead", "all_alive", "all_left", "stopped"] {
+    for step in [
+        "started",
+        "converged",
+        "killed",
+        "all_dead",
+        "restarted",
+        "all_alive",
+        "all_left",
+        "stopped",
+    ] {
         assert!(lines.iter().any(|line| line["step"] == step), "{step}");
     }
 }
@@ -52,7 +61,9 @@ fn a_wrong_command_line_is_explained_and_ends_with_2() {
         (&["agent", "--name", &long_name], "the name is too long: 129 bytes, at most 128"),
         (&["agent", "--name", ""], "at least one character"),
         (&["agent", "--profile", "warp"], "possible values: lan, wan, local"),
-        (&["agent", "--bind", "here"], "--bind"),
+        (&["agent", "--bind", "localhost:0"], "expected IP:PORT"),
+        (&["agent", "--bind", ":7946"], "expected IP:PORT"),
+        (&["agent", "--advertise", "here"], "expected IP:PORT"),
         (&["agent", "--join", "db-1"], "expected HOST:PORT"),
         (&["demo", "--nodes", "1"], "1 is not in 3..=200"),
         (&["demo", "--nodes", "201"], "201 is not in 3..=200"),
@@ -62,6 +73,7 @@ fn a_wrong_command_line_is_explained_and_ends_with_2() {
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
         assert!(stderr.contains(reason), "{args:?}: {stderr}");
+        assert!(!stderr.contains(&long_name), "not all of a long name: {stderr}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
 }
@@ -139,11 +151,74 @@ fn an_agent_whose_reader_is_gone_ends_quietly() {
 }
 
 #[test]
-fn a_seed_that_does_not_resolve_is_named_and_the_agent_lives_on() {
+fn a_seed_that_does_not_resolve_is_told_and_the_agent_lives_on() {
     let mut agent = Agent::start("a", &["--join", "no-such-host.invalid:7946"]);
+    let unresolved = agent.wait_for("unresolved");
+    assert_eq!(unresolved["seed"], "no-such-host.invalid:7946");
+    assert!(unresolved["reason"].as_str().unwrap().starts_with("cannot resolve"), "{unresolved}");
+    agent.close_stdin();
+    agent.wait_for("left");
+    assert_eq!(agent.end().code(), Some(0));
+}
+
+#[test]
+fn a_seed_that_does_not_answer_is_told_and_asked_on() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let seed = silent.local_addr().unwrap();
+    let mut agent = Agent::start("a", &["--join", &seed.to_string()]);
+    assert_eq!(agent.wait_for("no_answer")["seed"], seed.to_string());
+    drop(silent);
+    let mut late = Agent::start_on(seed, "b", &[]);
+    assert_eq!(agent.wait_for("joined")["seed"], seed.to_string());
+    for agent in [&mut agent, &mut late] {
+        agent.close_stdin();
+        assert_eq!(agent.end().code(), Some(0));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_restarted_agent_tells_that_it_refuted_its_own_death() {
+    let mut a = Agent::start("a", &[]);
+    let seed = a.address.to_string();
+    let mut b = Agent::start("b", &["--join", &seed]);
+    a.wait_for("member_joined");
+    b.process.kill().unwrap();
+    a.wait_for("member_dead");
+    let mut again = Agent::start("b", &["--join", &seed]);
+    assert!(again.wait_for("refuted")["incarnation"].as_u64() > Some(0));
+    for agent in [&mut a, &mut again] {
+        agent.close_stdin();
+        assert_eq!(agent.end().code(), Some(0));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_demo_that_is_interrupted_ends_with_the_status_of_the_signal() {
+    for (signal, status) in [("-INT", 130), ("-TERM", 143)] {
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_swim"))
+            .args(["demo", "--json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(demo.stdout.take().unwrap());
+        stdout.read_line(&mut String::new()).unwrap();
+        let pid = demo.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        stdout.read_to_string(&mut String::new()).unwrap();
+        assert_eq!(wait(&mut demo).code(), Some(status));
+    }
+}
+
+#[test]
+fn diagnostics_in_a_pipe_have_no_colours() {
+    let mut agent = Agent::start("a", &["-v", "--join", "127.0.0.1:9"]);
     let mut line = String::new();
     agent.stderr.read_line(&mut line).unwrap();
-    assert!(line.contains("no-such-host.invalid:7946") && line.contains("trying again"), "{line}");
+    assert!(line.contains("joining") && !line.contains('\u{1b}'), "{line:?}");
     agent.close_stdin();
     agent.wait_for("left");
     assert_eq!(agent.end().code(), Some(0));
@@ -161,9 +236,13 @@ struct Agent {
 
 impl Agent {
     fn start(name: &str, args: &[&str]) -> Self {
+        Self::start_on("127.0.0.1:0".parse().unwrap(), name, args)
+    }
+
+    fn start_on(bind: SocketAddr, name: &str, args: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_swim"))
             .args(["agent", "--json", "--leave-on-stdin-close", "--profile", "local"])
-            .args(["--bind", "127.0.0.1:0", "--name", name])
+            .args(["--bind", &bind.to_string(), "--name", name])
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -177,6 +256,7 @@ impl Agent {
         let listening: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(listening["event"], "listening");
         assert_eq!(listening["name"], name);
+        assert_eq!(listening["pid"], process.id());
         let address = listening["address"].as_str().unwrap().parse().unwrap();
         Self { process, address, stdout: Some(stdout), lines: None, stderr }
     }
@@ -192,7 +272,7 @@ impl Agent {
                 panic!("waiting for '{event}': {error}");
             });
             let value: Value = serde_json::from_str(&line).unwrap();
-            assert!(value["t_ms"].is_u64(), "{line}");
+            assert!(value["t_ms"].is_u64() && value["unix_ms"].is_u64(), "{line}");
             if value["event"] == event {
                 return value;
             }

@@ -107,7 +107,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.settle_conflict(won);
         } else if self.heal.answered(ack.number) {
             // Back from the dead: its half of the cluster knows what this one does not.
-            self.start_sync(origin.from);
+            self.sync_with(origin.from);
         } else {
             count(&mut self.stats.acks_unasked);
         }
@@ -194,8 +194,15 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let by = origin.header.sender;
         let asked = self.seeds.answered(welcome.number, Answer::Admitted { by });
-        if asked && !self.sync.is_running() {
-            self.start_sync(origin.from);
+        if asked {
+            self.sync_with(origin.from);
+        }
+    }
+
+    /// Starts a table exchange unless one is running.
+    fn sync_with(&mut self, peer: A) {
+        if self.standing == Standing::Alive && !self.sync.is_running() {
+            self.start_sync(peer);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Time since the command was started, as its output tells it.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Counts from the start of the command.
 #[derive(Clone, Copy)]
@@ -17,6 +17,11 @@ impl Clock {
     pub fn elapsed(self) -> Elapsed {
         self.start.elapsed().into()
     }
+}
+
+/// What the system's clock shows: milliseconds since 1970 in UTC, 0 before.
+pub fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, millis)
 }
 
 /// A time since the start; shown as `00:01:02.345`.

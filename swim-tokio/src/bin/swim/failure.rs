@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::signals::Signal;
+
 /// Why the command ends with a status other than 0: one line for standard error.
 #[derive(Debug)]
 pub enum Failure {
@@ -11,6 +13,8 @@ pub enum Failure {
     Usage(String),
     /// Something went wrong on the way: exit status 1.
     Runtime(String),
+    /// Somebody asked for the end before it came: the exit status shells give to the signal.
+    Interrupted(Signal),
 }
 
 impl Failure {
@@ -18,6 +22,7 @@ impl Failure {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Runtime(_) => ExitCode::from(1),
+            Self::Interrupted(signal) => ExitCode::from(signal.exit_status()),
         }
     }
 }
@@ -27,6 +32,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(reason) => write!(f, "{reason} (see --help)"),
             Self::Runtime(reason) => f.write_str(reason),
+            Self::Interrupted(_) => f.write_str("interrupted"),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! how it notices a crash, a return and a goodbye. Standard output carries the product (lines for
 //! people or JSON), standard error diagnostics and the reason for a failure.
 //!
-//! Exit status: 0 when all went well, 1 for a failure at run time, 2 for a wrong command line.
+//! Exit status: 0 when all went well, 1 for a failure at run time, 2 for a wrong command line, 130
+//! and 143 for a demo ended by Ctrl-C and by SIGTERM.
 
 #![forbid(unsafe_code)]
 
@@ -12,11 +13,10 @@ mod agent;
 mod clock;
 mod demo;
 mod failure;
-mod metadata;
 mod report;
 mod signals;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -74,7 +74,12 @@ fn log_to_stderr(verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal() && !no_color)
+        .with_writer(io::stderr)
+        .init();
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use swim_tokio::Status;
 pub struct Report {
     /// Milliseconds since the agent was started.
     pub t_ms: u64,
+    /// When that was: milliseconds since 1970, by the clock of the agent's machine.
+    pub unix_ms: u64,
     /// What happened.
     #[serde(flatten)]
     pub news: News,
@@ -22,11 +24,17 @@ pub struct Report {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum News {
     /// The first line: the agent's socket is open.
-    Listening { id: String, name: String, address: SocketAddr },
+    Listening { id: String, name: String, address: SocketAddr, pid: u32 },
     /// A seed admitted this agent.
     Joined { seed: SocketAddr, by: String },
     /// A seed refuses this agent, which goes on asking.
     JoinRefused { seed: SocketAddr, reason: String },
+    /// A seed has not answered for a while; this agent goes on asking.
+    NoAnswer { seed: String },
+    /// A seed has no address, or none that can be reached; it is looked up again.
+    Unresolved { seed: String, reason: String, retry_s: u64 },
+    /// More seeds than can be asked at once; this one is tried again.
+    NotAsked { seed: String, reason: String, retry_s: u64 },
     /// A member is there that was not.
     MemberJoined(Profile),
     /// A member is suspected of having failed.
@@ -49,6 +57,8 @@ pub enum News {
         #[serde(flatten)]
         member: Profile,
     },
+    /// Somebody held this agent for failed, or for its own former life, and was told otherwise.
+    Refuted { incarnation: u32 },
     /// Another living node uses this agent's name.
     Conflict { rival: SocketAddr, won: bool },
     /// The member table is full: some members are not shown.
@@ -73,8 +83,12 @@ impl News {
             Self::Listening { .. }
             | Self::Joined { .. }
             | Self::JoinRefused { .. }
+            | Self::NoAnswer { .. }
+            | Self::Unresolved { .. }
+            | Self::NotAsked { .. }
             | Self::MemberUpdated(_)
             | Self::Lagged { .. }
+            | Self::Refuted { .. }
             | Self::Conflict { .. }
             | Self::TableFull
             | Self::Leaving
@@ -150,18 +164,20 @@ mod tests {
 
     #[test]
     fn a_report_is_one_flat_json_object() {
-        let report = Report { t_ms: 42, news: News::MemberDead(db_1()) };
+        let report = Report { t_ms: 42, unix_ms: 1_000, news: News::MemberDead(db_1()) };
         let member = r#""id":"c0ffee","name":"db-1","address":"10.0.0.1:7946""#;
-        let expected =
-            format!(r#"{{"t_ms":42,"event":"member_dead",{member},"incarnation":2,"boot":7}}"#);
+        let head = r#""t_ms":42,"unix_ms":1000,"event":"member_dead""#;
+        let expected = format!(r#"{{{head},{member},"incarnation":2,"boot":7}}"#);
         assert_eq!(serde_json::to_string(&report).unwrap(), expected);
     }
 
     #[test]
     fn reports_read_back_the_same() {
         let known = News::MemberKnown { status: State::Suspect, member: db_1() };
-        for news in [News::MemberJoined(db_1()), known, News::Lagged { missed: 3 }, News::Left] {
-            let report = Report { t_ms: 1, news };
+        let no_answer = News::NoAnswer { seed: "db-2:7946".into() };
+        let lagged = News::Lagged { missed: 3 };
+        for news in [News::MemberJoined(db_1()), known, no_answer, lagged, News::Left] {
+            let report = Report { t_ms: 1, unix_ms: 2, news };
             let text = serde_json::to_string(&report).unwrap();
             assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report, "{text}");
         }

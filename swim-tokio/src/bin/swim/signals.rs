@@ -2,6 +2,27 @@
 
 use std::io;
 
+/// A request to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    #[cfg(unix)]
+    Terminate,
+}
+
+impl Signal {
+    /// What shells report for a program ended by it: 128 and its number.
+    pub const fn exit_status(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            #[cfg(unix)]
+            Self::Terminate => 143,
+        }
+    }
+}
+
 /// Ctrl-C and SIGTERM.
 #[cfg(unix)]
 pub struct Signals {
@@ -19,10 +40,10 @@ impl Signals {
         })
     }
 
-    pub async fn next(&mut self) {
+    pub async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
         }
     }
 }
@@ -39,7 +60,8 @@ impl Signals {
         Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
-    pub async fn next(&mut self) {
+    pub async fn next(&mut self) -> Signal {
         self.interrupt.recv().await;
+        Signal::Interrupt
     }
 }

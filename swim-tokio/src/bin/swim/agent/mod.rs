@@ -1,19 +1,22 @@
 //! `swim agent`: one member, in the foreground.
 
+mod accusations;
 mod print;
 mod seeds;
 mod stop;
+mod tag;
 
 use std::net::SocketAddr;
 
 use clap::ValueEnum;
+use swim_tokio::tags::{METADATA_LEN_MAX, Tags};
 use swim_tokio::{Config, Event, Events, Label, NodeId, Options, Swim, Update};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::failure::{Failure, with_causes};
-use crate::metadata::{METADATA_LEN_MAX, Metadata, Tag, check_name};
 use crate::report::News;
+use accusations::Accusations;
 use print::{Printer, news_of};
 use seeds::Seed;
 
@@ -26,12 +29,12 @@ use seeds::Seed;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Where to listen, UDP and TCP. Port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:7946")]
+    #[arg(long, value_name = "IP:PORT", default_value = "0.0.0.0:7946", value_parser = address)]
     bind: SocketAddr,
 
     /// The address the others shall use, if it is not the one of --bind (behind NAT, in a
     /// container).
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "IP:PORT", value_parser = address)]
     advertise: Option<SocketAddr>,
 
     /// A member to join through; give several and one that answers is enough. Asked until it
@@ -39,14 +42,15 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT")]
     join: Vec<Seed>,
 
-    /// The name of this member, unique in its cluster: its id is made of it. [default: the host's
-    /// name]
-    #[arg(long, value_parser = name)]
+    /// The name of this member, unique in its cluster: its id is made of it. At most 128 bytes.
+    /// [default: the host's name]
+    #[arg(long)]
     name: Option<String>,
 
-    /// Something the others shall know about this member. Repeatable.
+    /// Something the others shall know about this member. Repeatable. Keys and values have at most
+    /// 255 bytes each, and with the name at most 511 together, one counted in for each of them.
     #[arg(long, value_name = "KEY=VALUE")]
-    tag: Vec<Tag>,
+    tag: Vec<String>,
 
     /// The name of the cluster: members of another are ignored.
     #[arg(long, value_name = "CLUSTER", default_value = "")]
@@ -91,7 +95,7 @@ enum Timing {
 /// A name or tags that do not fit are usage errors; a port in use, a stolen name and a broken
 /// standard output end the agent with a reason.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let metadata = metadata(&args)?;
+    let tags = tags(&args)?;
     // One worker drives the protocol. Printing happens on the main thread, so a reader who does
     // not read delays nothing but the lines.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -99,29 +103,34 @@ pub fn run(args: Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Runtime(format!("cannot start: {error}")))?;
-    let outcome = runtime.block_on(serve(args, &metadata));
+    let outcome = runtime.block_on(serve(args, &tags));
     // A name that is being resolved must not hold up the end.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(args: Args, metadata: &Metadata) -> Result<(), Failure> {
+async fn serve(args: Args, tags: &Tags) -> Result<(), Failure> {
     let mut printer = Printer::new(args.json, Clock::start());
     let mut stop = stop::requests(args.leave_on_stdin_close)?;
-    let (swim, runner) = swim_tokio::bind(options(&args, metadata))
+    let (swim, runner) = swim_tokio::bind(options(&args, tags))
         .await
         .map_err(|error| Failure::Runtime(with_causes(&error)))?;
-    let mut events = swim.events();
+    let events = swim.events();
     tokio::spawn(runner.run());
     let hello = News::Listening {
         id: swim.id().to_string(),
-        name: metadata.name().to_owned(),
+        name: tags.name().to_owned(),
         address: swim.advertised(),
+        pid: std::process::id(),
     };
     let end = match printer.print(hello) {
         Ok(()) => {
-            tokio::spawn(seeds::join(swim.clone(), args.join));
-            watch(&mut events, &mut printer, &mut stop).await
+            let sources = Sources {
+                events,
+                seeds: seeds::join(&swim, args.join),
+                accusations: Accusations::new(swim.clone()),
+            };
+            watch(sources, &mut printer, &mut stop).await
         }
         Err(error) => End::from(error),
     };
@@ -149,21 +158,41 @@ impl From<std::io::Error> for End {
     }
 }
 
-async fn watch(events: &mut Events, printer: &mut Printer, stop: &mut mpsc::Receiver<()>) -> End {
+/// Where news come from.
+struct Sources {
+    events: Events,
+    seeds: mpsc::Receiver<News>,
+    accusations: Accusations,
+}
+
+async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiver<()>) -> End {
     loop {
-        let update = tokio::select! {
+        let (news, end) = tokio::select! {
             _ = stop.recv() => return End::Asked,
-            update = events.next() => update,
+            update = from.events.next() => match update {
+                Some(update) => (news_of(&update), end_after(&update)),
+                None => return End::NodeStopped,
+            },
+            Some(news) = from.seeds.recv() => (vec![news], None),
+            news = from.accusations.next() => (vec![news], None),
         };
-        let Some(update) = update else { return End::NodeStopped };
-        for news in news_of(&update) {
+        for news in news {
             if let Err(error) = printer.print(news) {
                 return End::from(error);
             }
         }
-        if let Update::Event { event: Event::Conflict { rival, won: false }, .. } = update {
-            return End::NameTaken { rival };
+        if let Some(end) = end {
+            return end;
         }
+    }
+}
+
+fn end_after(update: &Update) -> Option<End> {
+    match update {
+        Update::Event { event: Event::Conflict { rival, won: false }, .. } => {
+            Some(End::NameTaken { rival: *rival })
+        }
+        _ => None,
     }
 }
 
@@ -190,7 +219,7 @@ async fn finish(end: End, swim: &Swim, printer: &mut Printer) -> Result<(), Fail
     reason.map_or(Ok(()), |reason| Err(Failure::Runtime(reason)))
 }
 
-fn options(args: &Args, metadata: &Metadata) -> Options {
+fn options(args: &Args, tags: &Tags) -> Options {
     let preset = match args.profile {
         Timing::Lan => Config::lan(),
         Timing::Wan => Config::wan(),
@@ -198,22 +227,22 @@ fn options(args: &Args, metadata: &Metadata) -> Options {
     };
     Options {
         advertise: args.advertise,
-        id: Some(NodeId::from_name(metadata.name())),
-        metadata: metadata.encode(),
+        id: Some(NodeId::from_name(tags.name())),
+        metadata: tags.encode(),
         metadata_len_max: METADATA_LEN_MAX,
         config: Config { label: Label::new(&args.label), ..preset },
         ..Options::new(args.bind)
     }
 }
 
-fn metadata(args: &Args) -> Result<Metadata, Failure> {
+fn tags(args: &Args) -> Result<Tags, Failure> {
     let name = match &args.name {
         Some(name) => name.clone(),
         None => gethostname::gethostname().to_string_lossy().into_owned(),
     };
-    Metadata::new(&name, &args.tag).map_err(|error| Failure::Usage(error.to_string()))
+    tag::tags(&name, &args.tag)
 }
 
-fn name(text: &str) -> Result<String, crate::metadata::MetadataError> {
-    check_name(text).map(|()| text.to_owned())
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "expected IP:PORT, such as 0.0.0.0:7946 or [::]:7946")
 }

@@ -1,13 +1,14 @@
 //! What happened, as a line for people or as JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
+use swim_tokio::tags::Tags;
 use swim_tokio::{Event, MemberInfo, NodeId, Update};
 
-use crate::clock::{Clock, Elapsed};
-use crate::metadata::Metadata;
+use crate::clock::{Clock, Elapsed, unix_ms};
 use crate::report::{News, Profile, Report};
 
 /// Standard output, one line for each piece of news.
@@ -30,7 +31,8 @@ impl Printer {
         let mut line = Vec::new();
         let elapsed = self.clock.elapsed();
         if self.json {
-            serde_json::to_writer(&mut line, &Report { t_ms: elapsed.as_millis(), news })?;
+            let report = Report { t_ms: elapsed.as_millis(), unix_ms: unix_ms(), news };
+            serde_json::to_writer(&mut line, &report)?;
         } else {
             write!(line, "{}", in_words(elapsed, &news))?;
         }
@@ -99,33 +101,42 @@ fn stranger(id: NodeId) -> Profile {
 }
 
 fn profile_of(member: &MemberInfo) -> Profile {
-    let metadata = Metadata::decode(&member.metadata);
+    let tags = Tags::decode(&member.metadata);
     let id = member.id.to_string();
     Profile {
-        name: metadata.as_ref().map_or_else(|| id.clone(), |metadata| metadata.name().to_owned()),
+        name: tags.as_ref().map_or_else(|| id.clone(), |tags| tags.name().to_owned()),
         id,
         address: member.address,
         incarnation: member.incarnation.number(),
         boot: member.boot,
-        tags: metadata.map(|metadata| metadata.tags().clone()).unwrap_or_default(),
+        tags: tags.iter().flat_map(Tags::iter).map(owned).collect(),
     }
+}
+
+fn owned((key, value): (&str, &str)) -> (String, String) {
+    (key.to_owned(), value.to_owned())
 }
 
 /// `00:00:01.204  + db-2  10.0.0.2:7946  joined`
 fn in_words(elapsed: Elapsed, news: &News) -> String {
     let member = |sign: char, member: &Profile, what: &str| {
         let address = member.address.map_or_else(|| "?".to_owned(), |address| address.to_string());
-        let tags: String =
-            member.tags.iter().map(|(key, value)| format!("  {key}={value}")).collect();
-        format!("{elapsed}  {sign} {}  {address}  {what}{tags}", member.name)
+        let tag = |(key, value): (&String, &String)| format!("  {}={}", quoted(key), quoted(value));
+        let tags: String = member.tags.iter().map(tag).collect();
+        format!("{elapsed}  {sign} {}  {address}  {what}{tags}", quoted(&member.name))
     };
     match news {
-        News::Listening { id, name, address } => {
-            format!("{elapsed}  = {name}  {address}  listening, id {id}")
+        News::Listening { id, name, address, pid } => {
+            let name = quoted(name);
+            format!("{elapsed}  = {name}  {address}  listening, id {id}, process {pid}")
         }
-        News::Joined { seed, by } => format!("{elapsed}  = {by}  {seed}  let us in"),
+        News::Joined { seed, by } => format!("{elapsed}  = {}  {seed}  let us in", quoted(by)),
         News::JoinRefused { seed, reason } => {
             format!("{elapsed}  ! {seed}  refuses us: {reason}; asking again")
+        }
+        News::NoAnswer { seed } => format!("{elapsed}  ! {seed} has not answered, still asking"),
+        News::Unresolved { seed, reason, retry_s } | News::NotAsked { seed, reason, retry_s } => {
+            format!("{elapsed}  ! {seed} {reason}; trying again in {retry_s} s")
         }
         News::MemberJoined(it) => member('+', it, "joined"),
         News::MemberSuspected(it) => member('?', it, "suspected"),
@@ -138,6 +149,10 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
             format!("{elapsed}  ! {missed} events were not printed in time; all members follow")
         }
         News::MemberKnown { status, member: it } => member('*', it, &format!("is {status}")),
+        News::Refuted { incarnation } => {
+            let what = "this member was accused and refuted";
+            format!("{elapsed}  ! {what} (incarnation {incarnation})")
+        }
         News::Conflict { rival, won } => {
             let end = if *won { "we keep it" } else { "it keeps it" };
             format!("{elapsed}  ! {rival}  uses our name: {end}")
@@ -145,6 +160,15 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
         News::TableFull => format!("{elapsed}  ! the member table is full; some are not shown"),
         News::Leaving => format!("{elapsed}  = leaving"),
         News::Left => format!("{elapsed}  = left"),
+    }
+}
+
+/// In quotation marks where a reader could not tell where it ends.
+fn quoted(text: &str) -> Cow<'_, str> {
+    let ends_early = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '=');
+    match text.is_empty() || text.contains(ends_early) {
+        true => format!("{text:?}").into(),
+        false => text.into(),
     }
 }
 
@@ -176,6 +200,30 @@ mod tests {
         assert_eq!(
             in_words(millis(61_000), &News::MemberDead(nameless)),
             "00:01:01.000  x db-2  ?  dead"
+        );
+    }
+
+    #[test]
+    fn tags_are_quoted_where_they_would_run_into_each_other() {
+        let texts = ["plain", "a b=c", "", "say \"hi\"", "rôle"].map(quoted);
+        assert_eq!(texts, ["plain", "\"a b=c\"", "\"\"", "\"say \\\"hi\\\"\"", "rôle"]);
+    }
+
+    #[test]
+    fn trouble_is_told_in_one_line() {
+        let seed = || "127.0.0.1:9999".to_owned();
+        assert_eq!(
+            in_words(millis(5_000), &News::NoAnswer { seed: seed() }),
+            "00:00:05.000  ! 127.0.0.1:9999 has not answered, still asking"
+        );
+        let reason = "cannot resolve: no such host".to_owned();
+        assert_eq!(
+            in_words(millis(0), &News::Unresolved { seed: seed(), reason, retry_s: 2 }),
+            "00:00:00.000  ! 127.0.0.1:9999 cannot resolve: no such host; trying again in 2 s"
+        );
+        assert_eq!(
+            in_words(millis(0), &News::Refuted { incarnation: 3 }),
+            "00:00:00.000  ! this member was accused and refuted (incarnation 3)"
         );
     }
 }

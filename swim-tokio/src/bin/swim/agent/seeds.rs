@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use swim_tokio::{JoinFailure, Swim};
 use tokio::net::lookup_host;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+
+use crate::report::News;
 
 /// First pause before a name is looked up again; doubles each time.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts to look a name up.
 const RETRY_MAX: Duration = Duration::from_secs(30);
+/// News that wait to be printed; the seeds wait when there is no room.
+const NEWS_MAX: usize = 16;
 
 /// A `HOST:PORT` of the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,38 +38,75 @@ impl FromStr for Seed {
     }
 }
 
-/// Joins through every seed as soon as its name resolves. Ends when all have been handed over.
-pub async fn join(swim: Swim, seeds: Vec<Seed>) {
-    let mut pending = JoinSet::new();
-    for seed in seeds {
-        pending.spawn(join_one(swim.clone(), seed));
-    }
-    while pending.join_next().await.is_some() {}
+/// Joins through every seed as soon as its name resolves, and tells of seeds that make trouble.
+pub fn join(swim: &Swim, seeds: Vec<Seed>) -> mpsc::Receiver<News> {
+    let (news, told) = mpsc::channel(NEWS_MAX);
+    let swim = swim.clone();
+    tokio::spawn(async move {
+        let mut pending = JoinSet::new();
+        for seed in seeds {
+            pending.spawn(join_one(swim.clone(), seed, news.clone()));
+        }
+        while pending.join_next().await.is_some() {}
+    });
+    told
 }
 
-async fn join_one(swim: Swim, seed: Seed) {
+async fn join_one(swim: Swim, seed: Seed, news: mpsc::Sender<News>) {
     let mut pause = RETRY_MIN;
-    while let Err(reason) = try_join(&swim, &seed).await {
-        let pause_s = pause.as_secs();
-        eprintln!("swim: seed {}: {reason}; trying again in {pause_s} s", seed.text);
+    let trouble = loop {
+        let retry_s = pause.as_secs();
+        let seed = seed.text.clone();
+        let trouble = match try_join(&swim, &seed).await {
+            Outcome::Answered => return,
+            Outcome::Silent => break News::NoAnswer { seed },
+            Outcome::Unresolved(reason) => News::Unresolved { seed, reason, retry_s },
+            Outcome::NotAsked(reason) => News::NotAsked { seed, reason, retry_s },
+        };
+        // Nobody listens any more when the agent is ending.
+        let _ = news.send(trouble).await;
         tokio::time::sleep(pause).await;
         pause = pause.saturating_mul(2).min(RETRY_MAX);
-    }
+    };
+    let _ = news.send(trouble).await;
 }
 
-/// Hands over what the name resolves to; the node itself asks until it is answered.
-async fn try_join(swim: &Swim, seed: &Seed) -> Result<(), String> {
-    let found =
-        lookup_host(&seed.text).await.map_err(|error| format!("cannot resolve: {error}"))?;
+/// What became of one attempt to join through a seed.
+enum Outcome {
+    /// It let this member in, or refused it, which is news by itself; or it is this member.
+    Answered,
+    /// It did not answer in time; the node itself goes on asking.
+    Silent,
+    /// It is to be looked up again.
+    Unresolved(String),
+    /// The node has no room for it now.
+    NotAsked(String),
+}
+
+/// Joins through all addresses the name resolves to.
+async fn try_join(swim: &Swim, seed: &str) -> Outcome {
+    let found = match lookup_host(seed).await {
+        Ok(found) => found,
+        Err(error) => return Outcome::Unresolved(format!("cannot resolve: {error}")),
+    };
     let local = swim.local_addr();
     let addresses: Vec<_> = found.filter(|address| is_reachable(local, address)).collect();
     if addresses.is_empty() {
-        return Err(format!("has no address that can be reached from {local}"));
+        return Outcome::Unresolved(format!("has no address that can be reached from {local}"));
     }
-    tracing::info!(seed = seed.text, ?addresses, "joining");
-    let not_asked = swim.keep_joining(&addresses).await;
-    let retried = not_asked.iter().find(|(_, why)| matches!(why, JoinFailure::TooManySeeds));
-    retried.map_or(Ok(()), |(address, why)| Err(format!("cannot ask {address}: {why}")))
+    tracing::info!(seed, ?addresses, "joining");
+    let admissions = swim.join(&addresses).await;
+    let failed = |failure| admissions.iter().find(|(_, outcome)| *outcome == Err(failure));
+    match (failed(JoinFailure::TooManySeeds), failed(JoinFailure::NoAnswer)) {
+        (Some((address, _)), _) => {
+            let why = JoinFailure::TooManySeeds;
+            Outcome::NotAsked(format!("cannot ask {address}: {why}"))
+        }
+        (None, Some(_)) if admissions.iter().all(|(_, outcome)| outcome.is_err()) => {
+            Outcome::Silent
+        }
+        (None, _) => Outcome::Answered,
+    }
 }
 
 /// Whether a socket bound to `local` can send to `address`; `[::]` takes both families.

@@ -37,7 +37,7 @@ const NODES_MAX: u16 = 200;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// How many agents to run.
+    /// How many agents to run, 3 to 200.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16)
         .range(i64::from(NODES_MIN)..=i64::from(NODES_MAX)))]
     nodes: u16,
@@ -55,7 +55,7 @@ Examples:
 
 The summary counts milliseconds after the respective action; null stands for what did not happen.
 
-Exit status: 0 all went well, 1 not (the reason is on standard error), 2 wrong usage.";
+Exit status: 0 all went well, 1 not (the reason is on standard error), 2 wrong usage, 130 Ctrl-C.";
 
 /// Plays the demo to its end.
 ///
@@ -84,9 +84,11 @@ async fn play(args: Args) -> Result<(), Failure> {
     summary.false_deaths = stage.false_deaths();
     let failure = match trouble {
         Some(Trouble::OutputClosed) => return Ok(()),
-        Some(Trouble::Failed(reason)) => Some(reason),
+        Some(Trouble::Interrupted(signal)) => Some(Failure::Interrupted(signal)),
+        Some(Trouble::Failed(reason)) => Some(Failure::Runtime(reason)),
         None if summary.false_deaths > 0 => {
-            Some(format!("{} times a running agent was declared dead", summary.false_deaths))
+            let times = summary.false_deaths;
+            Some(Failure::Runtime(format!("{times} times a running agent was declared dead")))
         }
         None => None,
     };
@@ -94,21 +96,23 @@ async fn play(args: Args) -> Result<(), Failure> {
 }
 
 /// Kills what still runs, then says how it ended.
-fn close(mut stage: Stage, summary: &Summary, failure: Option<String>) -> Result<(), Failure> {
+fn close(mut stage: Stage, summary: &Summary, failure: Option<Failure>) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct LastLine<'a> {
         summary: &'a Summary,
     }
 
-    if let Some(reason) = &failure {
+    if let Some(failure) = &failure {
         // The reason goes to standard error in any case.
-        let _ = stage.show(Step::Failed { reason: reason.clone() });
+        let _ = stage.show(Step::Failed { reason: failure.to_string() });
     }
     let (view, witnesses) = stage.into_view();
     let account = Account { summary, witnesses: &witnesses };
     let closed = view.close(&account, &LastLine { summary });
     match (failure, closed.map_err(Trouble::from)) {
-        (Some(reason), _) | (None, Err(Trouble::Failed(reason))) => Err(Failure::Runtime(reason)),
+        (Some(failure), _) => Err(failure),
+        (None, Err(Trouble::Failed(reason))) => Err(Failure::Runtime(reason)),
+        (None, Err(Trouble::Interrupted(signal))) => Err(Failure::Interrupted(signal)),
         (None, Ok(()) | Err(Trouble::OutputClosed)) => Ok(()),
     }
 }

@@ -14,16 +14,21 @@ use super::summary::Witness;
 use super::view::View;
 use crate::clock::millis;
 use crate::report::{News, State};
-use crate::signals::Signals;
+use crate::signals::{Signal, Signals};
 
 /// Time between two pictures of the live view.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a picture stays that a person shall see before the next act changes it.
+const HOLD: Duration = Duration::from_millis(1_200);
 
 /// Why the demo cannot go on.
 #[derive(Debug)]
 pub enum Trouble {
     /// Something went wrong.
     Failed(String),
+    /// Somebody wants it to end.
+    Interrupted(Signal),
     /// Nobody reads standard output any more.
     OutputClosed,
 }
@@ -166,6 +171,16 @@ impl Stage {
         Ok(())
     }
 
+    /// Lets a person look at the picture; without one, goes on at once.
+    pub async fn hold(&mut self) -> Result<(), Trouble> {
+        let end = Instant::now() + HOLD;
+        // The live view redraws many times a second, so listening soon returns.
+        while self.view.is_live() && Instant::now() < end {
+            self.listen().await?;
+        }
+        Ok(())
+    }
+
     /// One more thing heard, or one more picture drawn.
     async fn listen(&mut self) -> Result<(), Trouble> {
         tokio::select! {
@@ -174,7 +189,7 @@ impl Stage {
                 Some(_) | None => Ok(()),
             },
             _ = self.redraw.tick(), if self.view.is_live() => Ok(self.view.refresh(&self.board)?),
-            () = self.signals.next() => Err(Trouble::Failed("interrupted".to_owned())),
+            signal = self.signals.next() => Err(Trouble::Interrupted(signal)),
         }
     }
 

@@ -16,7 +16,7 @@ pub enum Step {
     Suspected { node: String, by: String, after_ms: u64 },
     Dead { node: String, by: String, after_ms: u64 },
     AllDead { node: String, after_ms: u64 },
-    Restarting { node: String },
+    Restarted { node: String },
     Alive { node: String, by: String, after_ms: u64 },
     AllAlive { node: String, after_ms: u64 },
     Leaving { node: String },
@@ -63,7 +63,7 @@ impl fmt::Display for Step {
             Self::AllDead { node, after_ms } => {
                 write!(f, "everyone knows that {node} is dead, {after_ms} ms after the kill")
             }
-            Self::Restarting { node } => write!(f, "{node} started again under its old name"),
+            Self::Restarted { node } => write!(f, "{node} started again under its old name"),
             Self::Alive { node, by, after_ms } => {
                 write!(f, "{by} sees {node} alive, {after_ms} ms after the restart")
             }

@@ -76,15 +76,18 @@ async fn kill_one(stage: &mut Stage, summary: &mut Summary) -> Result<(), Troubl
     let after_ms = stage.after_ms();
     summary.all_dead_ms = Some(after_ms);
     stage.show(Step::AllDead { node, after_ms })?;
+    stage.hold().await?;
     stage.wait("the survivors see each other", NEWS_LIMIT, settled).await
 }
 
 async fn restart_it(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
     let node = stage.board.name(VICTIM).to_owned();
-    stage.show(Step::Restarting { node: node.clone() })?;
     stage.begin(Some(VICTIM));
     let seed = stage.board.address(SEED);
     stage.start(VICTIM, seed)?;
+    let listens = |stage: &Stage| stage.board.address(VICTIM).is_some();
+    stage.wait("the killed agent starts again", START_LIMIT, listens).await?;
+    stage.show(Step::Restarted { node: node.clone() })?;
     let seen = |stage: &Stage| stage.board.agreed(VICTIM, State::Alive);
     stage.wait("everyone sees the restarted agent", NEWS_LIMIT, seen).await?;
     let after_ms = stage.after_ms();
@@ -103,6 +106,7 @@ async fn let_one_leave(stage: &mut Stage, summary: &mut Summary) -> Result<(), T
     let after_ms = stage.after_ms();
     summary.left_seen_ms = Some(after_ms);
     stage.show(Step::AllLeft { node, after_ms })?;
+    stage.hold().await?;
     let ended = |stage: &Stage| stage.has_ended(LEAVER) && stage.board.settled();
     stage.wait("the process of the leaver ends", STOP_LIMIT, ended).await
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::board::Board;
 use super::frame::{Size, frame};
 use super::step::Step;
-use crate::clock::{Clock, Elapsed};
+use crate::clock::{Clock, Elapsed, unix_ms};
 
 /// Clusters up to this size get a line for every agent's step; larger ones for the first only.
 const EVERY_STEP_NODES_MAX: usize = 8;
@@ -37,6 +37,7 @@ enum Form {
 #[derive(Serialize)]
 struct Timed<'a> {
     t_ms: u64,
+    unix_ms: u64,
     #[serde(flatten)]
     step: &'a Step,
 }
@@ -67,7 +68,7 @@ impl View {
         let worth_a_line = self.is_worth_a_line(step, board.len());
         match &mut self.form {
             Form::Json => {
-                let timed = Timed { t_ms: elapsed.as_millis(), step };
+                let timed = Timed { t_ms: elapsed.as_millis(), unix_ms: unix_ms(), step };
                 print_line(&serde_json::to_string(&timed)?)
             }
             Form::Lines if worth_a_line => print_line(&format!("{elapsed}  {step}")),
