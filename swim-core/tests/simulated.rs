@@ -254,30 +254,31 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() -> Outcome {
 
 #[test]
 fn two_halves_lose_and_find_each_other() -> Outcome {
-    for seed in seeds(1..4) {
-        let scenario = Scenario::new("two_halves_lose_and_find_each_other", seed, small);
-        let mut cluster = settled(scenario, 16)?;
-        cluster.partition(&[&[0, 1, 2, 3, 4, 5, 6, 7]]);
-        cluster.run_for(seconds(90))?;
+    halves_meet_again("two_halves_lose_and_find_each_other", seconds(90), |cluster| {
         let apart = (0..16).all(|node| cluster.node(node).is_some_and(|n| n.live_count() == 8));
-        cluster.expect("each half holds the other for dead", apart)?;
-        cluster.heal();
-        let healed = cluster.run_until(seconds(180), Cluster::views_agree)?;
-        println!("seed {seed}: one cluster again after {healed:?}");
-        cluster.expect("the halves are one again", healed.is_some())?;
-    }
-    Ok(())
+        cluster.expect("each half holds the other for dead", apart)
+    })
 }
 
+/// All have joined through node 0.
 #[test]
 fn halves_that_have_forgotten_each_other_meet_again_through_a_seed() -> Outcome {
+    let name = "halves_that_have_forgotten_each_other_meet_again_through_a_seed";
+    halves_meet_again(name, seconds(900), |cluster| {
+        cluster.expect("all tombstones are reaped", cluster.view(9).len() == 8)
+    })
+}
+
+fn halves_meet_again(
+    name: &'static str,
+    apart: Duration,
+    are_apart: impl Fn(&Cluster<Growable>) -> Outcome,
+) -> Outcome {
     for seed in seeds(1..4) {
-        let name = "halves_that_have_forgotten_each_other_meet_again_through_a_seed";
         let mut cluster = settled(Scenario::new(name, seed, small), 16)?;
-        // All have joined through node 0.
         cluster.partition(&[&[0, 1, 2, 3, 4, 5, 6, 7]]);
-        cluster.run_for(seconds(900))?;
-        cluster.expect("all tombstones are reaped", cluster.view(9).len() == 8)?;
+        cluster.run_for(apart)?;
+        are_apart(&cluster)?;
         cluster.heal();
         let healed = cluster.run_until(seconds(180), Cluster::views_agree)?;
         println!("seed {seed}: one cluster again after {healed:?}");
