@@ -394,6 +394,20 @@ mod tests {
     }
 
     #[test]
+    fn a_page_does_not_bring_the_dead_back_to_life() {
+        let mut node = node(still());
+        let dead = Update::claim(OTHER, crate::Claim::new(Incarnation::new(0), Status::Dead));
+        let packet_of_both = packet(None, &[alive(OTHER, b""), dead]);
+        node.handle_datagram(2, &packet_of_both, Instant::ZERO).unwrap();
+        let pull = packet(Some(Message::Pull(Pull { number: 9, from: 0 })), &[]);
+        node.handle_datagram(2, &pull, Instant::ZERO).unwrap();
+        let (_, bytes) = sent(&mut node, Instant::ZERO).pop().unwrap();
+        let page = Packet::<u16>::parse(&bytes).unwrap();
+        let about_other: Vec<_> = page.updates().filter(|update| update.id == OTHER).collect();
+        assert_eq!(about_other, [dead]);
+    }
+
+    #[test]
     fn every_byte_is_counted() {
         let mut node = node(still());
         let introduction = packet(None, &[alive(OTHER, b"")]);

@@ -569,6 +569,36 @@ mod tests {
     }
 
     #[test]
+    fn tombstones_never_stand_in_the_way_of_the_living() {
+        let mut rng = Rng::new(3);
+        let mut table = Table::<u16, Fixed<512, 0>>::new(
+            Fixed::new(),
+            NodeId::new(0),
+            &card(0, 0),
+            Instant::ZERO,
+        )
+        .unwrap();
+        for id in 1..=500u64 {
+            let update = Update::alive(NodeId::new(id), card(id as u16, 0));
+            table.apply(None, &update, 0, Instant::ZERO);
+            if id > 5 {
+                let left = Claim::new(Incarnation::new(0), Status::Left);
+                let found = table.find(NodeId::new(id));
+                table.apply(found, &Update::claim(NodeId::new(id), left), 0, Instant::ZERO);
+            }
+        }
+        for _ in 0..1_000 {
+            let picked = table.pick::<3>(3, true, &mut rng, |row| row.claim.status.is_live());
+            assert!(!picked.is_empty());
+        }
+        let mut faceless = Update::claim(NodeId::new(501), Claim::default());
+        faceless.claim.status = Status::Dead;
+        table.apply(None, &faceless, 0, Instant::ZERO);
+        let dead = table.pick::<3>(3, true, &mut rng, |row| row.claim.status == Status::Dead);
+        assert!(dead.is_empty(), "nobody can be reached there");
+    }
+
+    #[test]
     fn metadata_too_long_for_the_row_is_left_out_and_not_passed_on() {
         let mut table = table();
         let long = Card { metadata: b"12345", ..card(1, 0) };
