@@ -56,11 +56,14 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn ack(&mut self, number: u32, belief: Option<Belief>, origin: &Origin<A>) {
         let misjudged = self.heed(belief) || self.standing != Standing::Alive;
         let rival = origin.header.sender == self.id();
+        let header = &origin.header;
+        let known = self.table.member(header.sender).map(|row| row.claim);
+        // The sender says more of itself than this node knows of it.
+        let stranger = known.is_none_or(|claim| header.incarnation.ahead_of(claim.incarnation) > 0);
         let about = match misjudged || rival {
             true => Some(self.id()),
-            false => self.correction(&origin.header),
+            false => self.correction(known, header),
         };
-        let stranger = self.is_stranger(&origin.header);
         let message = Some(Message::Ack(Ack { number, stranger }));
         self.post(Intent { to: origin.from, channel: origin.channel, message, about });
     }
@@ -74,15 +77,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         believed.precedence(&self.table.me().claim).is_ne()
     }
 
-    /// Whether the sender of a packet says more of itself than this node knows of it.
-    fn is_stranger(&self, header: &Header) -> bool {
-        let known = self.table.member(header.sender);
-        known.is_none_or(|row| header.incarnation.ahead_of(row.claim.incarnation) > 0)
-    }
-
-    /// The sender of a packet, if this node believes something of it that it ought to refute.
-    fn correction(&self, header: &Header) -> Option<NodeId> {
-        let claim = self.table.member(header.sender)?.claim;
+    /// The sender of a packet, if what is `known` of it is something that it ought to refute.
+    fn correction(&self, known: Option<Claim>, header: &Header) -> Option<NodeId> {
+        let claim = known?;
         let spoken = Claim::new(header.incarnation, Status::Alive);
         let outdated = claim.precedence(&spoken).is_gt();
         let hushed = claim.status == Status::Suspect && !self.rules.buddy;
@@ -159,33 +156,26 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// The joiner's own update has been applied by now, as far as there was room for it.
     fn answer_join(&mut self, join: Join, origin: &Origin<A>) {
-        let sender = origin.header.sender;
-        let refusal = match self.standing {
-            Standing::Alive if self.table.find(sender).is_some() => None,
-            Standing::Alive if self.is_implausible(&origin.header) => Some(Refusal::Implausible),
-            Standing::Alive => Some(Refusal::TableFull),
-            Standing::Leaving | Standing::Departed | Standing::Silenced => Some(Refusal::Leaving),
+        let header = &origin.header;
+        if self.standing != Standing::Alive {
+            return self.refuse(join, origin, Refusal::Leaving);
+        }
+        let Some(known) = self.table.member(header.sender).map(|row| row.claim) else {
+            let skewed = self.is_skewed(None, header.incarnation);
+            let reason = if skewed { Refusal::Implausible } else { Refusal::TableFull };
+            return self.refuse(join, origin, reason);
         };
-        let message = match refusal {
-            Some(reason) => {
-                count(&mut self.stats.refusals_sent);
-                Message::Refuse(Refuse { number: join.number, reason })
-            }
-            None => {
-                count(&mut self.stats.welcomes_sent);
-                let members = u32::try_from(self.table.live_count()).unwrap_or(u32::MAX);
-                Message::Welcome(Welcome { number: join.number, members })
-            }
-        };
-        // Nothing is heard beside a refusal.
-        let about = if refusal.is_none() { self.correction(&origin.header) } else { None };
-        let (to, channel) = (origin.from, origin.channel);
-        self.post(Intent { to, channel, message: Some(message), about });
+        count(&mut self.stats.welcomes_sent);
+        let members = u32::try_from(self.table.live_count()).unwrap_or(u32::MAX);
+        let message = Some(Message::Welcome(Welcome { number: join.number, members }));
+        let about = self.correction(Some(known), header);
+        self.post(Intent { to: origin.from, channel: origin.channel, message, about });
     }
 
-    /// Whether the sender claims an incarnation at which nobody would have met it.
-    fn is_implausible(&self, header: &Header) -> bool {
-        header.incarnation.number() > self.config.incarnation_skew_max
+    pub(super) fn refuse(&mut self, join: Join, origin: &Origin<A>, reason: Refusal) {
+        count(&mut self.stats.refusals_sent);
+        let refuse = Message::Refuse(Refuse { number: join.number, reason });
+        self.send(origin.from, origin.channel, refuse);
     }
 
     fn take_welcome(&mut self, welcome: Welcome, origin: &Origin<A>) {

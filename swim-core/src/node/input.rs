@@ -3,13 +3,13 @@
 use crate::address::Address;
 use crate::error::Rejected;
 use crate::judge::{Claim, ClaimVerdict, Voices};
-use crate::member::{Status, Voice};
+use crate::member::{Incarnation, Status, Voice};
 use crate::outbox::{Channel, Intent};
 use crate::seeds::Answer;
 use crate::storage::Storage;
 use crate::table::{Applied, Change};
 use crate::time::Instant;
-use crate::wire::{Header, Join, Message, Packet, ParseError, Ping, Refusal, Refuse, Update};
+use crate::wire::{Header, Message, Packet, ParseError, Ping, Refusal, Refuse, Update};
 
 use super::{Node, Standing, TableFull, count};
 
@@ -107,12 +107,10 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn refuse_join(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, reason: Refusal) {
         let silenced = self.standing == Standing::Silenced;
-        if let Some(Message::Join(Join { number })) = packet.message
+        if let Some(Message::Join(join)) = packet.message
             && !silenced
         {
-            count(&mut self.stats.refusals_sent);
-            let refuse = Message::Refuse(Refuse { number, reason });
-            self.send(origin.from, origin.channel, refuse);
+            self.refuse(join, origin, reason);
         }
     }
 
@@ -147,18 +145,15 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// everywhere at once; who is dead there becomes suspect here, so that it can refute
     /// (memberlist's mergeState); the end of somebody unknown is no news.
     fn hear_copy(&mut self, mut update: Update<'_, A>, origin: &Origin<A>) -> bool {
-        let live_here = self.table.member(update.id).map(|row| row.claim.status.is_live());
-        match update.claim.status {
-            Status::Alive => self.hear(&update, origin.from, false),
-            Status::Suspect => self.hear(&update, origin.from, true),
-            Status::Dead | Status::Left if live_here.is_none() => false,
-            Status::Dead if live_here == Some(true) => {
+        let told = update.claim.status;
+        if !told.is_live() {
+            let Some(row) = self.table.member(update.id) else { return false };
+            if told == Status::Dead && row.claim.status.is_live() {
                 let voices = Voices::one(Voice::from(origin.header.sender));
                 update.claim = Claim { status: Status::Suspect, voices, ..update.claim };
-                self.hear(&update, origin.from, true)
             }
-            Status::Dead | Status::Left => self.hear(&update, origin.from, true),
         }
+        self.hear(&update, origin.from, told != Status::Alive)
     }
 
     /// Applies one update. Returns whether it was news; if so, and if `spread`, it is passed on.
@@ -168,7 +163,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.hear_about_me(update);
         }
         let found = self.table.find(update.id);
-        if self.is_skewed(found, update) {
+        let known = found.and_then(|row| self.table.row(row)).map(|row| row.claim.incarnation);
+        if self.is_skewed(known, update.claim.incarnation) {
             count(&mut self.stats.rejected_skew);
             return false;
         }
@@ -186,14 +182,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         false
     }
 
-    /// Whether an update raises an incarnation further than any honest history could. A stranger
-    /// is taken to stand at 0, or a forged record could keep it out before anybody met it.
-    fn is_skewed(&self, found: Option<u32>, update: &Update<'_, A>) -> bool {
-        let told = update.claim.incarnation;
-        let raised = match found.and_then(|row| self.table.row(row)) {
-            Some(row) => told.ahead_of(row.claim.incarnation),
-            None => told.number(),
-        };
+    /// Whether an incarnation is further ahead of the known one than any honest history could be. A
+    /// stranger is taken to stand at 0, or a forged record could keep it out before anybody met it.
+    pub(super) fn is_skewed(&self, known: Option<Incarnation>, told: Incarnation) -> bool {
+        let raised = known.map_or(told.number(), |known| told.ahead_of(known));
         raised > self.config.incarnation_skew_max
     }
 
@@ -216,7 +208,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return false;
         }
         let told = update.claim.incarnation;
-        if told.ahead_of(self.incarnation()) > self.config.incarnation_skew_max {
+        if self.is_skewed(Some(self.incarnation()), told) {
             count(&mut self.stats.rejected_skew);
             return false;
         }

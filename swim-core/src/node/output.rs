@@ -143,6 +143,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Fills what room is left with news.
     fn write_news(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) {
+        if self.table.gossip_len() == 0 {
+            return;
+        }
         let transmits_max = self.config.transmits_max(self.table.live_count());
         let sent = &mut self.stats.updates_sent;
         self.table.piggyback(transmits_max, MISFITS_MAX, |row| {

@@ -1,7 +1,6 @@
 //! What an agent reports, line by line: written by `swim agent`, read by `swim demo`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -53,7 +52,8 @@ pub enum News {
     Lagged { missed: u64 },
     /// The state of a member after `lagged`.
     MemberKnown {
-        status: State,
+        #[serde(with = "StatusInJson")]
+        status: Status,
         #[serde(flatten)]
         member: Profile,
     },
@@ -71,14 +71,14 @@ pub enum News {
 
 impl News {
     /// The member this is about and what is now believed of it, if anything was said of that.
-    pub fn belief(&self) -> Option<(&Profile, State)> {
+    pub fn belief(&self) -> Option<(&Profile, Status)> {
         match self {
             Self::MemberJoined(member)
             | Self::MemberRecovered(member)
-            | Self::MemberRestarted(member) => Some((member, State::Alive)),
-            Self::MemberSuspected(member) => Some((member, State::Suspect)),
-            Self::MemberDead(member) => Some((member, State::Dead)),
-            Self::MemberLeft(member) => Some((member, State::Left)),
+            | Self::MemberRestarted(member) => Some((member, Status::Alive)),
+            Self::MemberSuspected(member) => Some((member, Status::Suspect)),
+            Self::MemberDead(member) => Some((member, Status::Dead)),
+            Self::MemberLeft(member) => Some((member, Status::Left)),
             Self::MemberKnown { status, member } => Some((member, *status)),
             Self::Listening { .. }
             | Self::Joined { .. }
@@ -116,35 +116,13 @@ pub struct Profile {
 }
 
 /// [`Status`], as JSON has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Status", rename_all = "snake_case")]
+enum StatusInJson {
     Alive,
     Suspect,
     Dead,
     Left,
-}
-
-impl From<Status> for State {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Alive => Self::Alive,
-            Status::Suspect => Self::Suspect,
-            Status::Dead => Self::Dead,
-            Status::Left => Self::Left,
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Alive => "alive",
-            Self::Suspect => "suspect",
-            Self::Dead => "dead",
-            Self::Left => "left",
-        })
-    }
 }
 
 #[cfg(test)]
@@ -173,7 +151,7 @@ mod tests {
 
     #[test]
     fn reports_read_back_the_same() {
-        let known = News::MemberKnown { status: State::Suspect, member: db_1() };
+        let known = News::MemberKnown { status: Status::Suspect, member: db_1() };
         let no_answer = News::NoAnswer { seed: "db-2:7946".into() };
         let lagged = News::Lagged { missed: 3 };
         for news in [News::MemberJoined(db_1()), known, no_answer, lagged, News::Left] {

@@ -51,7 +51,7 @@ pub fn news_of(update: &Update) -> Vec<News> {
         }
         Update::Lagged { missed, members } => {
             let known = members.iter().map(|member| News::MemberKnown {
-                status: member.status.into(),
+                status: member.status,
                 member: profile_of(member),
             });
             std::iter::once(News::Lagged { missed: *missed }).chain(known).collect()

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use swim_tokio::NodeId;
-
-use crate::report::State;
+use swim_tokio::{NodeId, Status};
 
 /// What an agent of the demo is really doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +20,7 @@ pub struct Board {
     agents: Vec<Agent>,
     by_id: HashMap<String, usize>,
     /// Row by row: what observer `row` believes of member `column`.
-    beliefs: Vec<Option<State>>,
+    beliefs: Vec<Option<Status>>,
     running: usize,
 }
 
@@ -45,21 +43,21 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub const fn of(&self, state: State) -> usize {
+    pub const fn of(&self, state: Status) -> usize {
         match state {
-            State::Alive => self.alive,
-            State::Suspect => self.suspect,
-            State::Dead => self.dead,
-            State::Left => self.left,
+            Status::Alive => self.alive,
+            Status::Suspect => self.suspect,
+            Status::Dead => self.dead,
+            Status::Left => self.left,
         }
     }
 
-    fn of_mut(&mut self, state: State) -> &mut usize {
+    fn of_mut(&mut self, state: Status) -> &mut usize {
         match state {
-            State::Alive => &mut self.alive,
-            State::Suspect => &mut self.suspect,
-            State::Dead => &mut self.dead,
-            State::Left => &mut self.left,
+            Status::Alive => &mut self.alive,
+            Status::Suspect => &mut self.suspect,
+            Status::Dead => &mut self.dead,
+            Status::Left => &mut self.left,
         }
     }
 }
@@ -120,7 +118,7 @@ impl Board {
         self.agents[member].tally
     }
 
-    pub fn belief(&self, observer: usize, member: usize) -> Option<State> {
+    pub fn belief(&self, observer: usize, member: usize) -> Option<Status> {
         self.beliefs[observer * self.len() + member]
     }
 
@@ -141,7 +139,7 @@ impl Board {
 
     /// A running observer says what it believes; returns whether that is new. What agents say of
     /// themselves or on their way out does not count.
-    pub fn believe(&mut self, observer: usize, member: usize, state: State) -> bool {
+    pub fn believe(&mut self, observer: usize, member: usize, state: Status) -> bool {
         if observer == member || self.standing(observer) != Standing::Running {
             return false;
         }
@@ -149,16 +147,21 @@ impl Board {
     }
 
     /// Whether every running agent but the member itself believes this of it.
-    pub fn agreed(&self, member: usize, state: State) -> bool {
+    pub fn agreed(&self, member: usize, state: Status) -> bool {
         self.tally(member).of(state) == self.observer_count(member)
     }
 
     /// Whether all running agents see each other alive.
     pub fn settled(&self) -> bool {
-        self.running().all(|member| self.agreed(member, State::Alive))
+        self.running().all(|member| self.agreed(member, Status::Alive))
     }
 
-    fn replace(&mut self, observer: usize, member: usize, belief: Option<State>) -> Option<State> {
+    fn replace(
+        &mut self,
+        observer: usize,
+        member: usize,
+        belief: Option<Status>,
+    ) -> Option<Status> {
         let nodes = self.len();
         let before = std::mem::replace(&mut self.beliefs[observer * nodes + member], belief);
         let tally = &mut self.agents[member].tally;
@@ -188,31 +191,31 @@ mod tests {
     fn the_board_is_settled_when_all_see_all() {
         let mut board = all_running(3);
         for (observer, member) in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0)] {
-            assert!(board.believe(observer, member, State::Alive));
+            assert!(board.believe(observer, member, Status::Alive));
             assert!(!board.settled());
         }
-        board.believe(2, 1, State::Alive);
+        board.believe(2, 1, Status::Alive);
         assert!(board.settled());
-        assert!(!board.believe(2, 1, State::Alive), "not news any more");
+        assert!(!board.believe(2, 1, Status::Alive), "not news any more");
     }
 
     #[test]
     fn the_killed_neither_observe_nor_block_agreement() {
         let mut board = all_running(3);
-        board.believe(1, 0, State::Suspect);
+        board.believe(1, 0, Status::Suspect);
         board.set_standing(1, Standing::Killed);
         assert_eq!(board.tally(0), Tally::default());
-        assert!(!board.believe(1, 0, State::Dead), "a late line of a killed agent");
-        board.believe(0, 1, State::Dead);
-        assert!(!board.agreed(1, State::Dead));
-        board.believe(2, 1, State::Dead);
-        assert!(board.agreed(1, State::Dead));
+        assert!(!board.believe(1, 0, Status::Dead), "a late line of a killed agent");
+        board.believe(0, 1, Status::Dead);
+        assert!(!board.agreed(1, Status::Dead));
+        board.believe(2, 1, Status::Dead);
+        assert!(board.agreed(1, Status::Dead));
     }
 
     #[test]
     fn what_an_agent_says_of_itself_does_not_count() {
         let mut board = all_running(3);
-        assert!(!board.believe(0, 0, State::Dead));
+        assert!(!board.believe(0, 0, Status::Dead));
         assert_eq!(board.tally(0), Tally::default());
     }
 

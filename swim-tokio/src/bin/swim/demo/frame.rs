@@ -1,10 +1,10 @@
 //! One picture of the board, as lines of coloured text. Knows no terminal.
 
 use crossterm::style::Color;
+use swim_tokio::Status;
 
 use super::board::{Board, Standing};
 use crate::clock::Elapsed;
-use crate::report::State;
 
 /// Lines above the matrix and below it that are not the log.
 const FURNITURE: usize = 7;
@@ -95,7 +95,7 @@ fn cell(board: &Board, observer: usize, member: usize, width: usize) -> Span {
 fn overview(board: &Board, lines: &mut Vec<Line>) {
     let total = |state| (0..board.len()).map(|member| board.tally(member).of(state)).sum::<usize>();
     let mut totals = vec![plain(format!("  {} running, beliefs:", board.running().count()))];
-    for state in [State::Alive, State::Suspect, State::Dead, State::Left] {
+    for state in [Status::Alive, Status::Suspect, Status::Dead, Status::Left] {
         totals.push(Span {
             text: format!("  {} {state}", total(state)),
             colour: Some(colour(state)),
@@ -104,7 +104,7 @@ fn overview(board: &Board, lines: &mut Vec<Line>) {
     lines.push(totals);
     lines.push(Line::new());
     let notable: Vec<_> =
-        (0..board.len()).filter(|&member| !board.agreed(member, State::Alive)).collect();
+        (0..board.len()).filter(|&member| !board.agreed(member, Status::Alive)).collect();
     for &member in notable.iter().take(NOTABLE_MAX) {
         lines.push(tally_line(board, member));
     }
@@ -117,7 +117,7 @@ fn tally_line(board: &Board, member: usize) -> Line {
     let name = format!("  {:<1$}", board.name(member), NAME_WIDTH - 2);
     let mut line = vec![Span { text: name, colour: colour_of(board, member) }];
     let tally = board.tally(member);
-    for state in [State::Alive, State::Suspect, State::Dead, State::Left] {
+    for state in [Status::Alive, Status::Suspect, Status::Dead, Status::Left] {
         let (text, count) = (format!("{:>5} {state}", tally.of(state)), tally.of(state));
         let colour = if count == 0 { Color::DarkGrey } else { colour(state) };
         line.push(Span { text, colour: Some(colour) });
@@ -128,7 +128,7 @@ fn tally_line(board: &Board, member: usize) -> Line {
 
 fn legend() -> Line {
     let mut line = vec![plain("  ".to_owned())];
-    for state in [State::Alive, State::Suspect, State::Dead, State::Left] {
+    for state in [Status::Alive, Status::Suspect, Status::Dead, Status::Left] {
         line.push(Span { text: letter(state).to_string(), colour: Some(colour(state)) });
         line.push(dim(format!(" {state}   ")));
     }
@@ -147,21 +147,21 @@ fn cut(line: Line, columns: usize) -> Line {
     kept
 }
 
-const fn letter(state: State) -> char {
+const fn letter(state: Status) -> char {
     match state {
-        State::Alive => 'A',
-        State::Suspect => 'S',
-        State::Dead => 'D',
-        State::Left => 'L',
+        Status::Alive => 'A',
+        Status::Suspect => 'S',
+        Status::Dead => 'D',
+        Status::Left => 'L',
     }
 }
 
-const fn colour(state: State) -> Color {
+const fn colour(state: Status) -> Color {
     match state {
-        State::Alive => Color::Green,
-        State::Suspect => Color::Yellow,
-        State::Dead => Color::Red,
-        State::Left => Color::Blue,
+        Status::Alive => Color::Green,
+        Status::Suspect => Color::Yellow,
+        Status::Dead => Color::Red,
+        Status::Left => Color::Blue,
     }
 }
 
@@ -206,8 +206,8 @@ mod tests {
     #[test]
     fn three_agents_make_a_matrix() {
         let mut board = running(3);
-        board.believe(0, 1, State::Alive);
-        board.believe(2, 1, State::Suspect);
+        board.believe(0, 1, Status::Alive);
+        board.believe(2, 1, Status::Suspect);
         let picture = picture(&board, &["hello".to_owned()], SMALL);
         assert_eq!(
             picture,
@@ -242,9 +242,9 @@ mod tests {
     fn large_clusters_show_only_those_not_agreed_upon() {
         let mut board = running(40);
         for (observer, member) in (0..40).flat_map(|a| (0..40).map(move |b| (a, b))) {
-            board.believe(observer, member, State::Alive);
+            board.believe(observer, member, Status::Alive);
         }
-        board.believe(7, 1, State::Dead);
+        board.believe(7, 1, Status::Dead);
         let picture = picture(&board, &[], SMALL);
         assert_eq!(picture[2], "  40 running, beliefs:  1559 alive  0 suspect  1 dead  0 left");
         assert_eq!(picture[4], "  node-2       38 alive    0 suspect    1 dead    0 left   of 39");

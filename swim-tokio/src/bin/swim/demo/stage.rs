@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use swim_tokio::Status;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout_at};
 
@@ -13,7 +14,7 @@ use super::step::Step;
 use super::summary::Witness;
 use super::view::View;
 use crate::clock::millis;
-use crate::report::{News, State};
+use crate::report::News;
 use crate::signals::{Signal, Signals};
 
 /// Time between two pictures of the live view.
@@ -62,7 +63,7 @@ struct Act {
     subject: Option<usize>,
     begun: Instant,
     /// The first time each state of the subject was heard.
-    firsts: Vec<(State, u64)>,
+    firsts: Vec<(Status, u64)>,
 }
 
 impl Stage {
@@ -102,7 +103,7 @@ impl Stage {
     }
 
     /// How long after the action the first observer told this of the subject.
-    pub fn first_ms(&self, state: State) -> Option<u64> {
+    pub fn first_ms(&self, state: Status) -> Option<u64> {
         let act = self.act.as_ref()?;
         act.firsts.iter().find(|(first, _)| *first == state).map(|&(_, after_ms)| after_ms)
     }
@@ -218,7 +219,7 @@ impl Stage {
         self.show(Step::Started { node, address, pid })
     }
 
-    fn believe(&mut self, observer: usize, member: usize, state: State) -> Result<(), Trouble> {
+    fn believe(&mut self, observer: usize, member: usize, state: Status) -> Result<(), Trouble> {
         if !self.board.believe(observer, member, state) {
             return Ok(());
         }
@@ -226,26 +227,26 @@ impl Stage {
         let by = self.board.name(observer).to_owned();
         if self.board.standing(member) == Standing::Running {
             match state {
-                State::Suspect => return self.show(Step::FalseSuspicion { node, by }),
-                State::Dead => {
+                Status::Suspect => return self.show(Step::FalseSuspicion { node, by }),
+                Status::Dead => {
                     self.false_deaths += 1;
                     return self.show(Step::FalseDeath { node, by });
                 }
-                State::Alive | State::Left => {}
+                Status::Alive | Status::Left => {}
             }
         }
         self.note(member, &by, state).map_or(Ok(()), |after_ms| {
             self.show(match state {
-                State::Alive => Step::Alive { node, by, after_ms },
-                State::Suspect => Step::Suspected { node, by, after_ms },
-                State::Dead => Step::Dead { node, by, after_ms },
-                State::Left => Step::Left { node, by, after_ms },
+                Status::Alive => Step::Alive { node, by, after_ms },
+                Status::Suspect => Step::Suspected { node, by, after_ms },
+                Status::Dead => Step::Dead { node, by, after_ms },
+                Status::Left => Step::Left { node, by, after_ms },
             })
         })
     }
 
     /// Times a consequence of the current action; `None` for news of anybody else.
-    fn note(&mut self, member: usize, by: &str, state: State) -> Option<u64> {
+    fn note(&mut self, member: usize, by: &str, state: Status) -> Option<u64> {
         let act = self.act.as_mut().filter(|act| act.subject == Some(member))?;
         let after_ms = millis(act.begun.elapsed());
         if act.firsts.iter().all(|(first, _)| *first != state) {
@@ -255,9 +256,9 @@ impl Stage {
             && let Some(witness) = self.witnesses.iter_mut().find(|witness| witness.name == by)
         {
             match state {
-                State::Suspect => _ = witness.suspected_ms.get_or_insert(after_ms),
-                State::Dead => _ = witness.dead_ms.get_or_insert(after_ms),
-                State::Alive | State::Left => {}
+                Status::Suspect => _ = witness.suspected_ms.get_or_insert(after_ms),
+                Status::Dead => _ = witness.dead_ms.get_or_insert(after_ms),
+                Status::Alive | Status::Left => {}
             }
         }
         Some(after_ms)

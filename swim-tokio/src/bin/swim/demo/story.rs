@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use swim_tokio::Status;
+
 use super::stage::{Stage, Trouble};
 use super::step::Step;
 use super::summary::Summary;
-use crate::report::State;
 
 /// The agent all others join.
 const SEED: usize = 0;
@@ -68,10 +69,10 @@ async fn kill_one(stage: &mut Stage, summary: &mut Summary) -> Result<(), Troubl
     let node = stage.board.name(VICTIM).to_owned();
     stage.kill(VICTIM).await?;
     stage.show(Step::Killed { node: node.clone() })?;
-    let known = |stage: &Stage| stage.board.agreed(VICTIM, State::Dead);
+    let known = |stage: &Stage| stage.board.agreed(VICTIM, Status::Dead);
     let outcome = stage.wait("everyone knows of the crash", DEATH_LIMIT, known).await;
-    summary.first_suspect_ms = stage.first_ms(State::Suspect);
-    summary.first_dead_ms = stage.first_ms(State::Dead);
+    summary.first_suspect_ms = stage.first_ms(Status::Suspect);
+    summary.first_dead_ms = stage.first_ms(Status::Dead);
     outcome?;
     let after_ms = stage.after_ms();
     summary.all_dead_ms = Some(after_ms);
@@ -88,7 +89,7 @@ async fn restart_it(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trou
     let listens = |stage: &Stage| stage.board.address(VICTIM).is_some();
     stage.wait("the killed agent starts again", START_LIMIT, listens).await?;
     stage.show(Step::Restarted { node: node.clone() })?;
-    let seen = |stage: &Stage| stage.board.agreed(VICTIM, State::Alive);
+    let seen = |stage: &Stage| stage.board.agreed(VICTIM, Status::Alive);
     stage.wait("everyone sees the restarted agent", NEWS_LIMIT, seen).await?;
     let after_ms = stage.after_ms();
     summary.restart_seen_ms = Some(after_ms);
@@ -101,7 +102,7 @@ async fn let_one_leave(stage: &mut Stage, summary: &mut Summary) -> Result<(), T
     stage.show(Step::Leaving { node: node.clone() })?;
     stage.begin(Some(LEAVER));
     stage.dismiss(LEAVER);
-    let known = |stage: &Stage| stage.board.agreed(LEAVER, State::Left);
+    let known = |stage: &Stage| stage.board.agreed(LEAVER, Status::Left);
     stage.wait("everyone knows of the goodbye", NEWS_LIMIT, known).await?;
     let after_ms = stage.after_ms();
     summary.left_seen_ms = Some(after_ms);
