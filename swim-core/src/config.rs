@@ -45,6 +45,10 @@ pub enum Detector {
     Swim,
     /// SWIM with Lifeguard (Dadgar, Phillips, Currey 2018).
     Lifeguard(Lifeguard),
+    /// This library's own: rotation, staged probes, witnesses, verification. The default.
+    Witness,
+    /// Any other combination of rules: to find out what each is worth.
+    Custom(Rules),
 }
 
 /// Which Lifeguard: the paper and memberlist as shipped differ in six points (see [`Rules`]).
@@ -128,7 +132,8 @@ impl Detector {
                 buddy: true,
                 stream_ping: false,
             },
-            Self::Lifeguard(Lifeguard::Memberlist) => Rules {
+            Self::Custom(rules) => rules,
+            Self::Lifeguard(Lifeguard::Memberlist) | Self::Witness => Rules {
                 health_max: 7,
                 timeout_scaled: false,
                 interval_scaled_always: false,
@@ -183,6 +188,8 @@ pub struct Config {
     pub label: Label,
     /// How failures are detected. Default: Lifeguard as memberlist ships it.
     pub detector: Detector,
+    /// The longest pause a healthy member may show: the one knob of [`Detector::Witness`].
+    pub pause_tolerance: Duration,
     /// Time between two probes, each of another member. 1 ms to 1 h. Shorter finds failures sooner
     /// and costs proportionally more packets.
     pub probe_interval: Duration,
@@ -243,6 +250,7 @@ impl Config {
         Self {
             label: Label(0),
             detector: Detector::Lifeguard(Lifeguard::Memberlist),
+            pause_tolerance: Duration::from_millis(2_500),
             probe_interval: Duration::from_secs(1),
             probe_timeout: Duration::from_millis(500),
             indirect_probes: 3,
@@ -263,6 +271,11 @@ impl Config {
             datagram_len_max: 1_400,
             incarnation_skew_max: 1 << 28,
         }
+    }
+
+    /// The same network, for those who want to know sooner and whose processes never pause.
+    pub const fn lan_fast() -> Self {
+        Self { pause_tolerance: Duration::from_secs(1), ..Self::lan() }
     }
 
     /// Members across regions: memberlist's WAN timings. Detects a crash in about a minute.

