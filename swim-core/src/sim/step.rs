@@ -35,7 +35,7 @@ impl<S: Storage> Cluster<S> {
             return (0, Ok(()));
         };
         let process = &self.processes[node];
-        if process.is_killed() {
+        if process.is_killed() || self.network.rejects(node) {
             self.refuse(node, id);
             return (node, Ok(()));
         }
