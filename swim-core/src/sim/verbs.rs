@@ -89,7 +89,7 @@ impl<S: Storage> Cluster<S> {
             return;
         }
         self.processes[node].freeze(until);
-        self.queue.push(until, What::Wake { process: node });
+        self.queue.push(until, What::Wake { process: node as u32 });
         self.oracle.excuse_false_deaths();
         self.recorder.step(self.now, node, Step::Froze);
     }
@@ -103,7 +103,7 @@ impl<S: Storage> Cluster<S> {
             return;
         }
         self.processes[node].jam(until);
-        self.queue.push(until, What::Wake { process: node });
+        self.queue.push(until, What::Wake { process: node as u32 });
         self.oracle.excuse_false_deaths();
         self.recorder.step(self.now, node, Step::Jammed);
     }
@@ -223,9 +223,10 @@ impl<S: Storage> Cluster<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Event;
-    use crate::sim::{Failure, Link, Scenario};
+    use crate::member::Status;
+    use crate::sim::{Burst, Failure, Link, Scenario};
     use crate::storage::Growable;
+    use crate::{Config, Detector, Event, Lifeguard};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -234,7 +235,9 @@ mod tests {
         let latency = Duration::from_millis(1);
         let link = Link { latency_min: latency, latency_max: latency, ..Link::lan() };
         let scenario = Scenario::new("verbs", seed, |_| Growable::new(16, 32));
-        let mut cluster = Cluster::new(Scenario { link, ..scenario });
+        let detector = Detector::Lifeguard(Lifeguard::Memberlist);
+        let config = Config { detector, ..Config::lan() };
+        let mut cluster = Cluster::new(Scenario { link, config, ..scenario });
         cluster.add_many(3);
         cluster.introduce_all();
         cluster
@@ -410,6 +413,71 @@ mod tests {
         cluster.join(0, 1);
         cluster.run_for(SECOND / 500)?;
         assert!(moments(&cluster, "node 1  Received(10.0.0.1").contains(&(start + 1_000)));
+        Ok(())
+    }
+
+    #[test]
+    fn a_firewall_refuses_what_comes_in_and_its_node_still_sends() -> Result<(), Failure> {
+        let mut cluster = three(1);
+        cluster.network.reject(1);
+        cluster.join(0, 1);
+        cluster.run_for(SECOND / 100)?;
+        assert!(!moments(&cluster, "node 0  Refused(10.0.0.2:7946, Datagram)").is_empty());
+        cluster.join(1, 0);
+        cluster.run_for(SECOND / 100)?;
+        assert!(steps(&cluster).contains("node 0  Received(10.0.0.2:7946"));
+        let heard = |node: &Node<SimAddress, Growable>| node.stats().packets_received;
+        let before = cluster.node(1).map(heard);
+        cluster.run_for(5 * SECOND)?;
+        assert_eq!(cluster.node(1).map(heard), before);
+        assert!(!steps(&cluster).contains("node 1  Refused"), "its firewall stops such news too");
+        cluster.network.restore(1);
+        assert!(cluster.run_until(60 * SECOND, Cluster::views_agree)?.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn deaths_that_follow_from_what_happened_break_no_rule() -> Result<(), Failure> {
+        type Verb = fn(&mut Cluster<Growable>);
+        let verbs: [Verb; 6] = [
+            |cluster| cluster.jam(1, 60 * SECOND),
+            |cluster| cluster.starve(1, 5 * SECOND..9 * SECOND),
+            |cluster| cluster.network.deafen(1),
+            |cluster| cluster.network.silence(1),
+            |cluster| cluster.network.reject(1),
+            |cluster| cluster.network.set_node_loss(1, 1_000),
+        ];
+        for verb in verbs {
+            let mut cluster = three(1);
+            cluster.network.streams_open = false;
+            verb(&mut cluster);
+            cluster.run_for(60 * SECOND)?;
+            assert!(cluster.report().false_deaths > 0);
+            assert!(cluster.statuses(1).all(|(_, status)| status == Some(Status::Dead)));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_trace_whatever_happens() -> Result<(), Failure> {
+        let trace = |seed: u64| {
+            let mut cluster = three(seed);
+            let burst = Burst { begins_permille: 50, ends_permille: 200, loss_permille: 900 };
+            cluster.network.link = Link::lan().bursting(burst).reordering(SECOND / 10);
+            cluster.starve(0, Duration::ZERO..SECOND);
+            cluster.jam(1, 3 * SECOND);
+            cluster.network.set_node_loss(1, 300);
+            cluster.kill(2);
+            cluster.run_for(20 * SECOND)?;
+            cluster.restart(2);
+            cluster.join(2, 0);
+            cluster.run_for(20 * SECOND)?;
+            Ok::<_, Failure>(cluster.trace_hash())
+        };
+        for seed in 1..4 {
+            assert_eq!(trace(seed)?, trace(seed)?);
+            assert_ne!(trace(seed)?, trace(seed + 100)?);
+        }
         Ok(())
     }
 }
