@@ -80,6 +80,11 @@ pub fn about(target: f64, percent: f64) -> RangeInclusive<f64> {
     target - margin..=target + margin
 }
 
+/// Everything within a factor of 2 of `target`.
+pub fn within_2x(target: f64) -> RangeInclusive<f64> {
+    target / 2.0..=target * 2.0
+}
+
 /// Fails, with the figure, unless it is `expected`.
 pub fn assert_within(what: &str, measured: f64, expected: RangeInclusive<f64>) {
     println!("{what}: {measured:.3} (expected: {:.3} to {:.3})", expected.start(), expected.end());

@@ -8,9 +8,11 @@
 //! | SWIM: messages sent per member and period (Figure 2) | 2.0 | `swim::a_member_sends_*` |
 //! | SWIM: period of the first failing ping (section 3.1) | e/(e-1) | `swim::a_crash_*` |
 //! | SWIM: group size at 10 % loss (Figure 4) | 12 of 17 | `figure4`, which differs |
+//! | SWIM on Lifeguard's grid of blocked members: FP a run | 78.5 | `freeze_grid::swim_*` |
 #![cfg(feature = "sim")]
 
 mod figure4;
+mod freeze_grid;
 mod harness;
 mod memberlist;
 mod swim;

