@@ -245,7 +245,13 @@ mod tests {
         let suspect = (Claim::new(Incarnation::new(1), Status::Suspect), None);
         for (incarnation, cleared) in [(0, false), (1, false), (2, true)] {
             let incarnation = Incarnation::new(incarnation);
-            let card = Card { incarnation, boot: 0, patience: Patience::NONE, address: 0u16, metadata: b"" };
+            let card = Card {
+                incarnation,
+                boot: 0,
+                patience: Patience::NONE,
+                address: 0u16,
+                metadata: b"",
+            };
             let joined = join(suspect, (Claim::new(incarnation, Status::Alive), Some(card)));
             assert_eq!(joined.0.status == Status::Alive, cleared);
         }

@@ -525,8 +525,10 @@ mod tests {
             assert!(prober.start((TARGET, number << 2), STAGED, SECOND, at(0)));
         }
         assert!(!prober.start((TARGET, 400), STAGED, SECOND, at(0)));
-        while prober.step(at(10_000)).is_some_and(|step| step != Step::Start) {}
-        assert!(prober.start((TARGET, 400), STAGED, SECOND, at(10_000)));
+        for second in 10..14 {
+            while prober.step(at(second * 1_000)).is_some_and(|step| step != Step::Start) {}
+        }
+        assert!(prober.start((TARGET, 400), STAGED, SECOND, at(14_000)));
         assert_eq!(prober.clear(), 1);
     }
 }

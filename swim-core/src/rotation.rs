@@ -11,19 +11,22 @@ use crate::member::NodeId;
 /// counting. It is taken over all the same: which round it is does not matter, only that all agree.
 const ROUNDS_AHEAD_MAX: u16 = 4_096;
 
-/// A round of the whole cluster: 1 to 65 535, then 1 again; 0 is no round.
+/// The rounds of the whole cluster: 1 to 65 535, then 1 again; 0 is no round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rotation {
+    /// The round this node is in.
     round: u16,
+    /// The latest that anybody is in.
+    heard: u16,
 }
 
 impl Rotation {
     /// Before the first round: whatever is heard is believed.
     pub const fn new() -> Self {
-        Self { round: 0 }
+        Self { round: 0, heard: 0 }
     }
 
-    /// The round, for the header of every packet; 0 while none is known.
+    /// The round, for the header of every packet; 0 before the first.
     pub const fn round(self) -> u16 {
         self.round
     }
@@ -31,21 +34,26 @@ impl Rotation {
     /// Takes in the round of somebody else. Of two rounds the later one is everybody's, as serial
     /// numbers go. Returns false when it is far from where this node was.
     pub const fn hear(&mut self, round: u16) -> bool {
-        let ahead = round.wrapping_sub(self.round);
-        let newcomer = self.round == 0;
+        let newcomer = self.heard == 0;
+        let ahead = round.wrapping_sub(self.heard);
         if round == 0 || !newcomer && (ahead == 0 || ahead > u16::MAX / 2) {
             return true;
         }
-        self.round = round;
+        self.heard = round;
         newcomer || ahead <= ROUNDS_AHEAD_MAX
     }
 
-    /// Begins the next round.
+    /// Begins the next round, or the one that others have begun already: clocks differ in phase, so
+    /// in every period some are first, and nobody must leave a round out to keep up with them.
     pub const fn advance(&mut self) {
-        self.round = self.round.wrapping_add(1);
-        if self.round == 0 {
-            self.round = 1;
-        }
+        let next = match self.round.wrapping_add(1) {
+            0 => 1,
+            next => next,
+        };
+        let behind = self.heard.wrapping_sub(next);
+        let follow = self.heard != 0 && (self.round == 0 || behind <= u16::MAX / 2);
+        self.round = if follow { self.heard } else { next };
+        self.heard = self.round;
     }
 
     /// How many places after itself a node finds its target among `live` members, itself included:
@@ -62,28 +70,39 @@ impl Rotation {
 mod tests {
     use super::*;
 
+    /// The round that is begun after `round`, having heard `heard`.
+    fn next(round: u16, heard: &[u16]) -> u16 {
+        let mut rotation = Rotation { round, heard: round };
+        for &heard in heard {
+            rotation.hear(heard);
+        }
+        rotation.advance();
+        rotation.round()
+    }
+
     #[test]
     fn a_newcomer_takes_any_round_over_and_everybody_the_later_one() {
-        for first in [1, 40_000, u16::MAX] {
-            let mut rotation = Rotation::new();
-            assert!(rotation.hear(first));
-            assert_eq!(rotation.round(), first);
-        }
-        let mut rotation = Rotation { round: 40_000 };
-        assert!(rotation.hear(39_999) && rotation.round() == 40_000, "the past");
-        assert!(rotation.hear(0) && rotation.round() == 40_000, "a newcomer's");
-        assert!(rotation.hear(44_096) && rotation.round() == 44_096);
-        assert!(!rotation.hear(60_000) && rotation.round() == 60_000, "far, but all will agree");
+        assert_eq!([1, 40_000, u16::MAX].map(|heard| next(0, &[heard])), [1, 40_000, u16::MAX]);
+        assert_eq!(next(0, &[]), 1);
+        assert_eq!(next(7, &[]), 8);
+        assert_eq!(next(7, &[8]), 8, "others are first in this period");
+        assert_eq!(next(7, &[9, 3, 0, 8]), 9);
+        assert_eq!(next(40_000, &[60_000]), 60_000, "far, but all will agree");
+    }
+
+    #[test]
+    fn a_jump_is_told() {
+        let mut rotation = Rotation { round: 5, heard: 5 };
+        assert!(rotation.hear(6) && rotation.hear(4) && rotation.hear(4_102));
+        assert!(!rotation.hear(20_000));
+        assert!(Rotation::new().hear(20_000), "a newcomer cannot tell");
     }
 
     #[test]
     fn rounds_wrap_without_passing_zero() {
-        let mut rotation = Rotation { round: u16::MAX };
-        let mut ahead = rotation;
-        ahead.advance();
-        assert_eq!(ahead.round(), 1);
-        assert!(rotation.hear(ahead.round()));
-        assert_eq!(rotation.round(), 1);
+        assert_eq!(next(u16::MAX, &[]), 1);
+        assert_eq!(next(u16::MAX, &[1]), 1);
+        assert_eq!(next(u16::MAX - 1, &[1]), 1);
     }
 
     #[test]

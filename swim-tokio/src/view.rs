@@ -225,7 +225,13 @@ mod tests {
             let header = Header { label: Label::new(""), sender: id, incarnation, round: 0 };
             let mut packet = [0; 128];
             let mut writer = PacketWriter::new(&mut packet, &header).unwrap();
-            let card = Card { incarnation, boot: 7, patience: Patience::NONE, address: address(number), metadata: b"m" };
+            let card = Card {
+                incarnation,
+                boot: 7,
+                patience: Patience::NONE,
+                address: address(number),
+                metadata: b"m",
+            };
             assert!(writer.update(&Update::alive(id, card)));
             let len = writer.finish();
             node.handle_datagram(address(number), &packet[..len], now).unwrap();

@@ -335,14 +335,21 @@ mod tests {
 
     fn alive(id: NodeId, metadata: &[u8]) -> Update<'_, u16> {
         let (incarnation, address) = (Incarnation::new(0), id.number() as u16);
-        Update::alive(id, Card { incarnation, boot: 0, patience: Patience::NONE, address, metadata })
+        Update::alive(
+            id,
+            Card { incarnation, boot: 0, patience: Patience::NONE, address, metadata },
+        )
     }
 
     /// A packet of `OTHER`.
     fn packet(message: Option<Message<u16>>, updates: &[Update<'_, u16>]) -> Vec<u8> {
         let mut buffer = vec![0; 1_400];
-        let header =
-            Header { label: Label::default(), sender: OTHER, incarnation: Incarnation::new(0), round: 0 };
+        let header = Header {
+            label: Label::default(),
+            sender: OTHER,
+            incarnation: Incarnation::new(0),
+            round: 0,
+        };
         let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
         assert!(message.is_none_or(|message| writer.message(&message)));
         assert!(updates.iter().all(|update| writer.update(update)));
@@ -423,9 +430,12 @@ mod tests {
     #[test]
     fn a_page_does_not_bring_the_dead_back_to_life() {
         let mut node = node(still());
-        let dead = Update::claim(OTHER, crate::Claim::new(Incarnation::new(0), Status::Dead));
-        let packet_of_both = packet(None, &[alive(OTHER, b""), dead]);
-        node.handle_datagram(2, &packet_of_both, Instant::ZERO).unwrap();
+        let [suspect, dead] = [Status::Suspect, Status::Dead]
+            .map(|status| Update::claim(OTHER, crate::Claim::new(Incarnation::new(0), status)));
+        let accused = packet(None, &[alive(OTHER, b""), suspect]);
+        node.handle_datagram(2, &accused, Instant::ZERO).unwrap();
+        let later = Instant::ZERO.after(node.config().pause_tolerance);
+        node.handle_datagram(2, &packet(None, &[dead]), later).unwrap();
         let pull = packet(Some(Message::Pull(Pull { number: 9, from: 0 })), &[]);
         node.handle_datagram(2, &pull, Instant::ZERO).unwrap();
         let (_, bytes) = sent(&mut node, Instant::ZERO).pop().unwrap();

@@ -574,7 +574,13 @@ mod tests {
     type Small = Table<u16, Fixed<6, 4>>;
 
     fn card(address: u16, incarnation: u32) -> Card<'static, u16> {
-        Card { incarnation: Incarnation::new(incarnation), boot: 1, patience: Patience::NONE, address, metadata: b"" }
+        Card {
+            incarnation: Incarnation::new(incarnation),
+            boot: 1,
+            patience: Patience::NONE,
+            address,
+            metadata: b"",
+        }
     }
 
     fn table() -> Small {

@@ -396,7 +396,8 @@ fn a_prober_unknown_to_its_target_introduces_itself() {
     world.start(B);
     let words = world.node(B).me();
     let (boot, incarnation) = (words.boot, words.incarnation);
-    let card = swim_core::Card { incarnation, boot, patience: Patience::NONE, address: B, metadata: b"" };
+    let card =
+        swim_core::Card { incarnation, boot, patience: Patience::NONE, address: B, metadata: b"" };
     world.tell(A, STRANGER, last_page(0), &[swim_core::wire::Update::alive(id(B), card)]).unwrap();
     world.next(|sent| sent.from == A && sent.ping().is_some());
     let answer = world.next(|sent| sent.from == B);

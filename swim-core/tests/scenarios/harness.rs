@@ -10,8 +10,9 @@ use std::time::Duration;
 use swim_core::storage::{Fixed, Growable};
 use swim_core::wire::{Header, Message, Ping, Update};
 use swim_core::{
-    Card, Channel, Config, Event, Identity, Instant, JoinError, Member, MetadataTooLong, NewError,
-    Detector, Lifeguard, Node, OUTBOX_LEN_MAX, Patience, Rejected, Standing, Stats, Status, Transmit,
+    Card, Channel, Config, Detector, Event, Identity, Instant, JoinError, Lifeguard, Member,
+    MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, Standing, Stats, Status,
+    Transmit,
 };
 
 pub use crate::packets::*;
@@ -280,7 +281,13 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
                 let Member { id, incarnation, boot, address, metadata, .. } = card;
                 let metadata = metadata.to_vec();
                 let address = address.expect("an address of one's own");
-                let card = Card { incarnation, boot, patience: Patience::NONE, address, metadata: &metadata };
+                let card = Card {
+                    incarnation,
+                    boot,
+                    patience: Patience::NONE,
+                    address,
+                    metadata: &metadata,
+                };
                 let header = self.header(STRANGER);
                 let bytes = forge(&header, last_page(0), &[Update::alive(id, card)]);
                 self.hand(node, STRANGER, &bytes).expect("a page");

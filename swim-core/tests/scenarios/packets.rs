@@ -34,7 +34,13 @@ pub fn alive(member: u16, incarnation: u32) -> Update<'static, u16> {
 }
 
 pub fn alive_with(member: u16, incarnation: u32, metadata: &[u8]) -> Update<'_, u16> {
-    let card = Card { incarnation: at(incarnation), boot: member, patience: Patience::NONE, address: member, metadata };
+    let card = Card {
+        incarnation: at(incarnation),
+        boot: member,
+        patience: Patience::NONE,
+        address: member,
+        metadata,
+    };
     Update::alive(id(member), card)
 }
 
