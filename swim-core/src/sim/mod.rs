@@ -42,6 +42,7 @@
 
 mod clock;
 mod cluster;
+pub mod experiment;
 mod network;
 mod oracle;
 mod process;

@@ -1,0 +1,188 @@
+//! A settled cluster, and what is measured of it.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::Trial;
+use super::outcome::{Detection, Outcome, Reading, Traffic};
+use crate::Event;
+use crate::member::NodeId;
+use crate::rng::Rng;
+use crate::sim::cluster::Cluster;
+use crate::sim::network::Link;
+use crate::sim::report::Failure;
+use crate::sim::scenario::{Checks, Scenario};
+use crate::storage::Growable;
+use crate::time::Instant;
+
+/// How long a cluster runs before anything is done to it: sixteen probes and then some.
+pub const WARM_UP: Duration = Duration::from_secs(20);
+/// Rows a node may hold.
+const MEMBERS_MAX: usize = 1 << 16;
+/// Clocks are off by up to this.
+const DRIFT_PPM_MAX: u32 = 200;
+/// Sets the draws of an experiment apart from those of its cluster.
+const STREAM: u64 = 0xe0e0_0001;
+
+/// A cluster, who in it is anomalous, and when measuring began.
+pub(super) struct Stage {
+    pub cluster: Cluster<Growable>,
+    pub rng: Rng,
+    seed: u64,
+    places: BTreeMap<NodeId, usize>,
+    anomalous: Vec<bool>,
+    /// What was heard before measuring began.
+    heard_before: usize,
+    unheard_before: u64,
+    /// When the window opened, and what was sent before.
+    window: (Instant, u64, u64),
+    traffic: Traffic,
+}
+
+impl Stage {
+    /// A cluster that has settled over `link`.
+    pub fn settled(trial: &Trial, link: Link) -> Result<Self, Failure> {
+        Self::settled_over(trial, link, |_| ())
+    }
+
+    /// A cluster that has settled over `link` after `arrange` has had its way with the network.
+    pub fn settled_over(
+        trial: &Trial,
+        link: Link,
+        arrange: impl FnOnce(&mut Cluster<Growable>),
+    ) -> Result<Self, Failure> {
+        let scenario = Scenario {
+            config: trial.config,
+            link,
+            drift_ppm_max: DRIFT_PPM_MAX,
+            checks: Checks::Light,
+            false_deaths_forbidden: false,
+            ..Scenario::new("experiment", trial.seed, |_| Growable::new(MEMBERS_MAX, 0))
+        };
+        let mut cluster = Cluster::new(scenario);
+        cluster.add_many(trial.nodes);
+        arrange(&mut cluster);
+        introduce(&mut cluster)?;
+        let mut rng = Rng::new(trial.seed ^ STREAM);
+        cluster.run_for(WARM_UP + rng.up_to(trial.config.probe_interval))?;
+        let places = (0..trial.nodes).map(|node| (cluster.id(node), node)).collect();
+        let mut stage = Self {
+            cluster,
+            rng,
+            seed: trial.seed,
+            places,
+            anomalous: vec![false; trial.nodes],
+            heard_before: 0,
+            unheard_before: 0,
+            window: (Instant::ZERO, 0, 0),
+            traffic: Traffic::default(),
+        };
+        stage.begin();
+        Ok(stage)
+    }
+
+    /// Measuring begins now.
+    fn begin(&mut self) {
+        let counts = self.cluster.report().counts;
+        (self.heard_before, self.unheard_before) = (self.cluster.heard().len(), counts.unheard);
+        self.open_window();
+    }
+
+    /// From now on traffic is counted.
+    pub fn open_window(&mut self) {
+        let counts = self.cluster.report().counts;
+        self.window = (self.cluster.now(), counts.sent, counts.bytes_sent);
+    }
+
+    /// Traffic is counted up to now: that of the nodes that now run.
+    pub fn close_window(&mut self) {
+        let counts = self.cluster.report().counts;
+        let (since, sent, bytes_sent) = self.window;
+        let seconds = self.cluster.now().since(since).as_secs_f64();
+        self.traffic = Traffic {
+            messages: counts.sent - sent,
+            bytes: counts.bytes_sent - bytes_sent,
+            node_seconds: seconds * self.cluster.population().count() as f64,
+        };
+    }
+
+    /// Draws `count` nodes that are not anomalous yet, and makes them so; all but one at most.
+    pub fn pick_anomalous(&mut self, count: usize) -> Vec<usize> {
+        let mut healthy: Vec<_> = self.healthy().collect();
+        let count = count.min(healthy.len().saturating_sub(1));
+        let mut picked = Vec::with_capacity(count);
+        for _ in 0..count {
+            let node = healthy.swap_remove(self.rng.below(healthy.len()));
+            self.anomalous[node] = true;
+            picked.push(node);
+        }
+        picked
+    }
+
+    /// The nodes nothing was done to.
+    pub fn healthy(&self) -> impl Iterator<Item = usize> {
+        (0..self.anomalous.len()).filter(|&node| !self.anomalous[node])
+    }
+
+    /// Whether every healthy node holds this one dead, or does not list it.
+    pub fn is_gone_everywhere(&self, node: usize) -> bool {
+        self.healthy().all(|viewer| !self.sees(viewer, node))
+    }
+
+    /// Whether one node holds another for living.
+    pub fn sees(&self, viewer: usize, node: usize) -> bool {
+        self.cluster.status(viewer, node).is_some_and(|status| status.is_live())
+    }
+
+    /// The `MemberDead` events of the trial: who heard of whose death.
+    pub fn deaths(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.told(|event| match event {
+            Event::MemberDead(id) => Some(*id),
+            _ => None,
+        })
+    }
+
+    /// What the trial gave. The window is closed if it is still open.
+    pub fn outcome(mut self, detections: Vec<Detection>, readings: Vec<Reading>) -> Outcome {
+        if self.traffic == Traffic::default() {
+            self.close_window();
+        }
+        let is_false = |&(_, about): &(usize, usize)| !self.anomalous[about];
+        let suspicions = self.told(|event| match event {
+            Event::MemberSuspected(id) => Some(*id),
+            _ => None,
+        });
+        let at_healthy = |&(viewer, _): &(usize, usize)| !self.anomalous[viewer];
+        Outcome {
+            seed: self.seed,
+            trace_hash: self.cluster.trace_hash(),
+            detections,
+            false_deaths: self.deaths().filter(is_false).count() as u64,
+            false_deaths_at_healthy: self.deaths().filter(is_false).filter(at_healthy).count()
+                as u64,
+            false_suspicions: suspicions.filter(is_false).count() as u64,
+            traffic: self.traffic,
+            readings,
+            unheard: self.cluster.report().counts.unheard - self.unheard_before,
+        }
+    }
+
+    /// Who was told about whom, of the events that `subject` names somebody for.
+    fn told(
+        &self,
+        subject: impl Fn(&Event<crate::sim::SimAddress>) -> Option<NodeId>,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        let heard = self.cluster.heard()[self.heard_before..].iter();
+        heard.filter_map(move |heard| {
+            let about = self.places.get(&subject(&heard.event)?)?;
+            Some((heard.node, *about))
+        })
+    }
+}
+
+/// Lets everybody know everybody.
+fn introduce(cluster: &mut Cluster<Growable>) -> Result<(), Failure> {
+    cluster.join_all(0);
+    let met = cluster.run_until(Duration::from_secs(600), Cluster::views_complete)?;
+    cluster.expect("everybody meets within ten minutes", met.is_some())
+}
