@@ -3,7 +3,8 @@
 //! A [`Cluster`] drives any number of [`Node`](crate::Node)s as an adapter would: packets are
 //! delivered before timers fire, every input is drained, and each node lives by its own clock. What
 //! lies between them is a [`Network`] that delays, loses, duplicates, reorders and cuts. Processes
-//! crash, restart, stand still and leave on command. After every step an oracle checks what must
+//! crash, restart, stand still and leave on command. A cluster starts as strangers who must
+//! [`join`](Cluster::join), or [introduced](Cluster::introduce_all). After every step an oracle checks what must
 //! always hold; a broken rule ends the run with a [`Failure`] that says how to replay it.
 //!
 //! Everything follows from the seed of the [`Scenario`]: the same seed gives the same packets, byte
@@ -43,6 +44,7 @@
 mod clock;
 mod cluster;
 pub mod experiment;
+mod introduce;
 mod network;
 mod oracle;
 mod process;
@@ -50,6 +52,7 @@ mod queue;
 mod report;
 mod scenario;
 mod step;
+mod verbs;
 
 pub use cluster::{Cluster, Seen};
 pub use network::{Link, Network};

@@ -209,7 +209,7 @@ impl<S: Storage> Cluster<S> {
     }
 
     /// Walks the whole table of a node, so that rows that change unasked are noticed too.
-    fn inspect(&mut self, index: usize) -> Result<(), Violation> {
+    pub(super) fn inspect(&mut self, index: usize) -> Result<(), Violation> {
         let process = &self.processes[index];
         let Some(node) = &process.node else { return Ok(()) };
         let (mut rows, mut live_rows) = (0, 0);

@@ -26,11 +26,8 @@ impl Default for Loss {
 impl Experiment for Loss {
     fn run(&self, trial: &Trial) -> Result<Outcome, Failure> {
         let mut stage = Stage::settled(trial, Link::lan().losing(self.loss_permille))?;
-        stage.cluster.run_for(self.duration)?;
-        let mut killed: Vec<_> = stage.deaths().map(|(_, about)| about).collect();
-        killed.sort_unstable();
-        killed.dedup();
-        let killed = Reading::count("members killed", killed.len() as u64);
+        stage.run_for(self.duration)?;
+        let killed = Reading::count("members killed", stage.count_killed(|_| true, |_| true));
         Ok(stage.outcome(Vec::new(), vec![killed]))
     }
 }

@@ -8,6 +8,9 @@ use super::{Experiment, Trial};
 use crate::sim::network::Link;
 use crate::sim::report::Failure;
 
+/// How often views are looked at, which costs the square of the cluster.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
 /// A minority is cut off for a while. The minority is anomalous: FP are deaths of the majority, FP-
 /// those heard within the majority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,35 +37,30 @@ impl Experiment for Partition {
         let mut stage = Stage::settled(trial, Link::lan().losing(self.loss_permille))?;
         let minority = stage.pick_anomalous(self.minority);
         stage.cluster.partition(&[&minority]);
-        stage.cluster.run_for(self.cut)?;
+        stage.run_for(self.cut)?;
         stage.cluster.heal();
-        let healed = stage.cluster.now();
-        let mut last_split = None;
-        let end = healed.after(self.after);
-        while stage.cluster.now() < end {
-            if !stage.cluster.views_complete() {
-                last_split = Some(stage.cluster.now());
-            }
-            stage.cluster.run_for(LOOK_INTERVAL)?;
-        }
-        let one_view = match last_split {
-            None => Some(Duration::ZERO),
-            Some(_) if !stage.cluster.views_complete() => None,
-            Some(moment) => Some(moment.since(healed) + LOOK_INTERVAL),
-        };
-        let at_majority = |&(viewer, _): &(usize, usize)| !minority.contains(&viewer);
-        let mut declared: Vec<_> =
-            stage.deaths().filter(at_majority).map(|death| death.1).collect();
-        declared.retain(|about| minority.contains(about));
-        declared.sort_unstable();
-        declared.dedup();
+        let one_view = self.time_to_one_view(&mut stage)?;
+        let in_minority = |node: usize| minority.contains(&node);
+        let declared = stage.count_killed(|viewer| !in_minority(viewer), in_minority);
         let readings = vec![
-            Reading::share("minority declared", declared.len() as u64, minority.len() as u64),
+            Reading::share("minority declared", declared, minority.len() as u64),
             Reading::time("one view again", one_view),
         ];
         Ok(stage.outcome(Vec::new(), readings))
     }
 }
 
-/// How often views are looked at, which costs the square of the cluster.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+impl Partition {
+    /// How long views differed after the cut, if they did not to the end.
+    fn time_to_one_view(&self, stage: &mut Stage) -> Result<Option<Duration>, Failure> {
+        let healed = stage.now();
+        let mut time = Duration::ZERO;
+        while stage.now().since(healed) < self.after {
+            stage.run_for(LOOK_INTERVAL)?;
+            if !stage.cluster.views_complete() {
+                time = stage.now().since(healed);
+            }
+        }
+        Ok((time < self.after).then_some(time))
+    }
+}

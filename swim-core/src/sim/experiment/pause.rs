@@ -33,9 +33,9 @@ impl Experiment for Pause {
         for &node in &paused {
             stage.cluster.freeze(node, self.pause);
         }
-        stage.cluster.run_for(self.pause + AFTERMATH)?;
-        let killed = stage.deaths().any(|(_, about)| paused.contains(&about));
-        let killed = Reading::share("killed", killed.into(), paused.len() as u64);
+        stage.run_for(self.pause + AFTERMATH)?;
+        let killed = stage.count_killed(|_| true, |node| paused.contains(&node));
+        let killed = Reading::share("killed", killed, paused.len() as u64);
         Ok(stage.outcome(Vec::new(), vec![killed]))
     }
 }

@@ -1,7 +1,7 @@
 //! A settled cluster, and what is measured of it.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Trial;
 use super::outcome::{Detection, Outcome, Reading, Traffic};
@@ -10,19 +10,29 @@ use crate::member::NodeId;
 use crate::rng::Rng;
 use crate::sim::cluster::Cluster;
 use crate::sim::network::Link;
-use crate::sim::report::Failure;
+use crate::sim::report::{Failure, Heard};
 use crate::sim::scenario::{Checks, Scenario};
 use crate::storage::Growable;
 use crate::time::Instant;
 
 /// How long a cluster runs before anything is done to it: sixteen probes and then some.
 pub const WARM_UP: Duration = Duration::from_secs(20);
+/// How often the applications' news is collected: their memory in the simulator has an end.
+const LISTEN_INTERVAL: Duration = Duration::from_secs(1);
 /// Rows a node may hold.
 const MEMBERS_MAX: usize = 1 << 16;
 /// Clocks are off by up to this.
 const DRIFT_PPM_MAX: u32 = 200;
 /// Sets the draws of an experiment apart from those of its cluster.
 const STREAM: u64 = 0xe0e0_0001;
+
+/// An application heard of a death.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Death {
+    pub at: Instant,
+    pub viewer: usize,
+    pub about: usize,
+}
 
 /// A cluster, who in it is anomalous, and when measuring began.
 pub(super) struct Stage {
@@ -31,8 +41,9 @@ pub(super) struct Stage {
     seed: u64,
     places: BTreeMap<NodeId, usize>,
     anomalous: Vec<bool>,
-    /// What was heard before measuring began.
-    heard_before: usize,
+    deaths: Vec<Death>,
+    /// By whom they were about.
+    suspicions: Vec<u64>,
     unheard_before: u64,
     /// When the window opened, and what was sent before.
     window: (Instant, u64, u64),
@@ -62,9 +73,12 @@ impl Stage {
         let mut cluster = Cluster::new(scenario);
         cluster.add_many(trial.nodes);
         arrange(&mut cluster);
-        introduce(&mut cluster)?;
+        cluster.introduce_all();
         let mut rng = Rng::new(trial.seed ^ STREAM);
         cluster.run_for(WARM_UP + rng.up_to(trial.config.probe_interval))?;
+        // Measuring begins now.
+        cluster.take_heard();
+        let unheard_before = cluster.report().counts.unheard;
         let places = (0..trial.nodes).map(|node| (cluster.id(node), node)).collect();
         let mut stage = Self {
             cluster,
@@ -72,20 +86,30 @@ impl Stage {
             seed: trial.seed,
             places,
             anomalous: vec![false; trial.nodes],
-            heard_before: 0,
-            unheard_before: 0,
+            deaths: Vec::new(),
+            suspicions: vec![0; trial.nodes],
+            unheard_before,
             window: (Instant::ZERO, 0, 0),
             traffic: Traffic::default(),
         };
-        stage.begin();
+        stage.open_window();
         Ok(stage)
     }
 
-    /// Measuring begins now.
-    fn begin(&mut self) {
-        let counts = self.cluster.report().counts;
-        (self.heard_before, self.unheard_before) = (self.cluster.heard().len(), counts.unheard);
-        self.open_window();
+    /// Lets time pass, and listens.
+    pub fn run_for(&mut self, duration: Duration) -> Result<(), Failure> {
+        let end = self.cluster.now().after(duration);
+        while self.cluster.now() < end {
+            let left = end.since(self.cluster.now());
+            self.cluster.run_for(left.min(LISTEN_INTERVAL))?;
+            self.listen();
+        }
+        Ok(())
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Instant {
+        self.cluster.now()
     }
 
     /// From now on traffic is counted.
@@ -134,12 +158,21 @@ impl Stage {
         self.cluster.status(viewer, node).is_some_and(|status| status.is_live())
     }
 
-    /// The `MemberDead` events of the trial: who heard of whose death.
-    pub fn deaths(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.told(|event| match event {
-            Event::MemberDead(id) => Some(*id),
-            _ => None,
-        })
+    /// The deaths heard so far, in order.
+    pub fn deaths(&self) -> &[Death] {
+        &self.deaths
+    }
+
+    /// How many different members of `among` anybody in `viewers` heard dead.
+    pub fn count_killed(
+        &self,
+        viewers: impl Fn(usize) -> bool,
+        among: impl Fn(usize) -> bool,
+    ) -> u64 {
+        let killed = self.deaths.iter().filter(|death| viewers(death.viewer));
+        let killed: BTreeSet<_> =
+            killed.map(|death| death.about).filter(|&about| among(about)).collect();
+        killed.len() as u64
     }
 
     /// What the trial gave. The window is closed if it is still open.
@@ -147,42 +180,32 @@ impl Stage {
         if self.traffic == Traffic::default() {
             self.close_window();
         }
-        let is_false = |&(_, about): &(usize, usize)| !self.anomalous[about];
-        let suspicions = self.told(|event| match event {
-            Event::MemberSuspected(id) => Some(*id),
-            _ => None,
-        });
-        let at_healthy = |&(viewer, _): &(usize, usize)| !self.anomalous[viewer];
+        let false_deaths = || self.deaths.iter().filter(|death| !self.anomalous[death.about]);
+        let at_healthy = false_deaths().filter(|death| !self.anomalous[death.viewer]);
         Outcome {
             seed: self.seed,
             trace_hash: self.cluster.trace_hash(),
+            false_deaths: false_deaths().count() as u64,
+            false_deaths_at_healthy: at_healthy.count() as u64,
+            false_suspicions: self.healthy().map(|node| self.suspicions[node]).sum(),
             detections,
-            false_deaths: self.deaths().filter(is_false).count() as u64,
-            false_deaths_at_healthy: self.deaths().filter(is_false).filter(at_healthy).count()
-                as u64,
-            false_suspicions: suspicions.filter(is_false).count() as u64,
             traffic: self.traffic,
             readings,
             unheard: self.cluster.report().counts.unheard - self.unheard_before,
         }
     }
 
-    /// Who was told about whom, of the events that `subject` names somebody for.
-    fn told(
-        &self,
-        subject: impl Fn(&Event<crate::sim::SimAddress>) -> Option<NodeId>,
-    ) -> impl Iterator<Item = (usize, usize)> {
-        let heard = self.cluster.heard()[self.heard_before..].iter();
-        heard.filter_map(move |heard| {
-            let about = self.places.get(&subject(&heard.event)?)?;
-            Some((heard.node, *about))
-        })
+    /// Takes what the applications were told since the last time.
+    fn listen(&mut self) {
+        for Heard { at, node: viewer, event } in self.cluster.take_heard() {
+            let about = event.member().and_then(|id| self.places.get(&id).copied());
+            match (event, about) {
+                (Event::MemberDead(_), Some(about)) => {
+                    self.deaths.push(Death { at, viewer, about });
+                }
+                (Event::MemberSuspected(_), Some(about)) => self.suspicions[about] += 1,
+                _ => {}
+            }
+        }
     }
-}
-
-/// Lets everybody know everybody.
-fn introduce(cluster: &mut Cluster<Growable>) -> Result<(), Failure> {
-    cluster.join_all(0);
-    let met = cluster.run_until(Duration::from_secs(600), Cluster::views_complete)?;
-    cluster.expect("everybody meets within ten minutes", met.is_some())
 }
