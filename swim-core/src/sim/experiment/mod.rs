@@ -29,8 +29,8 @@
 //! - **messages** and **bytes**: packets of both channels written, and what they carry, per node and
 //!   second of the measured window.
 //!
-//! All clusters start settled: every node knows every other, and has run for [`WARM_UP`] on a clock
-//! that is up to 200 ppm off.
+//! All clusters start settled: every node knows every other, and has run for [`WARM_UP`] or longer
+//! on a clock that is up to 200 ppm off.
 
 mod arm;
 mod crash;
