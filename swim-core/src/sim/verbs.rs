@@ -1,5 +1,6 @@
 //! What can be made to happen to the nodes of a cluster, and to the ways between them.
 
+use core::ops::Range;
 use core::time::Duration;
 
 use crate::member::{Incarnation, NodeId};
@@ -51,17 +52,15 @@ impl<S: Storage> Cluster<S> {
         }
     }
 
-    /// Ends a process without a word.
+    /// Ends a process without a word, and its host with it: packets to it are lost.
     pub fn crash(&mut self, node: usize) {
-        let process = &mut self.processes[node];
-        while let Some(flight) = process.unshelve() {
-            self.queue.land(flight);
-        }
-        if process.stop() {
-            self.oracle.learn(process.place, Incarnation::default(), false);
-            self.oracle.forget_view(node);
-            self.recorder.step(self.now, node, Step::Crashed);
-        }
+        self.stop(node, false);
+    }
+
+    /// Ends a process without a word. Its host lives and refuses every packet to it: after the way
+    /// there and back the sender [is told](Node::handle_unreachable), unless the news is lost.
+    pub fn kill(&mut self, node: usize) {
+        self.stop(node, true);
     }
 
     /// Starts a process again, with the same id at incarnation 0, after a crash if it still runs.
@@ -93,6 +92,32 @@ impl<S: Storage> Cluster<S> {
         self.queue.push(until, What::Wake { process: node });
         self.oracle.excuse_false_deaths();
         self.recorder.step(self.now, node, Step::Froze);
+    }
+
+    /// Lets a process neither send nor read, while its timers run: the anomaly of Lifeguard's
+    /// threshold and interval experiments. What it sends meanwhile leaves first when it goes on,
+    /// then what has arrived is read.
+    pub fn jam(&mut self, node: usize, duration: Duration) {
+        let until = self.now.after(duration);
+        if self.processes[node].node.is_none() {
+            return;
+        }
+        self.processes[node].jam(until);
+        self.queue.push(until, What::Wake { process: node });
+        self.oracle.excuse_false_deaths();
+        self.recorder.step(self.now, node, Step::Jammed);
+    }
+
+    /// Lets a node read every packet late, each by a time of its own drawn evenly from `lateness`
+    /// (at most 71 minutes wide), so that they overtake each other. A restart does not end it.
+    pub fn starve(&mut self, node: usize, lateness: Range<Duration>) {
+        self.processes[node].starve(Some((lateness.start, lateness.end)));
+        self.oracle.excuse_false_deaths();
+    }
+
+    /// Lets a node read again what arrives, when it arrives.
+    pub fn feed(&mut self, node: usize) {
+        self.processes[node].starve(None);
     }
 
     /// Lets a node say goodbye. Its process goes on until it is crashed.
@@ -144,6 +169,19 @@ impl<S: Storage> Cluster<S> {
         self.network.heal();
     }
 
+    fn stop(&mut self, node: usize, host_lives: bool) {
+        let process = &mut self.processes[node];
+        while let Some(flight) = process.unshelve().or_else(|| process.release()) {
+            self.queue.land(flight);
+        }
+        if process.stop(host_lives) {
+            self.oracle.learn(process.place, Incarnation::default(), false);
+            self.oracle.forget_view(node);
+            let step = if host_lives { Step::Killed } else { Step::Crashed };
+            self.recorder.step(self.now, node, step);
+        }
+    }
+
     fn claim_address(&mut self, node: usize) -> SimAddress {
         for listener in self.listeners.iter_mut().filter(|listener| **listener == Some(node)) {
             *listener = None;
@@ -179,5 +217,267 @@ impl<S: Storage> Cluster<S> {
         if self.processes.iter().any(holds_it) {
             self.oracle.contest(place);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::Status;
+    use crate::sim::{Burst, Failure, Link, Scenario};
+    use crate::storage::Growable;
+    use crate::{Config, Detector, Event, Lifeguard};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Three nodes that know each other, over links of 1 ms.
+    fn three(seed: u64) -> Cluster<Growable> {
+        let latency = Duration::from_millis(1);
+        let link = Link { latency_min: latency, latency_max: latency, ..Link::lan() };
+        let scenario = Scenario::new("verbs", seed, |_| Growable::new(16, 32));
+        let detector = Detector::Lifeguard(Lifeguard::Memberlist);
+        let config = Config { detector, ..Config::lan() };
+        let mut cluster = Cluster::new(Scenario { link, config, ..scenario });
+        cluster.add_many(3);
+        cluster.introduce_all();
+        cluster
+    }
+
+    /// The last steps, as a failure tells them.
+    fn steps(cluster: &Cluster<Growable>) -> String {
+        cluster.expect("nothing", false).err().map_or(String::new(), |failure| failure.to_string())
+    }
+
+    /// The moments of the last steps that contain `part`, in microseconds.
+    fn moments(cluster: &Cluster<Growable>, part: &str) -> Vec<u64> {
+        let steps = steps(cluster);
+        let lines = steps.lines().filter(|line| line.contains(part));
+        lines
+            .filter_map(|line| line.split_whitespace().next()?.replace('.', "").parse().ok())
+            .collect()
+    }
+
+    #[test]
+    fn packets_to_a_killed_process_are_refused_there_and_back() -> Result<(), Failure> {
+        let mut cluster = three(1);
+        cluster.kill(1);
+        assert!(cluster.node(1).is_none());
+        cluster.join(0, 1);
+        cluster.run_for(SECOND / 2000)?;
+        assert_eq!(cluster.report().counts.refused, 0, "it is still on its way");
+        cluster.run_for(SECOND / 10)?;
+        let sent = moments(&cluster, "node 0  Sent(10.0.0.2:7946, Datagram");
+        let told = moments(&cluster, "node 0  Refused(10.0.0.2:7946, Datagram)");
+        assert_eq!(told.first().copied(), sent.first().map(|sent| sent + 2_000));
+        let counts = cluster.report().counts;
+        assert!(counts.refused > 0 && counts.unclaimed == 0);
+        Ok(())
+    }
+
+    #[test]
+    fn news_of_a_refusal_is_cut_and_lost_like_any_datagram() -> Result<(), Failure> {
+        let mut cluster = three(1);
+        cluster.kill(1);
+        cluster.block(1, 0);
+        cluster.join(0, 1);
+        cluster.run_for(SECOND / 10)?;
+        let counts = cluster.report().counts;
+        assert!(counts.refused > 0 && counts.cut == counts.refused);
+        assert!(!steps(&cluster).contains("node 0  Refused(10.0.0.2:7946, Datagram)"));
+        cluster.heal();
+        cluster.network.set_link(1, 0, Link::lan().losing(1_000));
+        cluster.run_for(5 * SECOND)?;
+        assert!(cluster.report().counts.lost > 0);
+        assert!(!steps(&cluster).contains("node 0  Refused(10.0.0.2:7946, Datagram)"));
+        Ok(())
+    }
+
+    #[test]
+    fn streams_to_a_killed_process_are_refused_and_those_to_a_lost_host_are_not()
+    -> Result<(), Failure> {
+        for lives in [true, false] {
+            let mut cluster = three(1);
+            cluster.network.link = Link::lan().losing(1_000);
+            if lives {
+                cluster.kill(1)
+            } else {
+                cluster.crash(1)
+            }
+            // An unanswered ping is repeated over a stream.
+            cluster.run_for(6 * SECOND)?;
+            assert_eq!(steps(&cluster).contains("Refused(10.0.0.2:7946, Stream)"), lives);
+            assert_eq!(cluster.report().counts.unclaimed == 0, lives);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_killed_process_can_be_restarted_and_its_host_can_be_lost() -> Result<(), Failure> {
+        let mut cluster = three(1);
+        cluster.kill(1);
+        cluster.crash(1);
+        cluster.run_for(2 * SECOND)?;
+        let counts = cluster.report().counts;
+        assert!(counts.refused == 0 && counts.unclaimed > 0);
+        cluster.restart(1);
+        cluster.join(1, 0);
+        assert!(cluster.run_until(20 * SECOND, Cluster::views_agree)?.is_some());
+        cluster.kill(1);
+        cluster.restart(1);
+        cluster.join(1, 0);
+        assert!(cluster.run_until(20 * SECOND, Cluster::views_agree)?.is_some());
+        let excused = cluster.report().false_deaths;
+        assert_eq!(excused, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_jammed_node_sends_and_reads_nothing_and_its_timers_run() -> Result<(), Failure> {
+        let mut cluster = three(1);
+        let counters = |cluster: &Cluster<Growable>| {
+            let stats = cluster.node(1).map(|node| *node.stats()).unwrap_or_default();
+            (stats.probes, stats.packets_sent, stats.packets_received)
+        };
+        cluster.run_for(3 * SECOND)?;
+        let before = counters(&cluster);
+        cluster.jam(1, 5 * SECOND);
+        cluster.run_for(5 * SECOND - SECOND / 1_000)?;
+        let during = counters(&cluster);
+        assert!(during.0 >= before.0 + 2 && during.1 > before.1 && during.2 == before.2);
+        let suspected = Event::MemberSuspected(cluster.id(1));
+        assert!(cluster.heard().iter().any(|heard| heard.event == suspected));
+        let suspected_by_it = |heard: &&crate::sim::Heard| {
+            heard.node == 1 && matches!(heard.event, Event::MemberSuspected(_))
+        };
+        assert!(cluster.heard().iter().any(|heard| suspected_by_it(&heard)), "its timers run");
+        let delivered = cluster.report().counts.delivered;
+        cluster.run_for(SECOND / 100)?;
+        let after = counters(&cluster);
+        assert!(after.2 > during.2 + 2, "what had arrived is read");
+        assert!(cluster.report().counts.delivered > delivered + after.2 - during.2);
+        assert!(cluster.run_until(20 * SECOND, Cluster::views_agree)?.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_jammed_node_sent_leaves_before_it_reads() -> Result<(), Failure> {
+        let mut cluster = three(3);
+        cluster.jam(1, SECOND);
+        cluster.join(1, 0);
+        cluster.run_for(SECOND - SECOND / 1_000)?;
+        assert!(!steps(&cluster).contains("Received(10.0.0.2:7946"));
+        cluster.run_for(SECOND / 500)?;
+        let arrived = moments(&cluster, "node 0  Received(10.0.0.2:7946");
+        assert_eq!(arrived.first(), Some(&1_001_000));
+        assert!(moments(&cluster, "node 0  Sent(10.0.0.2:7946").contains(&1_001_000), "a welcome");
+        Ok(())
+    }
+
+    #[test]
+    fn a_crash_ends_a_jam_with_all_that_waits() -> Result<(), Failure> {
+        let mut cluster = three(1);
+        cluster.jam(1, 10 * SECOND);
+        cluster.join(1, 0);
+        cluster.run_for(2 * SECOND)?;
+        cluster.restart(1);
+        assert!(cluster.processes[1].is_reading());
+        cluster.run_for(20 * SECOND)?;
+        assert_eq!(cluster.processes[1].release(), None);
+        assert!(!steps(&cluster).contains("Woke"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_starved_node_reads_late_and_a_fed_one_at_once() -> Result<(), Failure> {
+        let mut cluster = three(1);
+        let (least, most) = (Duration::from_millis(20), Duration::from_millis(60));
+        cluster.starve(1, least..most);
+        let mut lags = Vec::new();
+        for _ in 0..100 {
+            let start = cluster.now();
+            cluster.join(0, 1);
+            cluster.run_for(2 * most)?;
+            let read = moments(&cluster, "node 1  Received(10.0.0.1:7946").into_iter();
+            let arrivals = read.map(|at| Instant::from_micros(at - 1_000));
+            lags.extend(arrivals.filter(|&at| at > start).map(|at| at.since(start)).next());
+        }
+        // A few packets of probes are among them.
+        let drawn = lags.iter().filter(|&&lag| lag >= least && lag < most);
+        assert!(drawn.count() > 90, "{lags:?}");
+        let margin = SECOND / 200;
+        assert!(lags.iter().any(|&lag| lag >= least && lag < least + margin), "{lags:?}");
+        assert!(lags.iter().any(|&lag| lag < most && lag >= most - margin), "{lags:?}");
+        cluster.feed(1);
+        cluster.run_for(most)?;
+        let start = cluster.now().as_micros();
+        cluster.join(0, 1);
+        cluster.run_for(SECOND / 500)?;
+        assert!(moments(&cluster, "node 1  Received(10.0.0.1").contains(&(start + 1_000)));
+        Ok(())
+    }
+
+    #[test]
+    fn a_firewall_refuses_what_comes_in_and_its_node_still_sends() -> Result<(), Failure> {
+        let mut cluster = three(1);
+        cluster.network.reject(1);
+        cluster.join(0, 1);
+        cluster.run_for(SECOND / 100)?;
+        assert!(!moments(&cluster, "node 0  Refused(10.0.0.2:7946, Datagram)").is_empty());
+        cluster.join(1, 0);
+        cluster.run_for(SECOND / 100)?;
+        assert!(steps(&cluster).contains("node 0  Received(10.0.0.2:7946"));
+        let heard = |node: &Node<SimAddress, Growable>| node.stats().packets_received;
+        let before = cluster.node(1).map(heard);
+        cluster.run_for(5 * SECOND)?;
+        assert_eq!(cluster.node(1).map(heard), before);
+        assert!(!steps(&cluster).contains("node 1  Refused"), "its firewall stops such news too");
+        cluster.network.restore(1);
+        assert!(cluster.run_until(60 * SECOND, Cluster::views_agree)?.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn deaths_that_follow_from_what_happened_break_no_rule() -> Result<(), Failure> {
+        type Verb = fn(&mut Cluster<Growable>);
+        let verbs: [Verb; 6] = [
+            |cluster| cluster.jam(1, 60 * SECOND),
+            |cluster| cluster.starve(1, 5 * SECOND..9 * SECOND),
+            |cluster| cluster.network.deafen(1),
+            |cluster| cluster.network.silence(1),
+            |cluster| cluster.network.reject(1),
+            |cluster| cluster.network.set_node_loss(1, 1_000),
+        ];
+        for verb in verbs {
+            let mut cluster = three(1);
+            cluster.network.streams_open = false;
+            verb(&mut cluster);
+            cluster.run_for(60 * SECOND)?;
+            assert!(cluster.report().false_deaths > 0);
+            assert!(cluster.statuses(1).all(|(_, status)| status == Some(Status::Dead)));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_trace_whatever_happens() -> Result<(), Failure> {
+        let trace = |seed: u64| {
+            let mut cluster = three(seed);
+            let burst = Burst { begins_permille: 50, ends_permille: 200, loss_permille: 900 };
+            cluster.network.link = Link::lan().bursting(burst).reordering(SECOND / 10);
+            cluster.starve(0, Duration::ZERO..SECOND);
+            cluster.jam(1, 3 * SECOND);
+            cluster.network.set_node_loss(1, 300);
+            cluster.kill(2);
+            cluster.run_for(20 * SECOND)?;
+            cluster.restart(2);
+            cluster.join(2, 0);
+            cluster.run_for(20 * SECOND)?;
+            Ok::<_, Failure>(cluster.trace_hash())
+        };
+        for seed in 1..4 {
+            assert_eq!(trace(seed)?, trace(seed)?);
+            assert_ne!(trace(seed)?, trace(seed + 100)?);
+        }
+        Ok(())
     }
 }
