@@ -2,7 +2,7 @@
 
 use crate::Node;
 use crate::judge::Card;
-use crate::member::Member;
+use crate::member::{Member, Patience};
 use crate::storage::Storage;
 use crate::wire::{Header, Message, PacketWriter, Page, Update};
 
@@ -95,12 +95,13 @@ impl<S: Storage> Cluster<S> {
 
 fn header<S: Storage>(node: &Node<SimAddress, S>) -> Header {
     let (sender, incarnation) = (node.id(), node.incarnation());
-    Header { label: node.config().label, sender, incarnation }
+    Header { label: node.config().label, sender, incarnation, round: 0 }
 }
 
 fn update(member: Member<'_, SimAddress>) -> Option<Update<'_, SimAddress>> {
     let Member { incarnation, boot, metadata, .. } = member;
-    let card = Card { incarnation, boot, address: member.address?, metadata };
+    let patience = Patience::NONE;
+    let card = Card { incarnation, boot, patience, address: member.address?, metadata };
     Some(Update::alive(member.id, card))
 }
 

@@ -52,6 +52,7 @@
 
 mod clock;
 mod cluster;
+pub mod experiment;
 mod introduce;
 mod link;
 mod network;
