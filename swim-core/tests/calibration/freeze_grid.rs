@@ -1,19 +1,19 @@
-//! The grid of the Lifeguard paper's interval experiment (section V): of N = 128 members, C at once
-//! neither send nor read for a time D, then live for a time I, and so on for 120 s. A false positive
-//! (FP) is an application's being told of the death of a member that was never blocked; FP- are those
-//! told to members that were never blocked.
+//! The grid of the Lifeguard paper's interval experiment (section V): of N = 128 members, C at
+//! once neither send nor read for a time D, then live for a time I, and so on for 120 s. A false
+//! positive (FP) is an application's being told of the death of a member that was never blocked;
+//! FP- are those told to members that were never blocked.
 //!
 //! Published, means of 4 320 runs, alpha = 5, beta = 6: SWIM 78.5 FP and 0.307 FP- a run, Lifeguard
 //! 1.53 % and 1.89 % of these. "SWIM" is memberlist without Lifeguard: suspicions last alpha *
 //! log10(N) periods, 10.5 s.
 //!
-//! Measured on the whole grid, one seed a cell, by `the_whole_grid`: SWIM 73.8 FP and 0.08 FP- a run,
-//! in shape as published (FP of 480 runs by C, published below):
+//! Measured on the whole grid, one seed a cell, by `the_whole_grid`: SWIM 73.8 FP and 0.08 FP- a
+//! run, in shape as published (thousands of FP in 480 runs, by C):
 //!
 //! | C | 1 | 4 | 8 | 12 | 16 | 20 | 24 | 28 | 32 |
 //! |---|---|---|---|---|---|---|---|---|---|
-//! | here | 0.2k | 1.6k | 6.5k | 15k | 26k | 43k | 58k | 76k | 93k |
-//! | paper | 0.9k | 6k | 11k | 23k | 34k | 46k | 58k | 77k | 82k |
+//! | here | 0.2 | 1.6 | 6.5 | 15 | 26 | 43 | 58 | 76 | 93 |
+//! | paper | 0.9 | 6 | 11 | 23 | 34 | 46 | 58 | 77 | 82 |
 
 use std::collections::BTreeSet;
 use std::ops::AddAssign;

@@ -3,7 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
-use swim_core::sim::{Checks, Cluster, Failure, Heard, Link, Scenario};
+use swim_core::sim::{Checks, Cluster, Failure, Link, Scenario, SimAddress};
 use swim_core::storage::Growable;
 use swim_core::{Config, Event, Instant};
 
@@ -50,15 +50,11 @@ pub fn for_each_seed<T: Send>(
     Ok(even?.into_iter().flat_map(|found| [Some(found), odd.next()]).flatten().collect())
 }
 
-/// When the applications were told `event` since `start`, in seconds after it, the first one first.
-pub fn told(
-    cluster: &Lab,
-    start: Instant,
-    event: Event<swim_core::sim::SimAddress>,
-) -> impl Iterator<Item = f64> {
-    let since = cluster.heard().iter().filter(move |heard: &&Heard| heard.at >= start);
-    since
-        .filter(move |heard| heard.event == event)
+/// When the applications were told `event`, in seconds after `start`, the first one first.
+pub fn told(cluster: &Lab, start: Instant, event: Event<SimAddress>) -> impl Iterator<Item = f64> {
+    let heard = cluster.heard().iter().filter(move |heard| heard.event == event);
+    heard
+        .filter(move |heard| heard.at >= start)
         .map(move |heard| heard.at.since(start).as_secs_f64())
 }
 
