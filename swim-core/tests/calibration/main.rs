@@ -11,8 +11,8 @@
 //! | SWIM on Lifeguard's grid of blocked members: FP a run | 78.5 | `freeze_grid::swim_*` |
 //!
 //! What does not calibrate: Figure 4, unless joins are lost as well; and Lifeguard's own false
-//! positives on the grid, 0.05 % of SWIM's in place of the published 1.53 %. What is measured against
-//! this core's Lifeguard is measured against a better one than the published.
+//! positives on the grid, 0.05 % of SWIM's in place of the published 1.53 %. What is measured
+//! against this core's Lifeguard is measured against a better one than the published.
 #![cfg(feature = "sim")]
 
 mod figure4;
