@@ -9,8 +9,8 @@
 //!
 //! Measured in the 90 cells in which anything happens, one seed each, the other 342 counted as 0:
 //! SWIM 75.6 FP and 0.07 FP- a run; Lifeguard as its paper has it 0.04 FP (0.05 %), as memberlist
-//! ships it (alpha = 4) 0.6 FP (0.8 %), neither any FP-. So SWIM calibrates, also by C (thousands of
-//! FP in 480 runs), and Lifeguard is better here than published:
+//! ships it (alpha = 4) 0.6 FP (0.8 %), neither any FP-. So SWIM calibrates, also by C (thousands
+//! of FP in 480 runs), and Lifeguard is better here than published:
 //!
 //! | C | 1 | 4 | 8 | 12 | 16 | 20 | 24 | 28 | 32 |
 //! |---|---|---|---|---|---|---|---|---|---|
