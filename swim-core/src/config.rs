@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::detector::{CONFIRMATIONS_MAX, Confirmations, Detector, Growth, STAGES_MAX};
+use crate::flap::FlapPolicy;
 use crate::log::{ln_ceil, log10_ceil, log10_milli};
 use crate::round_trip::TimeoutRange;
 use crate::suspicion::{Bounds, Floor};
@@ -103,8 +104,8 @@ pub struct Config {
     /// Relays asked when a direct probe fails (k of SWIM). 0 to [`INDIRECT_PROBES_MAX`]. More on
     /// lossy networks; 0 where everybody shares one link.
     pub indirect_probes: u8,
-    /// For the baselines: shortest time a suspect has to refute: this many probe intervals times the growth of the
-    /// detector. 1 to 100. More tolerates longer pauses, less detects sooner.
+    /// For the baselines: the shortest time a suspect has to refute is this many probe intervals
+    /// times the growth of the detector. 1 to 100. More tolerates longer pauses, less detects sooner.
     pub suspicion_mult: u8,
     /// For the baselines: longest time a suspect has: this many times the shortest. 1 to 100.
     pub suspicion_max_mult: u8,
@@ -142,6 +143,8 @@ pub struct Config {
     /// Largest datagram written, in bytes of UDP payload. [`DATAGRAM_LEN_MIN`] to 65 507. What the
     /// path carries unfragmented: 1 400 on Ethernet, 127 on 802.15.4.
     pub datagram_len_max: u16,
+    /// Whether members that come and go all the time are held out, and how; `None` in all presets.
+    pub flap: Option<FlapPolicy>,
     /// A rumour that raises an incarnation by more than this is rejected as corrupt; of a stranger,
     /// one above this, so nobody can meet a member that has raised its own further. At least
     /// 1, below 2^31; the presets' 2^28 is one change of metadata a second for eight years.
@@ -177,6 +180,7 @@ impl Config {
             join_retry_max: Duration::from_secs(10),
             leave_timeout: Duration::from_secs(5),
             datagram_len_max: 1_400,
+            flap: None,
             incarnation_skew_max: 1 << 28,
         }
     }
@@ -281,12 +285,14 @@ impl Config {
             "must be above 0 and below probe_interval",
         )?;
         within("pause_tolerance", self.pause_tolerance, millisecond, hour)?;
-        rule(
-            !self.probe_timeout_min.is_zero() && self.probe_timeout_min <= self.probe_timeout,
-            "probe_timeout_min",
-            "must be above 0 and at most probe_timeout",
-        )?;
-        within("probe_timeout_max", self.probe_timeout_max, self.probe_timeout, hour)?;
+        if self.detector.rules().timeout_measured {
+            rule(
+                !self.probe_timeout_min.is_zero() && self.probe_timeout_min <= self.probe_timeout,
+                "probe_timeout_min",
+                "must be above 0 and at most probe_timeout",
+            )?;
+            within("probe_timeout_max", self.probe_timeout_max, self.probe_timeout, hour)?;
+        }
         within("patience_max", self.patience_max, Duration::ZERO, hour)?;
         count("stages", self.detector.rules().stages, 0, STAGES_MAX.into())?;
         count("indirect_probes", self.indirect_probes, 0, INDIRECT_PROBES_MAX)?;
@@ -322,7 +328,12 @@ impl Config {
             (1..1 << 31).contains(&self.incarnation_skew_max),
             "incarnation_skew_max",
             "must be at least 1 and below 2^31",
-        )
+        )?;
+        let Some(flap) = self.flap else { return Ok(()) };
+        count("flap.points_max", flap.points_max, 1, 100)?;
+        within("flap.half_life", flap.half_life, Duration::from_secs(1), day)?;
+        within("flap.penalty", flap.penalty, Duration::from_secs(1), day)?;
+        within("flap.penalty_max", flap.penalty_max, flap.penalty, day)
     }
 
     /// Between what the answer timeout may vary.

@@ -33,6 +33,11 @@ pub enum Event<A> {
     MemberRecovered(NodeId),
     /// A member was declared dead.
     MemberDead(NodeId),
+    /// A member flaps: it is held out, alive or not, until it has behaved for a while. Only under a
+    /// [`FlapPolicy`](crate::FlapPolicy). Suspicions and refutations of it are no longer told.
+    MemberHeldOut(NodeId),
+    /// A member that was held out is in again.
+    MemberReadmitted(NodeId),
     /// A member said goodbye.
     MemberLeft(NodeId),
     /// A member's process was restarted before anybody missed it.
@@ -64,6 +69,8 @@ impl<A> Event<A> {
             | Self::MemberSuspected(id)
             | Self::MemberRecovered(id)
             | Self::MemberDead(id)
+            | Self::MemberHeldOut(id)
+            | Self::MemberReadmitted(id)
             | Self::MemberLeft(id)
             | Self::MemberRestarted(id)
             | Self::MemberUpdated(id) => Some(*id),

@@ -4,9 +4,10 @@
 //! a record has two independent parts, each a join-semilattice, and their product is one too:
 //!
 //! - the **claim**: (incarnation, status), greater wins; two suspicions, or two deaths, of one
-//!   incarnation unite their voices, of which the [`VOICES_MAX`] smallest are kept (a cut that stays associative);
-//! - the **card**: what the member says of itself at an incarnation (boot, patience, address, metadata),
-//!   greater incarnation wins, the greater content at equal incarnation.
+//!   incarnation unite their voices, of which the [`VOICES_MAX`] smallest are kept (a cut that
+//!   stays associative);
+//! - the **card**: what the member says of itself at an incarnation (boot, patience, address,
+//!   metadata), greater incarnation wins, the greater content at equal incarnation.
 //!
 //! So records may arrive in any order, any number of times: every member ends with the same view.
 

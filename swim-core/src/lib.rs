@@ -113,6 +113,7 @@ mod config;
 mod detector;
 mod error;
 mod event;
+mod flap;
 mod gossip;
 mod heal;
 mod health;
@@ -148,6 +149,7 @@ pub use config::{
 pub use detector::{Confirmations, Detector, Growth, Lifeguard, Rules, STAGES_MAX};
 pub use error::{BadAddress, JoinError, MetadataTooLong, NewError, Rejected};
 pub use event::Event;
+pub use flap::FlapPolicy;
 pub use judge::{Card, Claim, VOICES_MAX, Voices};
 pub use member::{Incarnation, Member, NodeId, Patience, Status, Voice};
 pub use node::{Identity, Node, Standing};

@@ -217,6 +217,9 @@ pub struct Member<'a, A> {
     pub metadata: &'a [u8],
     /// Since when, on this node's clock, it has had this status.
     pub since: Instant,
+    /// Whether it flaps and is held out: not to be used although it may be alive. Only under a
+    /// [`FlapPolicy`](crate::FlapPolicy).
+    pub held_out: bool,
 }
 
 #[cfg(test)]

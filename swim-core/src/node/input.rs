@@ -271,8 +271,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// What follows from a change: timers, gossip, counters, and a new start for the lonely.
     fn follow_up(&mut self, change: Change, spread: bool) {
         self.count_change(&change);
+        self.note_conduct(&change);
         match change.after {
-            Status::Alive => self.table.clear_deadline(change.row),
+            Status::Alive => self.review_conduct(change.row),
             Status::Suspect => self.time_suspicion(change.row),
             Status::Dead | Status::Left => {
                 self.table.set_deadline(change.row, self.now.after(self.config.tombstone_time));

@@ -64,6 +64,8 @@ impl<A: Address, S: Storage> Node<A, S> {
                 News::Suspected => Event::MemberSuspected(id),
                 News::Recovered => Event::MemberRecovered(id),
                 News::Dead => Event::MemberDead(id),
+                News::HeldOut => Event::MemberHeldOut(id),
+                News::Readmitted => Event::MemberReadmitted(id),
                 News::Left => Event::MemberLeft(id),
                 News::Restarted => Event::MemberRestarted(id),
                 News::Updated => Event::MemberUpdated(id),

@@ -10,7 +10,7 @@ use crate::rotation::Rotation;
 use crate::stall::STALL_MIN;
 use crate::storage::Storage;
 use crate::suspicion::{Floor, VERIFICATION_PINGS};
-use crate::table::Row;
+use crate::table::{Change, Row};
 use crate::time::Instant;
 use crate::wire::{Message, Ping, Update};
 
@@ -180,6 +180,24 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.table.member_by_voice(**voice).is_some_and(|row| row.claim.status.is_live())
         };
         self.rules.refusal && claim.voices.as_slice().iter().filter(lives).count() >= JUDGES_MIN
+    }
+
+    /// What a change says about a member's conduct, under a flap policy.
+    pub(super) fn note_conduct(&mut self, change: &Change) {
+        let (Some(policy), Some(before)) = (self.config.flap, change.before) else { return };
+        let now = self.now;
+        self.table.note(change.row, |row| row.conduct.note(before, change.after, &policy, now));
+    }
+
+    /// Lets a living member that was held out in again, if it has behaved, or looks again later.
+    pub(super) fn review_conduct(&mut self, row: u32) {
+        let now = self.now;
+        let review =
+            |policy| self.table.note(row, |member| member.conduct.review(&policy, now)).flatten();
+        match self.config.flap.and_then(review) {
+            Some(later) => self.table.set_deadline(row, later),
+            None => self.table.clear_deadline(row),
+        }
     }
 
     /// R12: an input comes much later than something was due. If it was this process that stood

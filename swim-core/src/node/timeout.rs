@@ -115,7 +115,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             let Some(number) = self.table.pop_due(self.now) else { return };
             let Some(row) = self.table.row(number) else { continue };
             match row.claim.status {
-                Status::Alive => {}
+                Status::Alive => self.review_conduct(number),
                 Status::Suspect => self.try_suspect(number),
                 Status::Dead | Status::Left => self.reap(number),
             }

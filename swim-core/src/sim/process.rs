@@ -36,6 +36,9 @@ pub(super) struct Process<S: Storage> {
     is_killed: bool,
     frozen_until: Option<Instant>,
     jammed_until: Option<Instant>,
+    /// While jammed, whether it has come to send a probe. memberlist probes from one thread, which
+    /// then stands in that send until the jam ends; only suspicions go on to time out.
+    is_blocked: bool,
     /// The shortest and the longest time by which it reads a packet late.
     starvation: Option<(Duration, Duration)>,
     inbox: VecDeque<FlightId>,
@@ -59,6 +62,7 @@ impl<S: Storage> Process<S> {
             is_killed: false,
             frozen_until: None,
             jammed_until: None,
+            is_blocked: false,
             starvation: None,
             inbox: VecDeque::new(),
             outbox: VecDeque::new(),
@@ -79,6 +83,7 @@ impl<S: Storage> Process<S> {
     /// Returns whether it ran.
     pub fn stop(&mut self, host_lives: bool) -> bool {
         (self.alarm, self.frozen_until, self.jammed_until) = (None, None, None);
+        self.is_blocked = false;
         let ran = self.node.take().is_some();
         self.is_killed = host_lives && (ran || self.is_killed);
         ran
@@ -111,6 +116,31 @@ impl<S: Storage> Process<S> {
     /// Sends and reads nothing until `until`, or longer if it already does.
     pub fn jam(&mut self, until: Instant) {
         self.jammed_until = self.jammed_until.max(Some(until));
+    }
+
+    /// A packet of a probe waits to be sent, and its thread with it.
+    pub fn block(&mut self) {
+        self.is_blocked = true;
+    }
+
+    /// Its threads go on. Returns whether one was blocked.
+    pub fn unblock(&mut self) -> bool {
+        core::mem::take(&mut self.is_blocked)
+    }
+
+    /// When it next acts by itself.
+    pub fn deadline(&self) -> Option<Instant> {
+        let node = self.node.as_ref()?;
+        if self.is_blocked { node.suspicion_deadline() } else { node.poll_timeout() }
+    }
+
+    /// Lets it act.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let Some(node) = &mut self.node else { return };
+        match self.is_blocked {
+            true => node.expire_suspicions(now),
+            false => node.handle_timeout(now),
+        }
     }
 
     pub fn is_jammed(&self) -> bool {

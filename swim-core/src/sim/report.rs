@@ -248,6 +248,8 @@ fn fingerprint(event: &Event<SimAddress>) -> (u64, u64) {
         Event::Conflict { rival, won } => (10, number(rival) << 8 | u64::from(*won)),
         Event::TableFull => (11, 0),
         Event::Departed => (12, 0),
+        Event::MemberHeldOut(id) => (13, id.number()),
+        Event::MemberReadmitted(id) => (14, id.number()),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::Channel;
 use crate::member::Member;
 use crate::storage::Storage;
-use crate::wire::Packet;
+use crate::wire::{Message, Packet};
 
 use super::cluster::Cluster;
 use super::network::Fate;
@@ -107,6 +107,12 @@ impl<S: Storage> Cluster<S> {
             while let Some(flight) = self.processes[node].release() {
                 self.dispatch(node, flight);
             }
+            // The thread that probes was waiting for that, and is ahead of the one that reads: the
+            // time of its probe is up.
+            if self.processes[node].unblock() {
+                self.time_out(node)?;
+                self.time_out(node)?;
+            }
             while let Some(flight) = self.processes[node].unshelve() {
                 self.deliver(node, flight)?;
             }
@@ -132,11 +138,10 @@ impl<S: Storage> Cluster<S> {
     fn time_out(&mut self, index: usize) -> Result<(), Violation> {
         let process = &mut self.processes[index];
         let now = process.clock.local(self.now);
-        let Some(node) = &mut process.node else { return Ok(()) };
-        if node.poll_timeout().is_none_or(|deadline| deadline > now) {
+        if process.deadline().is_none_or(|deadline| deadline > now) {
             return Ok(());
         }
-        node.handle_timeout(now);
+        process.handle_timeout(now);
         process.count_firing(self.now)?;
         self.recorder.counts.inputs += 1;
         self.recorder.step(self.now, index, Step::TimedOut);
@@ -207,6 +212,9 @@ impl<S: Storage> Cluster<S> {
             self.oracle.packet(process.id, bytes)?;
         }
         let process = &mut self.processes[index];
+        if process.is_jammed() && probes(bytes) {
+            process.block();
+        }
         let flight = self.queue.board(process.address, transmit.to, (transmit.channel, bytes));
         if !process.is_jammed() {
             self.dispatch(index, flight);
@@ -278,7 +286,7 @@ impl<S: Storage> Cluster<S> {
         let Some(node) = &process.node else { return Ok(()) };
         let live_count = node.live_count();
         table_is_sound(live_count, process.rows_max, live_count, live_count)?;
-        let Some(deadline) = node.poll_timeout() else { return Ok(()) };
+        let Some(deadline) = process.deadline() else { return Ok(()) };
         deadline_is_ahead(deadline, process.clock.local(self.now))?;
         let at = process.clock.moment(deadline).max(self.now);
         if process.alarm.is_none_or(|alarm| at < alarm) {
@@ -305,6 +313,14 @@ impl<S: Storage> Cluster<S> {
         }
         table_is_sound(rows, process.rows_max, live_rows, node.live_count())
     }
+}
+
+/// Whether a packet is one of a probe.
+fn probes(bytes: &[u8]) -> bool {
+    let packet = Packet::<SimAddress>::parse(bytes);
+    packet.is_ok_and(|packet| {
+        matches!(packet.message, Some(Message::Ping(_) | Message::PingRequest(_)))
+    })
 }
 
 fn row(member: &Member<'_, SimAddress>) -> Row {

@@ -94,9 +94,10 @@ impl<S: Storage> Cluster<S> {
         self.recorder.step(self.now, node, Step::Froze);
     }
 
-    /// Lets a process neither send nor read, while its timers run: the anomaly of Lifeguard's
-    /// threshold and interval experiments. What it sends meanwhile leaves first when it goes on,
-    /// then what has arrived is read.
+    /// Lets a process neither send nor read: the anomaly of Lifeguard's threshold and interval
+    /// experiments, on an agent of several threads. Its timers run until it comes to send a probe,
+    /// which its probing thread waits for; suspicions go on to time out. When it ends, what waited
+    /// to be sent leaves first, the probe is found late, and then what has arrived is read.
     pub fn jam(&mut self, node: usize, duration: Duration) {
         let until = self.now.after(duration);
         if self.processes[node].node.is_none() {

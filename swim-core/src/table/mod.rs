@@ -4,6 +4,7 @@
 //! numbers; the facts stand in the rows and are read when they are needed, so news always goes
 //! out in its latest version. No operation walks the table.
 
+mod choice;
 mod news;
 mod places;
 mod queue;
@@ -17,7 +18,7 @@ pub use row::Row;
 
 use crate::address::Address;
 use crate::judge::{Card, ClaimVerdict};
-use crate::member::{Incarnation, NodeId, Patience, Status, Voice};
+use crate::member::{Incarnation, NodeId, Patience, Status};
 use crate::rng::Rng;
 use crate::storage::{Index, List, Metadata, Storage};
 use crate::time::Instant;
@@ -34,15 +35,6 @@ pub const ME: u32 = 0;
 
 /// Tombstones looked at for one to evict; those the application has not heard of are kept.
 const EVICTION_TRIES_MAX: usize = 8;
-
-/// Draws of [`Table::pick`] for each row wanted before it makes do with fewer.
-const DRAWS_PER_PICK_MAX: usize = 8;
-
-/// Up to this many rows `pick` looks at all of them, so that it finds whoever there is.
-const PICK_EXACT_MAX: usize = 32;
-
-/// Rows looked at within one cell of the order before it counts as crowded.
-const CELL_WALK_MAX: usize = 256;
 
 /// A row of storage `S`.
 type RowOf<A, S> = Row<A, <S as Storage>::Metadata>;
@@ -201,58 +193,6 @@ impl<A: Address, S: Storage> Table<A, S> {
         }
     }
 
-    /// Up to `N` different rows chosen at random among those that `fits` accepts; tombstones have
-    /// their chance too if `tombstones`, but never in the way of the living. In a small table
-    /// everybody who fits is found, in a large one those whom a bounded search finds.
-    pub fn pick<const N: usize>(
-        &self,
-        wanted: usize,
-        tombstones: bool,
-        rng: &mut Rng,
-        fits: impl Fn(&RowOf<A, S>) -> bool,
-    ) -> heapless::Vec<u32, N> {
-        let live = self.roster.live();
-        let rows = if tombstones { self.roster.all() } else { live };
-        let wanted = wanted.min(N);
-        let mut picked = heapless::Vec::new();
-        let mut consider = |row: Option<&u32>| -> bool {
-            let Some(&row) = row else { return false };
-            let fits = self.row(row).is_some_and(|found| found.address().is_some() && fits(found));
-            // There is room: `wanted` is at most `N`.
-            fits && picked.len() < wanted && !picked.contains(&row) && picked.push(row).is_ok()
-        };
-        let mut missing = wanted;
-        if rows.len() > PICK_EXACT_MAX {
-            for _ in 0..wanted.saturating_mul(DRAWS_PER_PICK_MAX) {
-                let drawn = consider(rows.get(rng.below(rows.len())))
-                    || (missing > 0 && consider(live.get(rng.below(live.len()))));
-                missing = missing.saturating_sub(usize::from(drawn));
-            }
-        }
-        if missing > 0 {
-            // From a random place on, by a random stride: all of a small table.
-            let (start, stride) = (rng.below(rows.len()), coprime_stride(rows.len(), rng));
-            for step in 0..rows.len().min(PICK_EXACT_MAX) {
-                let place = start.wrapping_add(step.wrapping_mul(stride));
-                consider(rows.get(place.checked_rem(rows.len()).unwrap_or(0)));
-            }
-        }
-        picked
-    }
-
-    /// A tombstone that `fits`, if a few random draws find one.
-    pub fn pick_tombstone(
-        &self,
-        rng: &mut Rng,
-        fits: impl Fn(&RowOf<A, S>) -> bool,
-    ) -> Option<u32> {
-        let tombstones = self.roster.tombstones();
-        (0..DRAWS_PER_PICK_MAX).find_map(|_| {
-            let row = tombstones.get(rng.below(tombstones.len())).copied()?;
-            self.row(row).is_some_and(&fits).then_some(row)
-        })
-    }
-
     /// Whether anybody is remembered who is not live.
     pub fn has_tombstones(&self) -> bool {
         !self.roster.tombstones().is_empty()
@@ -263,35 +203,16 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.roster.next_probe(rng)
     }
 
-    /// The live row that stands `steps` places after the node itself in the order of mixed ids, the
-    /// first following the last.
-    pub fn nth_after_me(&self, steps: usize) -> Option<u32> {
-        let my_key = self.me.id.mixed();
-        let (first_key, before) = self.ranks.before(my_key);
-        let beside = self.live_from(first_key).take_while(|row| row.id.mixed() < my_key).count();
-        let my_rank = before.saturating_add(beside);
-        let rank = my_rank.saturating_add(steps).checked_rem(self.live_count())?;
-        let (first_key, skipped) = self.ranks.find(rank);
-        let found = self.live_from(first_key).nth(skipped)?;
-        self.find(found.id).filter(|&row| row != ME)
-    }
-
-    /// The row of an accuser.
-    pub fn member_by_voice(&self, voice: Voice) -> Option<&RowOf<A, S>> {
-        let first = self.from(u64::from(voice.0) << 32).next()?;
-        (Voice::from(first.id) == voice).then_some(first)
-    }
-
     /// How many members are suspect.
     pub fn suspect_count(&self) -> usize {
         self.suspects
     }
 
     /// Changes what is noted about a row besides what was said of it.
-    pub fn note(&mut self, row: u32, change: impl FnOnce(&mut RowOf<A, S>)) {
-        if let Some(row) = self.slot(row).and_then(Option::as_mut) {
-            change(row);
-        }
+    pub fn note<R>(&mut self, row: u32, change: impl FnOnce(&mut RowOf<A, S>) -> R) -> Option<R> {
+        let answer = self.slot(row).and_then(Option::as_mut).map(change);
+        self.refresh(row);
+        answer
     }
 
     /// Sets the deadline of a row.
@@ -383,7 +304,8 @@ impl<A: Address, S: Storage> Table<A, S> {
     pub fn poll_news(&mut self) -> Option<(NodeId, News)> {
         while let Some(number) = self.news.first() {
             let told = self.slot(number).and_then(Option::as_mut).and_then(|row| {
-                let news = row.told.tell(row.claim.status, row.boot())?;
+                let (boot, held_out) = (row.boot(), row.conduct.is_held_out());
+                let news = row.told.tell(row.claim.status, boot, held_out)?;
                 Some((row.id, news))
             });
             match told {
@@ -506,35 +428,12 @@ impl<A: Address, S: Storage> Table<A, S> {
     fn refresh(&mut self, number: u32) {
         let Some(row) = self.row(number) else { return };
         let live = row.claim.status.is_live() && row.address().is_some();
-        let news = row.told.differs(row.claim.status, row.boot());
+        let held_out = row.conduct.is_held_out();
+        let news = row.told.differs(row.claim.status, row.boot(), held_out);
         let id = row.id;
         self.set_live(number, id, live);
         if news {
             self.news.push(number);
-        }
-    }
-
-    fn set_live(&mut self, row: u32, id: NodeId, live: bool) {
-        if self.roster.set_live(row, live) {
-            self.ranks.count(id.mixed(), live);
-        }
-    }
-
-    /// Live rows whose mixed ids are at least `key`, ascending, at most [`CELL_WALK_MAX`] rows far:
-    /// ids chosen to crowd one place find their targets at random.
-    fn live_from(&self, key: u64) -> impl Iterator<Item = &RowOf<A, S>> {
-        let live = |row: &&RowOf<A, S>| row.id == self.me.id || row.is_live();
-        self.from(key).take(CELL_WALK_MAX).filter(live)
-    }
-
-    /// After a row was added to the index: more cells if they have become crowded.
-    fn spread_ranks(&mut self) {
-        if !self.ranks.grow(self.roster.all().len().saturating_add(1)) {
-            return;
-        }
-        self.ranks.count(self.me.id.mixed(), true);
-        for &row in self.roster.live() {
-            self.ranks.count(key_in(&self.me, &self.others, row), true);
         }
     }
 
@@ -556,13 +455,6 @@ fn key_in<A: Copy + Ord, M: Metadata>(
     let place = (row as usize).wrapping_sub(1);
     let other = others.as_slice().get(place).and_then(Option::as_ref);
     other.unwrap_or(me).id.mixed()
-}
-
-/// A step that visits all of `len` places before it repeats one.
-fn coprime_stride(len: usize, rng: &mut Rng) -> usize {
-    const STRIDES: [usize; 5] = [1, 37, 41, 43, 47];
-    // Primes above `PICK_EXACT_MAX` divide no shorter length.
-    STRIDES.get(rng.below(STRIDES.len())).copied().filter(|_| len > 1).unwrap_or(1)
 }
 
 #[cfg(test)]

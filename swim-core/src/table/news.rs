@@ -12,6 +12,8 @@ pub enum News {
     Suspected,
     Recovered,
     Dead,
+    HeldOut,
+    Readmitted,
     Left,
     Restarted,
     Updated,
@@ -22,6 +24,7 @@ pub enum News {
 pub struct Told {
     status: Option<Status>,
     boot: u16,
+    held_out: bool,
     /// Address or metadata have changed since.
     updated: bool,
 }
@@ -32,14 +35,20 @@ impl Told {
         self.updated = true;
     }
 
-    /// Whether there is something to tell about a row that has now this status and boot.
-    pub fn differs(self, status: Status, boot: u16) -> bool {
+    /// Whether there is something to tell about a row that has now this status and boot, and is held
+    /// out or not.
+    pub fn differs(self, status: Status, boot: u16, held_out: bool) -> bool {
         let mut copy = self;
-        copy.tell(status, boot).is_some()
+        copy.tell(status, boot, held_out).is_some()
     }
 
     /// The next thing to tell, noted as told. Repeat until there is nothing more.
-    pub fn tell(&mut self, status: Status, boot: u16) -> Option<News> {
+    pub fn tell(&mut self, status: Status, boot: u16, held_out: bool) -> Option<News> {
+        let known_live = self.status.is_some_and(Status::is_live);
+        if status.is_live() && (held_out || self.held_out) {
+            return self.tell_held_out(known_live, held_out);
+        }
+        self.held_out = false;
         match self.status {
             Some(told) if told.is_live() && status.is_live() => {
                 self.tell_living(told, status, boot)
@@ -57,6 +66,17 @@ impl Told {
                     Status::Alive | Status::Suspect => News::Joined,
                 })
             }
+        }
+    }
+
+    /// Of a member that is held out nothing is told but that, and nothing at all if it was dead.
+    fn tell_held_out(&mut self, known_live: bool, held_out: bool) -> Option<News> {
+        let changed = known_live && self.held_out != held_out;
+        self.held_out = held_out && known_live;
+        match (changed, held_out) {
+            (true, true) => Some(News::HeldOut),
+            (true, false) => Some(News::Readmitted),
+            (false, _) => None,
         }
     }
 

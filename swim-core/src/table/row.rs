@@ -2,6 +2,7 @@
 
 use core::cmp::Ordering;
 
+use crate::flap::Conduct;
 use crate::judge::{Card, Claim, ClaimVerdict, Verdict, judge};
 use crate::member::{Incarnation, Member, NodeId, Patience, Status};
 use crate::storage::Metadata;
@@ -28,6 +29,8 @@ pub struct Row<A, M> {
     patience: Patience,
     /// What was done to find out whether it lives, while it is suspect.
     pub trial: Trial,
+    /// How it has behaved, under a flap policy.
+    pub conduct: Conduct,
     /// Where it listens; before it is introduced, where the news came from.
     address: A,
     metadata: M,
@@ -57,6 +60,7 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
             boot: 0,
             patience: Patience::NONE,
             trial: Trial::default(),
+            conduct: Conduct::default(),
             address: informant,
             metadata: M::default(),
             metadata_cut: false,
@@ -203,6 +207,7 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
             boot: self.boot(),
             metadata: self.metadata.as_slice(),
             since: self.since,
+            held_out: self.conduct.is_held_out(),
         }
     }
 }
