@@ -35,6 +35,7 @@ pub fn still() -> Config {
     Config {
         probe_interval: Duration::from_secs(3_600),
         probe_timeout: Duration::from_secs(1_800),
+        probe_timeout_max: Duration::from_secs(1_800),
         gossip_interval: Duration::ZERO,
         ..quiet()
     }
