@@ -99,8 +99,6 @@ pub enum Step {
     Stage { target: NodeId, number: u32, ping_again: bool },
     /// Nobody reached the target.
     Failed { target: NodeId, findings: Findings },
-    /// The time to ask relays passed unnoticed: this process stood still, so nothing follows.
-    Void,
 }
 
 /// What a probe without an ack has found out.
@@ -323,10 +321,6 @@ impl Probe {
 
     fn step(&mut self, now: Instant) -> Step {
         let window_end = self.plan.window.map(|window| self.started_at().after(window));
-        if self.stage == 0 && window_end.is_some_and(|end| end <= now) {
-            self.step_at = None;
-            return Step::Void;
-        }
         if self.stage >= self.plan.stages.min(STAGES_MAX) {
             self.step_at = None;
             return Step::Failed { target: self.target, findings: self.findings() };
@@ -512,9 +506,10 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_so_late_that_no_relay_was_asked_accuses_nobody() {
+    fn a_probe_whose_timer_comes_after_its_window_asks_relays_and_fails_at_once() {
         let mut prober = started(SWIM);
-        assert_eq!(prober.step(at(3_600_000)), Some(Step::Void));
+        stage(&mut prober, at(3_600_000), &RELAYS);
+        assert_eq!(findings(&mut prober, at(3_600_000)).nacks, 0);
         assert_eq!(prober.step(at(3_600_000)), Some(Step::Start));
     }
 

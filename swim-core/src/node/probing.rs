@@ -73,7 +73,6 @@ impl<A: Address, S: Storage> Node<A, S> {
                     self.begin_stage(target, number, ping_again)
                 }
                 Some(Step::Failed { target, findings }) => self.end_probe(target, findings),
-                Some(Step::Void) => count(&mut self.stats.probes_void),
             }
         }
     }

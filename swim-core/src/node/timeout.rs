@@ -45,6 +45,20 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
+    /// What goes on in a process of several threads while its sends block: suspicions time out, and
+    /// nothing else (Lifeguard section V: the anomaly of its experiments).
+    #[cfg(feature = "sim")]
+    pub(crate) fn expire_suspicions(&mut self, now: Instant) {
+        self.advance(now);
+        self.end_due_rows();
+    }
+
+    /// When the next suspicion times out.
+    #[cfg(feature = "sim")]
+    pub(crate) fn suspicion_deadline(&self) -> Option<Instant> {
+        self.table.next_deadline().map(|deadline| deadline.max(self.now))
+    }
+
     /// The moment of the next [`handle_timeout`](Self::handle_timeout). Already past while packets
     /// or events wait to be polled; `None` when nothing will happen without an input.
     #[must_use]
