@@ -363,14 +363,20 @@ fn relays_are_forgotten_and_make_room_for_others() {
     assert_eq!(world.stats(A).relays_refused, 0);
 }
 
+/// memberlist's probe fails at once when its timer comes too late; Witness takes the blame itself.
 #[test]
-fn a_node_that_stood_still_for_an_hour_accuses_nobody_of_its_own_lateness() {
-    let mut world = alone_with(quiet(), &[B, C]);
-    world.next(|sent| sent.ping().is_some());
-    world.now = world.now.after(Duration::from_secs(3_600));
-    world.act(A, |twin, now| twin.handle_timeout(now));
-    assert_eq!((world.stats(A).probes_void, world.stats(A).probes_failed), (1, 0));
-    assert_eq!(world.events(A), []);
+fn a_node_that_stood_still_for_an_hour_accuses_others_of_it_in_memberlist_only() {
+    let memberlist = Detector::Lifeguard(Lifeguard::Memberlist);
+    for (detector, failed) in [(memberlist, 1), (Detector::Witness, 0)] {
+        let mut world = alone_with(Config { detector, ..quiet() }, &[B, C]);
+        let ping = world.next(|sent| sent.ping().is_some());
+        world.now = world.now.after(Duration::from_secs(3_600));
+        world.act(A, |twin, now| twin.handle_timeout(now));
+        let stats = world.stats(A);
+        assert_eq!((stats.probes_void, stats.probes_failed), (1 - failed, failed));
+        let accused = world.events(A).contains(&Event::MemberSuspected(id(ping.to)));
+        assert_eq!(accused, failed > 0, "{detector:?}");
+    }
 }
 
 #[test]

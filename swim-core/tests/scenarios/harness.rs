@@ -98,6 +98,10 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
         both!(self, handle_timeout(now));
     }
 
+    pub fn handle_unreachable(&mut self, address: u16, now: Instant) {
+        both!(self, handle_unreachable(address, now));
+    }
+
     pub fn join(&mut self, seed: u16, now: Instant) -> Result<(), JoinError> {
         both!(self, join(seed, now))
     }
