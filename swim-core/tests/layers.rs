@@ -11,14 +11,15 @@ use std::process::Command;
 const ROWS: &[&[&str]] = &[
     &["log", "time"],
     &["member", "rng"],
-    &["address", "health", "judge", "suspicion"],
+    &["address", "health", "judge", "rotation", "round_trip", "stall", "suspicion"],
+    &["detector"],
     &["config"],
     &["wire"],
     &["storage"],
     &["table"],
     &[
-        "error", "event", "gossip", "heal", "outbox", "probe", "relay", "rival", "seeds", "stats",
-        "sync",
+        "error", "event", "gossip", "heal", "outbox", "probe", "relay", "rival", "seeds", "senses",
+        "stats", "sync",
     ],
     &["node"],
     &["lib", "sim"],

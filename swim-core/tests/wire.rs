@@ -4,17 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::FileFailurePersistence;
+use swim_core::storage::Growable;
 use swim_core::wire::{
     Ack, Belief, Header, Join, Message, Nack, Packet, PacketWriter, Page, ParseError, Ping,
     PingRequest, Pull, Refusal, Refuse, Update, Welcome, rewrite,
 };
 use swim_core::{
-    Address, Card, Claim, Incarnation, Label, NodeId, Status, VOICES_MAX, Voice, Voices,
+    Address, Card, Claim, Config, Identity, Incarnation, Instant, Label, Node, NodeId, Patience,
+    Status, VOICES_MAX, Voice, Voices,
 };
 
 const SPECIFICATION: &str = include_str!("../WIRE.md");
@@ -24,6 +27,9 @@ const BUFFER_LEN: usize = 1 << 16;
 
 /// Bytes of the header before the sender: version, flags, label.
 const HEADER_FIXED_LEN: usize = 6;
+
+/// Bytes of the header after the incarnation: the round.
+const ROUND_LEN: usize = 2;
 
 /// The kinds of the specification: messages, then updates.
 const MESSAGE_KINDS: std::ops::RangeInclusive<u8> = 1..=9;
@@ -42,7 +48,16 @@ struct Draft<A> {
 struct Fact<A> {
     id: NodeId,
     claim: Claim,
-    said: Option<(u16, A, Vec<u8>)>,
+    said: Option<Words<A>>,
+}
+
+/// What a member says of itself.
+#[derive(Clone, Debug)]
+struct Words<A> {
+    boot: u16,
+    patience: Patience,
+    address: A,
+    metadata: Vec<u8>,
 }
 
 impl<A: Address> Draft<A> {
@@ -83,12 +98,10 @@ impl<A: Address> Fact<A> {
     fn update(&self) -> Update<'_, A> {
         match &self.said {
             None => Update::claim(self.id, self.claim),
-            Some((boot, address, metadata)) => {
+            Some(Words { boot, patience, address, metadata }) => {
                 let incarnation = self.claim.incarnation;
-                Update::alive(
-                    self.id,
-                    Card { incarnation, boot: *boot, address: *address, metadata },
-                )
+                let (boot, patience, address) = (*boot, *patience, *address);
+                Update::alive(self.id, Card { incarnation, boot, patience, address, metadata })
             }
         }
     }
@@ -96,7 +109,21 @@ impl<A: Address> Fact<A> {
 
 fn alive<A>(id: NodeId, incarnation: u32, boot: u16, address: A, metadata: &[u8]) -> Fact<A> {
     let claim = Claim::new(Incarnation::new(incarnation), Status::Alive);
-    Fact { id, claim, said: Some((boot, address, metadata.to_vec())) }
+    let said = Words { boot, patience: Patience::NONE, address, metadata: metadata.to_vec() };
+    Fact { id, claim, said: Some(said) }
+}
+
+impl<A> Fact<A> {
+    /// The same member, asking the others to wait for so many tenths of a second.
+    fn patient(mut self, tenths: u16) -> Self {
+        let words = self.said.as_mut().expect("an Alive");
+        words.patience = patience_of(tenths);
+        self
+    }
+}
+
+fn patience_of(tenths: u16) -> Patience {
+    Patience::covering(Duration::from_millis(u64::from(tenths) * 100))
 }
 
 fn claim<A>(id: NodeId, incarnation: u32, status: Status, accusers: &[NodeId]) -> Fact<A> {
@@ -160,11 +187,17 @@ fn header() -> Header {
         label: Label::new("prod"),
         sender: NodeId::from_name("db-1"),
         incarnation: Incarnation::new(3),
+        round: 0,
     }
 }
 
 fn radio_header() -> Header {
-    Header { label: Label::new(""), sender: NodeId::new(5), incarnation: Incarnation::new(0) }
+    Header {
+        label: Label::new(""),
+        sender: NodeId::new(5),
+        incarnation: Incarnation::new(0),
+        round: 0x1234,
+    }
 }
 
 fn v4() -> SocketAddr {
@@ -190,13 +223,22 @@ fn internet_drafts() -> Vec<(&'static str, Draft<SocketAddr>)> {
     let me = alive(header().sender, 3, 0xbeef, v4(), b"zone=a");
     vec![
         ("empty", tells(vec![])),
+        (
+            "empty-round",
+            Draft {
+                header: Header { round: 0xfffe, ..header() },
+                message: None,
+                facts: Vec::new(),
+            },
+        ),
         ("ping", says(Message::Ping(Ping { number, target: db_2, belief: None }))),
         ("ping-belief", says(Message::Ping(Ping { number, target: db_2, belief }))),
         ("ack", says(Message::Ack(Ack { number, stranger: false }))),
         ("ack-stranger", says(Message::Ack(Ack { number, stranger: true }))),
         ("ping-request-v4", asks(v4(), belief, 500)),
         ("ping-request-v6", asks(v6(), None, 0)),
-        ("nack", says(Message::Nack(Nack { number }))),
+        ("nack", says(Message::Nack(Nack { number, refused: false }))),
+        ("nack-refused", says(Message::Nack(Nack { number, refused: true }))),
         (
             "join",
             Draft {
@@ -227,10 +269,12 @@ fn internet_drafts() -> Vec<(&'static str, Draft<SocketAddr>)> {
         ("alive-v4", tells(vec![me.clone()])),
         ("alive-v6", tells(vec![alive(db_2, u32::MAX, 1, v6(), b"")])),
         ("alive-long", tells(vec![alive(db_2, 0, 0, v4(), &[0x61; 120])])),
+        ("alive-patient", tells(vec![alive(db_2, 4, 7, v4(), b"").patient(150)])),
         ("suspect", tells(vec![claim(db_2, 3, Status::Suspect, &accusers[..1])])),
         ("suspect-2", tells(vec![claim(db_2, 3, Status::Suspect, &accusers[..2])])),
         ("suspect-4", tells(vec![claim(db_2, 3, Status::Suspect, &accusers)])),
         ("dead", tells(vec![claim(db_2, 3, Status::Dead, &[])])),
+        ("dead-2", tells(vec![claim(db_2, 3, Status::Dead, &accusers[..2])])),
         ("left", tells(vec![claim(db_3, 128, Status::Left, &[])])),
         (
             "ack-with-news",
@@ -320,7 +364,11 @@ fn foreign_packets_are_read_or_refused_as_the_specification_says() {
         ("two-messages", Err(ParseError::TwoMessages)),
         ("body-short", Err(ParseError::Body { kind: 4 })),
         ("bool-2", Err(ParseError::Body { kind: 2 })),
-        ("status-4", Err(ParseError::Body { kind: 1 })),
+        ("belief-too-large", Err(ParseError::Body { kind: 1 })),
+        ("belief-long", Ok("ping-belief")),
+        ("round-cut", Err(ParseError::TooShort)),
+        ("refused-2", Err(ParseError::Body { kind: 4 })),
+        ("patience-too-large", Err(ParseError::Body { kind: 32 })),
         ("reason-9", Ok("refuse-other-reason")),
         ("voices-cut", Err(ParseError::Body { kind: 33 })),
         ("address-2", Err(ParseError::Body { kind: 32 })),
@@ -418,7 +466,7 @@ fn measured_sizes() -> BTreeMap<&'static str, usize> {
         ("Ack", ack),
         ("PingRequest, IPv4", message(Message::PingRequest(request(v4)))),
         ("PingRequest, IPv6", message(Message::PingRequest(request(v6())))),
-        ("Nack", message(Message::Nack(Nack { number }))),
+        ("Nack", message(Message::Nack(Nack { number, refused: false }))),
         ("Join", message(Message::Join(Join { number }))),
         ("Welcome", message(Message::Welcome(Welcome { number, members: 1_000 }))),
         ("Refuse", message(Message::Refuse(Refuse { number, reason: Refusal::Leaving }))),
@@ -431,6 +479,7 @@ fn measured_sizes() -> BTreeMap<&'static str, usize> {
         ("Suspect, 3 voices", suspect(3)),
         ("Suspect, 4 voices", suspect(4)),
         ("Dead", update(claim(id, 1, Status::Dead, &[]))),
+        ("Dead, 3 judges", update(claim(id, 1, Status::Dead, &[1, 2, 3].map(NodeId::new)))),
         ("Left", update(claim(id, 1, Status::Left, &[]))),
     ])
 }
@@ -462,7 +511,7 @@ fn sizes_stay_within_the_budget() {
 fn the_largest_of_everything_fits_the_smallest_datagram() {
     let id = NodeId::new(u64::MAX);
     let incarnation = Incarnation::new(u32::MAX);
-    let header = Header { label: Label::new("prod"), sender: id, incarnation };
+    let header = Header { label: Label::new("prod"), sender: id, incarnation, round: u16::MAX };
     let belief = Some(Belief { incarnation, status: Status::Suspect });
     let request = PingRequest {
         number: u32::MAX,
@@ -475,12 +524,33 @@ fn the_largest_of_everything_fits_the_smallest_datagram() {
     let join = Message::Join(Join { number: u32::MAX });
     let drafts = [
         (Some(Message::PingRequest(request)), vec![]),
-        (Some(join), vec![alive(id, u32::MAX, u16::MAX, v6(), b"")]),
+        (Some(join), vec![alive(id, u32::MAX, u16::MAX, v6(), b"").patient(u16::MAX)]),
         (None, vec![claim(id, u32::MAX, Status::Suspect, &accusers)]),
     ];
     for (message, facts) in drafts {
         let len = Draft { header, message, facts }.bytes().len();
         assert!(len <= swim_core::DATAGRAM_LEN_MIN, "{len}");
+    }
+}
+
+/// The longest metadata a node may have leaves room for its row on a page of its own.
+#[test]
+fn the_longest_metadata_fits_a_page_beside_the_largest_of_everything() {
+    let id = NodeId::new(u64::MAX);
+    let incarnation = Incarnation::new(u32::MAX);
+    let header = Header { label: Label::new("prod"), sender: id, incarnation, round: u16::MAX };
+    for datagram_len_max in [127, 1_400, 9_000] {
+        let config = Config { datagram_len_max, ..Config::lan() };
+        let storage = Growable::new(1, usize::from(datagram_len_max));
+        let identity = Identity::new(id, v6());
+        let mut node = Node::new(identity, config, storage, 1, Instant::ZERO).expect("a node");
+        let too_long = vec![0x61; usize::from(datagram_len_max)];
+        let error = node.set_metadata(&too_long, Instant::ZERO).expect_err("too long");
+        let metadata = &too_long[..error.len_max];
+        let row = alive(id, u32::MAX, u16::MAX, v6(), metadata).patient(u16::MAX);
+        let page = Message::Page(Page { number: u32::MAX, next: u64::MAX });
+        let len = Draft { header, message: Some(page), facts: vec![row] }.bytes().len();
+        assert!(len <= datagram_len_max.into(), "{len} of {datagram_len_max} bytes");
     }
 }
 
@@ -508,10 +578,8 @@ fn socket_address() -> impl Strategy<Value = SocketAddr> + Clone {
 }
 
 fn any_header() -> impl Strategy<Value = Header> {
-    (".{0,8}", id(), incarnation()).prop_map(|(name, sender, incarnation)| Header {
-        label: Label::new(&name),
-        sender,
-        incarnation,
+    (".{0,8}", id(), incarnation(), any::<u16>()).prop_map(|(name, sender, incarnation, round)| {
+        Header { label: Label::new(&name), sender, incarnation, round }
     })
 }
 
@@ -546,7 +614,8 @@ fn message<A: Address>(
                 Message::PingRequest(request)
             }
         ),
-        number().prop_map(|number| Message::Nack(Nack { number })),
+        (number(), any::<bool>())
+            .prop_map(|(number, refused)| Message::Nack(Nack { number, refused })),
         number().prop_map(|number| Message::Join(Join { number })),
         (number(), any::<u32>())
             .prop_map(|(number, members)| Message::Welcome(Welcome { number, members })),
@@ -560,7 +629,10 @@ fn message<A: Address>(
 fn fact<A: Address>(address: impl Strategy<Value = A>) -> impl Strategy<Value = Fact<A>> {
     // Long metadata now and then, for lengths of two bytes.
     let metadata = prop_oneof![9 => vec(any::<u8>(), 0..24), 1 => vec(any::<u8>(), 100..400)];
-    let said = (any::<u16>(), address, metadata);
+    let patience = any::<u16>().prop_map(patience_of);
+    let said = (any::<u16>(), patience, address, metadata).prop_map(
+        |(boot, patience, address, metadata)| Words { boot, patience, address, metadata },
+    );
     (id(), incarnation(), status(), vec(id(), 0..7), said).prop_map(
         |(id, incarnation, status, accusers, said)| {
             let mut claim = Claim::new(incarnation, status);
@@ -599,7 +671,7 @@ struct Cut {
 impl Cut {
     fn new(bytes: &[u8]) -> Self {
         let sender_end = HEADER_FIXED_LEN + varint_len(&bytes[HEADER_FIXED_LEN..]);
-        let header_end = sender_end + varint_len(&bytes[sender_end..]);
+        let header_end = sender_end + varint_len(&bytes[sender_end..]) + ROUND_LEN;
         let (header, mut rest) = bytes.split_at(header_end);
         let mut frames = Vec::new();
         while !rest.is_empty() {

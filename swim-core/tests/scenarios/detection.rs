@@ -54,6 +54,7 @@ fn the_more_accusers_the_shorter_a_suspicion() {
     let config = Config {
         probe_interval: Duration::from_millis(100),
         probe_timeout: Duration::from_millis(50),
+        probe_timeout_min: Duration::from_millis(50),
         suspicion_mult: 5,
         suspicion_max_mult: 2,
         gossip_interval: Duration::ZERO,
@@ -81,6 +82,7 @@ fn the_more_accusers_the_shorter_a_suspicion() {
 fn a_confirmation_later_than_the_shortened_timeout_ends_the_suspicion_at_once() {
     let config = Config { suspicion_mult: 5, ..still() };
     let mut world = alone_with(config, &[B, C, D, E, F]);
+    [B, C, D, E, F].iter().for_each(|&member| world.puppet(member));
     world.gossip(A, &[suspect(B, 0, C)]);
     world.run(Duration::from_secs(3_600 * 5 * 5).as_millis() as u64);
     assert_eq!(world.status(A, B), Some(Status::Suspect));
@@ -99,7 +101,7 @@ fn a_member_that_answers_streams_only_stays_alive() {
     let ping = world.next(|sent| sent.from == A && sent.ping().is_some());
     let stream = world.next(|sent| sent.from == A && sent.channel == Channel::Stream);
     assert_eq!(millis(ping.at, stream.at), 500);
-    assert_eq!(stream.ping().unwrap().number, ping.ping().unwrap().number);
+    assert!(is_one_probe(stream.ping().unwrap().number, ping.ping().unwrap().number));
     let answer = world.next(|sent| sent.to == A && sent.ack().is_some());
     assert_eq!((answer.channel, answer.at), (Channel::Stream, stream.at));
     let next = world.next(|sent| sent.from == A && sent.ping().is_some());
@@ -239,14 +241,14 @@ fn probe_through_relay(world: &mut World) -> u32 {
 
 /// Scenario 18 (setProbeChannels, invokeAckHandler)
 #[test]
-fn an_ack_after_the_end_of_a_probe_is_ignored() {
+fn an_ack_after_the_end_of_a_probe_does_not_undo_it() {
     let mut world = alone_with(quiet(), &[B, C]);
     world.puppet(C);
     let number = probe_through_relay(&mut world);
     world.until(A, Event::MemberSuspected(id(B)));
     let (acked, health) = (world.stats(A).probes_acked, world.node(A).health_score());
     world.tell(A, B, ack(number), &[]).unwrap();
-    assert_eq!(world.stats(A).acks_unasked, 1);
+    assert_eq!((world.stats(A).acks_late, world.stats(A).acks_unasked), (1, 0));
     assert_eq!((world.stats(A).probes_acked, world.node(A).health_score()), (acked, health));
     assert_eq!(world.status(A, B), Some(Status::Suspect));
 }
@@ -264,8 +266,8 @@ fn a_nack_leaves_a_probe_open_and_an_ack_ends_it_once() {
     world.tell(A, B, ack(number), &[]).unwrap();
     world.tell(A, B, ack(number), &[]).unwrap();
     assert_eq!((world.stats(A).probes_acked, world.stats(A).acks_unasked), (acked + 1, 2));
-    world.run(2_000);
-    assert_eq!(world.events(A), []);
+    world.run(500);
+    assert_eq!(world.events(A), [], "the end of its window passes unnoticed");
 }
 
 /// Scenario 18: acks are bound to who was asked.
@@ -276,7 +278,7 @@ fn an_ack_of_somebody_who_was_not_asked_does_not_count() {
     let other = [B, C, D].into_iter().find(|&member| member != ping.to).unwrap();
     let number = ping.ping().unwrap().number;
     world.tell(A, other, ack(number), &[]).unwrap();
-    world.tell(A, ping.to, ack(number.wrapping_add(1)), &[]).unwrap();
+    world.tell(A, ping.to, ack(number.wrapping_add(4)), &[]).unwrap();
     assert_eq!((world.stats(A).acks_unasked, world.stats(A).probes_acked), (2, 0));
     world.tell(A, ping.to, ack(number), &[]).unwrap();
     assert_eq!(world.stats(A).probes_acked, 1);
@@ -311,19 +313,21 @@ fn a_link_blocked_in_one_direction_is_bridged_by_a_relay() {
     }
 }
 
+/// A nack is a voice against the target, so nobody may say it who has not tried.
 #[test]
-fn a_relay_with_too_much_to_do_nacks_at_once() {
+fn a_relay_with_too_much_to_do_keeps_silent() {
     let mut world = alone_with(still(), &[B, C]);
     for number in 0..RELAYS_MAX as u32 {
         world.tell(A, B, request(number, C, 400), &[]).unwrap();
     }
     assert!(world.sent().iter().all(|sent| sent.to == C && sent.ping().is_some()));
-    let now = world.now;
     world.tell(A, B, request(99, C, 400), &[]).unwrap();
-    let sent = world.sent();
-    assert_eq!(sent.len(), 1);
-    assert_eq!((sent[0].to, sent[0].nack().unwrap().number, sent[0].at), (B, 99, now));
+    assert!(world.sent().is_empty());
     assert_eq!(world.stats(A).relays_refused, 1);
+    world.run(400);
+    let nacks = world.sent();
+    assert_eq!(nacks.len(), RELAYS_MAX);
+    assert!(nacks.iter().all(|sent| sent.nack().is_some_and(|nack| nack.number != 99)));
 }
 
 #[test]
@@ -359,14 +363,20 @@ fn relays_are_forgotten_and_make_room_for_others() {
     assert_eq!(world.stats(A).relays_refused, 0);
 }
 
+/// memberlist's probe fails at once when its timer comes too late; Witness takes the blame itself.
 #[test]
-fn a_node_that_stood_still_for_an_hour_accuses_nobody_of_its_own_lateness() {
-    let mut world = alone_with(quiet(), &[B, C]);
-    world.next(|sent| sent.ping().is_some());
-    world.now = world.now.after(Duration::from_secs(3_600));
-    world.act(A, |twin, now| twin.handle_timeout(now));
-    assert_eq!((world.stats(A).probes_void, world.stats(A).probes_failed), (1, 0));
-    assert_eq!(world.events(A), []);
+fn a_node_that_stood_still_for_an_hour_accuses_others_of_it_in_memberlist_only() {
+    let memberlist = Detector::Lifeguard(Lifeguard::Memberlist);
+    for (detector, failed) in [(memberlist, 1), (Detector::Witness, 0)] {
+        let mut world = alone_with(Config { detector, ..quiet() }, &[B, C]);
+        let ping = world.next(|sent| sent.ping().is_some());
+        world.now = world.now.after(Duration::from_secs(3_600));
+        world.act(A, |twin, now| twin.handle_timeout(now));
+        let stats = world.stats(A);
+        assert_eq!((stats.probes_void, stats.probes_failed), (1 - failed, failed));
+        let accused = world.events(A).contains(&Event::MemberSuspected(id(ping.to)));
+        assert_eq!(accused, failed > 0, "{detector:?}");
+    }
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub fn still() -> Config {
     Config {
         probe_interval: Duration::from_secs(3_600),
         probe_timeout: Duration::from_secs(1_800),
+        probe_timeout_max: Duration::from_secs(1_800),
         gossip_interval: Duration::ZERO,
         ..quiet()
     }
@@ -95,6 +96,10 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
 
     pub fn handle_timeout(&mut self, now: Instant) {
         both!(self, handle_timeout(now));
+    }
+
+    pub fn handle_unreachable(&mut self, address: u16, now: Instant) {
+        both!(self, handle_unreachable(address, now));
     }
 
     pub fn join(&mut self, seed: u16, now: Instant) -> Result<(), JoinError> {

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
-use swim_core::wire::{Join, Message, Page, Ping, Pull, VERSION, Welcome};
-use swim_core::{Config, Identity, Instant, Member, Rejected, Stats};
+use swim_core::wire::{Header, Join, Message, Nack, Page, Ping, Pull, VERSION, Welcome};
+use swim_core::{Config, Detector, Identity, Instant, Lifeguard, Member, Rejected, Stats};
 
 use crate::harness::*;
 
@@ -203,17 +203,31 @@ fn answers_nobody_asked_for_change_nothing() {
     assert_eq!(world.stats(A).acks_unasked, 2);
 }
 
+const DETECTORS: [Detector; 4] = [
+    Detector::Swim,
+    Detector::Lifeguard(Lifeguard::Paper),
+    Detector::Lifeguard(Lifeguard::Memberlist),
+    Detector::Witness,
+];
+
 /// One call, out of anything a driver or a network could do.
 #[derive(Clone, Debug)]
 enum Call {
     Timeout,
+    Unreachable(u16),
     Join(u16),
     CancelJoin(u16),
     Leave,
     Rejoin,
     Metadata(Vec<u8>),
     Address(u16),
-    Told { from: u16, message: Option<Message<u16>>, updates: Vec<(u8, u16, u32)>, stream: bool },
+    Told {
+        from: u16,
+        round: u16,
+        message: Option<Message<u16>>,
+        updates: Vec<(u8, u16, u32)>,
+        stream: bool,
+    },
     Transmit(usize),
     Event,
     Drain,
@@ -234,7 +248,7 @@ fn message() -> impl Strategy<Value = Option<Message<u16>>> {
             match kind {
                 0 => Some(Message::Ping(Ping { number, target: id(member), belief: None })),
                 1 => ack(number),
-                2 => nack(number),
+                2 => Some(Message::Nack(Nack { number, refused: random % 2 == 0 })),
                 3 => request(number, member, random),
                 4 => Some(Message::Join(Join { number })),
                 5 => Some(Message::Welcome(Welcome { number, members: random })),
@@ -256,9 +270,12 @@ fn call() -> impl Strategy<Value = Call> {
         1 => Just(Call::Rejoin),
         1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Call::Metadata),
         1 => member().prop_map(Call::Address),
-        8 => (member(), message(), updates, any::<bool>()).prop_map(
-            |(from, message, updates, stream)| Call::Told { from, message, updates, stream }
+        8 => (member(), any::<u16>(), message(), updates, any::<bool>()).prop_map(
+            |(from, round, message, updates, stream)| {
+                Call::Told { from, round, message, updates, stream }
+            }
         ),
+        2 => member().prop_map(Call::Unreachable),
         2 => (0usize..200).prop_map(Call::Transmit),
         1 => Just(Call::Event),
         3 => Just(Call::Drain),
@@ -281,13 +298,14 @@ fn tick(clock: u8, now: Instant, due: Option<Instant>) -> Instant {
 fn make(twin: &mut Twin<16, 32>, call: &Call, now: Instant) {
     match call {
         Call::Timeout => twin.handle_timeout(now),
+        Call::Unreachable(address) => twin.handle_unreachable(*address, now),
         Call::Join(seed) => drop(twin.join(*seed, now)),
         Call::CancelJoin(seed) => drop(twin.cancel_join(*seed)),
         Call::Leave => twin.leave(now),
         Call::Rejoin => twin.rejoin(now),
         Call::Metadata(metadata) => drop(twin.set_metadata(metadata, now)),
         Call::Address(address) => twin.set_address(*address, now),
-        Call::Told { from, message, updates, stream } => {
+        Call::Told { from, round, message, updates, stream } => {
             let updates: Vec<_> = updates
                 .iter()
                 .map(|&(kind, member, incarnation)| match kind {
@@ -297,7 +315,8 @@ fn make(twin: &mut Twin<16, 32>, call: &Call, now: Instant) {
                     _ => left(member, incarnation),
                 })
                 .collect();
-            let bytes = forge(&world(Config::lan()).header(*from), *message, &updates);
+            let header = Header { round: *round, ..world(Config::lan()).header(*from) };
+            let bytes = forge(&header, *message, &updates);
             let _ = match stream {
                 true => twin.handle_stream(*from, &bytes, now),
                 false => twin.handle_datagram(*from, &bytes, now),
@@ -318,11 +337,13 @@ proptest! {
 
     #[test]
     fn any_order_of_calls_at_any_time_leaves_a_node_sane(
+        detector in prop::sample::select(DETECTORS.to_vec()),
         calls in prop::collection::vec((call(), any::<u8>()), 1..150),
     ) {
         let mut now = Instant::from_secs(10_000);
         let identity = Identity::new(id(A), A);
-        let mut twin = Twin::<16, 32>::new(identity, Config::lan(), 5, now).unwrap();
+        let config = Config { detector, ..Config::lan() };
+        let mut twin = Twin::<16, 32>::new(identity, config, 5, now).unwrap();
         let mut incarnation = at(0);
         for (call, clock) in &calls {
             now = tick(*clock, now, twin.poll_timeout());

@@ -315,7 +315,7 @@ fn who_changes_its_mind_while_leaving_stays() {
 
 #[test]
 fn a_node_left_alone_asks_its_seeds_again() {
-    let mut world = world(quiet());
+    let mut world = world(Config { heal_interval: Duration::ZERO, ..quiet() });
     world.start(A);
     world.start(B);
     world.join(B, A);

@@ -23,7 +23,7 @@
 //! - 16 HandlePing_WrongNode: `detection::a_ping_meant_for_somebody_else_is_not_answered`
 //! - 17 HandleIndirectPing:
 //!   `detection::a_relay_asked_about_itself_answers_with_the_number_of_the_request`
-//! - 18 invokeAckHandler: `detection::an_ack_after_the_end_of_a_probe_is_ignored`,
+//! - 18 invokeAckHandler: `detection::an_ack_after_the_end_of_a_probe_does_not_undo_it`,
 //!   `detection::a_nack_leaves_a_probe_open_and_an_ack_ends_it_once`
 //! - 19: -
 //! - 20 FailedRemote: left out: the core is not told of send errors, so all of them are lost

@@ -29,6 +29,11 @@ pub fn millis(from: Instant, to: Instant) -> u128 {
     passed.as_millis()
 }
 
+/// Whether two pings, or requests, are of one probe: only the two lowest bits tell them apart.
+pub fn is_one_probe(number: u32, other: u32) -> bool {
+    (number ^ other) < 4
+}
+
 pub fn alive(member: u16, incarnation: u32) -> Update<'static, u16> {
     alive_with(member, incarnation, b"")
 }

@@ -178,7 +178,7 @@ fn the_stream_ping_is_memberlist_s_alone() {
         assert_eq!(streams.len(), expected, "{detector:?}");
         for stream in streams {
             assert_eq!((stream.to, millis(ping.at, stream.at)), (ping.to, 500));
-            assert_eq!(stream.ping().unwrap().number, ping.ping().unwrap().number);
+            assert!(is_one_probe(stream.ping().unwrap().number, ping.ping().unwrap().number));
         }
     }
 }
