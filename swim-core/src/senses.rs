@@ -14,6 +14,8 @@ pub struct Senses {
     pub health: Health,
     pub round_trips: RoundTrips,
     pub stall: Stall,
+    /// When a packet of another member was last accepted.
+    pub heard_at: Instant,
 }
 
 impl Senses {
@@ -23,6 +25,7 @@ impl Senses {
             health: Health::new(health_max),
             round_trips: RoundTrips::new(),
             stall: Stall::new(patience, now),
+            heard_at: now,
         }
     }
 

@@ -63,6 +63,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         self.admit(&packet, &origin)?;
         self.hear_round(packet.header.round);
+        self.senses.heard_at = self.now;
         count(&mut self.stats.packets_received);
         self.stats.bytes_received = self.stats.bytes_received.wrapping_add(bytes.len() as u64);
         let changed = self.hear_all(&packet, &origin);

@@ -202,7 +202,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn end_probe(&mut self, target: NodeId, findings: Findings) {
         count(&mut self.stats.probes_failed);
         self.worsen_health(&findings);
-        if self.rules.witness_needed && findings.asked > 0 && findings.nacks == 0 {
+        let unwitnessed = findings.asked > 0 && findings.nacks == 0;
+        if self.rules.witness_needed && unwitnessed && !self.is_isolated() {
             return count(&mut self.stats.accusations_withheld);
         }
         let mut voices = Voices::one(Voice::from(self.id()));
@@ -236,9 +237,10 @@ impl<A: Address, S: Storage> Node<A, S> {
             count(&mut self.stats.suspicions_raised);
         }
         let claim = Claim { incarnation, status: Status::Suspect, voices };
-        self.apply(&Update::claim(target, claim), self.address(), true);
+        let spread = !self.is_isolated();
+        self.apply(&Update::claim(target, claim), self.address(), spread);
         let address = self.table.member(target).and_then(|row| row.address());
-        if let Some(to) = address.filter(|_| self.rules.told_directly) {
+        if let Some(to) = address.filter(|_| self.rules.told_directly && spread) {
             let (channel, about) = (Channel::Datagram, Some(target));
             self.post(Intent { to, channel, message: None, about });
         }

@@ -130,7 +130,15 @@ impl<A: Address, S: Storage> Node<A, S> {
         count(&mut self.stats.deaths_declared);
         let claim = Claim::new(suspect.claim.incarnation, Status::Dead);
         let dead = Update::claim(suspect.id, claim);
-        self.apply(&dead, self.address(), true);
+        self.apply(&dead, self.address(), !self.is_isolated());
+    }
+
+    /// Whether nobody at all has been heard for longer than any suspicion lasts: all others died
+    /// at once, or this node is cut off. Then there can be no witness (R4), so it concludes what it
+    /// must for itself; and in case it is only deaf, it keeps that to itself.
+    pub(super) fn is_isolated(&self) -> bool {
+        let silence = self.now.since(self.senses.heard_at);
+        self.rules.witness_needed && silence > self.suspicion_floor().wait_max()
     }
 
     /// Whether an ack from `sender` answers a ping of its verification.
@@ -213,6 +221,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.stats.probes_void = self.stats.probes_void.wrapping_add(self.prober.clear());
         self.prober.rotation = Rotation::new();
         self.relays.clear();
+        self.senses.heard_at = now;
         self.senses.health.worsen(1);
         let raised = self.senses.stall.end(lateness, self.config.patience_max, now);
         if raised && self.rules.patience {
