@@ -112,3 +112,8 @@ mod merge;
 mod packets;
 mod pages;
 mod variants;
+mod witness;
+mod witness_hostile;
+mod witness_probing;
+mod witness_stall;
+mod witness_suspicion;
