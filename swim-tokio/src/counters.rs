@@ -33,6 +33,12 @@ counters! {
     send_errors,
     /// Errors while receiving datagrams, such as "nobody listens there" about an earlier one.
     receive_errors,
+    /// Datagrams of ours that found nobody listening (ICMP port unreachable): the protocol was
+    /// told. Linux only, as the next one.
+    datagrams_refused,
+    /// Other ICMP messages about datagrams of ours, such as "host unreachable" or "filtered": they
+    /// say nothing of the process there.
+    icmp_ignored,
     /// TCP connections accepted.
     streams_accepted,
     /// TCP connections that could not be accepted.
@@ -43,6 +49,8 @@ counters! {
     streams_refused,
     /// TCP connections that ended for a fault: not established, broken, too slow, or garbage.
     stream_errors,
+    /// TCP connections asked for that found nobody listening: the protocol was told.
+    connections_refused,
     /// Packets for TCP dropped because the connection was not taking them.
     stream_packets_dropped,
 }
