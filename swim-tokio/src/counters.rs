@@ -1,11 +1,11 @@
-//! What the sockets went through, counted by all tasks of one member.
+//! What the sockets and the state file went through, counted by all tasks of one member.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Declares the counters once, for the tasks that count and for those who read.
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Plain counters of the sockets since the member was started. They only grow; take two
+        /// Plain counters of the sockets, and of the state file, since the member was started. They only grow; take two
         /// and subtract. Those of the protocol are in [`Stats`](swim_core::Stats).
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
@@ -53,6 +53,10 @@ counters! {
     connections_refused,
     /// Packets for TCP dropped because the connection was not taking them.
     stream_packets_dropped,
+    /// How often what is kept across restarts was written, the start apart.
+    states_written,
+    /// How often that failed.
+    state_errors,
 }
 
 #[derive(Debug, Default)]

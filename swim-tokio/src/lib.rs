@@ -48,11 +48,13 @@ mod counters;
 mod events;
 mod handle;
 mod join;
+mod keeper;
 mod options;
 mod refusals;
 mod runner;
 mod shared;
 mod socket;
+mod state;
 mod streams;
 pub mod tags;
 mod view;
@@ -63,6 +65,7 @@ pub use handle::{Closed, SetMetadataError, Swim};
 pub use join::JoinFailure;
 pub use options::{BindError, Options};
 pub use runner::{Runner, bind};
+pub use state::StateTrouble;
 pub use swim_core;
 pub use swim_core::{
     Config, Detector, Event, Incarnation, Label, Lifeguard, NodeId, Refusal, Stats, Status,

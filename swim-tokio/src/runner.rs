@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use swim_core::storage::Growable;
-use swim_core::{Channel, Event, Identity, Instant, Standing};
+use swim_core::{Channel, Event, Identity, Incarnation, Instant, Standing};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task;
 
@@ -15,6 +16,7 @@ use crate::counters::Counters;
 use crate::events::Occurrence;
 use crate::handle::Swim;
 use crate::join::Joins;
+use crate::keeper::{Keeper, Kept};
 use crate::options::{BindError, Options};
 use crate::refusals::Notice;
 use crate::shared::{Node, Shared};
@@ -43,14 +45,22 @@ const DATAGRAM_LEN_MAX: usize = 65_535;
 ///
 /// # Errors
 ///
-/// The address cannot be listened on, or the options do not make a node. Nothing stays open.
+/// The address cannot be listened on, the state of this member cannot be kept where it should be,
+/// or the options do not make a node. Nothing stays open.
 pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
     let (datagrams, listener) = socket::open(options.bind)?;
     let local_addr = datagrams.local_addr;
     let advertised = socket::advertised(local_addr, options.advertise);
     let clock = Clock::start();
-    let identity =
-        Identity { metadata: &options.metadata, ..Identity::new(options.node_id(), advertised) };
+    let id = options.node_id();
+    let kept = Kept::read(&options, id).await?;
+    let former = kept.as_ref().and_then(Kept::state);
+    let identity = Identity {
+        metadata: &options.metadata,
+        incarnation: former.map_or(Incarnation::default(), |former| former.incarnation.next()),
+        patience: former.map_or(Duration::ZERO, |former| former.patience),
+        ..Identity::new(id, advertised)
+    };
     let storage = Growable::new(options.members_max, options.metadata_len_max);
     let node = Node::new(identity, options.config, storage, options.node_seed(), clock.now())?;
 
@@ -62,8 +72,13 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         advertised,
         view: View::default(),
         counters: Counters::default(),
+        state_trouble: Mutex::new(kept.as_ref().and_then(Kept::trouble)),
     });
-    Ok(Runner::new(node, clock, datagrams, listener, shared, &options))
+    let keeper = match kept {
+        Some(kept) => Some(Keeper::begin(kept, &node, Arc::clone(&shared)).await?),
+        None => None,
+    };
+    Ok(Runner::new(node, clock, datagrams, listener, keeper, shared, &options))
 }
 
 /// The protocol at work. Spawn [`run`](Self::run) or await it; dropping it ends the member as a
@@ -74,8 +89,9 @@ pub struct Runner {
     clock: Clock,
     datagrams: Datagrams,
     streams: Streams,
+    keeper: Option<Keeper>,
     joins: Joins,
-    join_deadline: std::time::Duration,
+    join_deadline: Duration,
     mirror: Mirror,
     updates: broadcast::Sender<Occurrence>,
     departures: watch::Sender<u64>,
@@ -106,6 +122,7 @@ impl Runner {
         clock: Clock,
         datagrams: Datagrams,
         listener: tokio::net::TcpListener,
+        keeper: Option<Keeper>,
         shared: Arc<Shared>,
         options: &Options,
     ) -> (Swim, Self) {
@@ -123,6 +140,7 @@ impl Runner {
             clock,
             datagrams,
             streams: Streams::new(listener, options.stream_timeout, Arc::clone(&shared)),
+            keeper,
             joins: Joins::default(),
             join_deadline: options.join_deadline,
             updates,
@@ -150,6 +168,10 @@ impl Runner {
                 self.obey(command);
             }
             self.fire_timers(read_until);
+            self.keep_state();
+        }
+        if let Some(keeper) = self.keeper {
+            keeper.close().await;
         }
         self.streams.close().await;
     }
@@ -351,6 +373,12 @@ impl Runner {
         self.flush();
     }
 
+    fn keep_state(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.look(&self.node);
+        }
+    }
+
     /// Drains the node, as it must be after every input.
     fn flush(&mut self) {
         let now = self.clock.now();
@@ -392,7 +420,6 @@ impl Runner {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
 
     use swim_core::Status;
 
