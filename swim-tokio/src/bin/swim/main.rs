@@ -1,7 +1,8 @@
 //! `swim`: cluster membership from the command line.
 //!
 //! `swim agent` runs one member in the foreground, `swim demo` a whole cluster of them and shows
-//! how it notices a crash, a return and a goodbye. Standard output carries the product (lines for
+//! how it notices a crash, a return and a goodbye, `swim sim` compares failure detectors on simulated
+//! clusters. Standard output carries the product (lines for
 //! people or JSON), standard error diagnostics and the reason for a failure.
 //!
 //! Exit status: 0 when all went well, 1 for a failure at run time, 2 for a wrong command line, 130
@@ -15,6 +16,7 @@ mod demo;
 mod failure;
 mod report;
 mod signals;
+mod sim;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ Examples:
   swim agent                                   a member on port 7946
   swim agent --bind 127.0.0.1:7947 --name b --join 127.0.0.1:7946
   swim agent --join db-1:7946 --json | jq .    membership changes as JSON
+  swim sim crash                               how soon each detector finds a crash
 
 Exit status: 0 all went well, 1 a failure (the reason is on standard error), 2 wrong usage.";
 
@@ -48,6 +51,7 @@ Exit status: 0 all went well, 1 a failure (the reason is on standard error), 2 w
 enum Command {
     Agent(agent::Args),
     Demo(demo::Args),
+    Sim(sim::Args),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Agent(args) => agent::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Sim(args) => sim::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
