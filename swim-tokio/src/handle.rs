@@ -147,7 +147,7 @@ impl Swim {
     }
 
     /// What is wrong with the [state kept across restarts](crate::Options::state_dir), if anything
-    /// is: it was of no use at the start, or the latest could not be written. Until it is written.
+    /// is: it was of no use at the start, or the latest could not be written, until it is.
     pub fn state_trouble(&self) -> Option<StateTrouble> {
         self.shared.state_trouble()
     }

@@ -1,6 +1,7 @@
 //! Writes down what a member keeps across restarts, off the protocol's path.
 
 use std::io;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,19 +114,21 @@ fn state_of(node: &Node) -> State {
 
 async fn write_latest(mut latest: watch::Receiver<Latest>, file: StateFile, shared: Arc<Shared>) {
     let mut written = latest.borrow().state;
+    let mut is_failing = false;
     loop {
         let news = latest.wait_for(|latest| latest.is_last || latest.state != written).await;
         let Ok(Latest { state, is_last }) = news.map(|latest| *latest) else { return };
-        let mut pause = WRITE_INTERVAL;
         if state != written {
             match write(&file, state).await {
                 Ok(()) => {
                     written = state;
                     shared.counters.states_written.add();
-                    shared.set_state_trouble(None);
+                    if mem::take(&mut is_failing) {
+                        shared.set_state_trouble(None);
+                    }
                 }
                 Err(error) => {
-                    pause = RETRY_INTERVAL;
+                    is_failing = true;
                     shared.counters.state_errors.add();
                     let (path, reason) = (file.path.clone(), error.to_string());
                     shared.set_state_trouble(Some(StateTrouble::NotWritten { path, reason }));
@@ -135,6 +138,7 @@ async fn write_latest(mut latest: watch::Receiver<Latest>, file: StateFile, shar
         if is_last {
             return;
         }
+        let pause = if is_failing { RETRY_INTERVAL } else { WRITE_INTERVAL };
         // Over early when nothing more will come.
         let _ = time::timeout(pause, latest.wait_for(|latest| latest.is_last)).await;
     }

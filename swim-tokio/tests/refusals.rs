@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Peer, cluster, ends, eventually, fast, options};
-use swim_tokio::{Config, Options, Status};
+use swim_tokio::{Config, Detector, Lifeguard, Options, Status};
 use tokio::net::UdpSocket;
 
 #[cfg(target_os = "linux")]
@@ -16,6 +16,8 @@ async fn a_crash_on_a_living_host_is_told_by_its_system() {
     assert_eq!(watcher.swim.socket_stats().datagrams_refused, 0);
     ends("the crash", victim.swim.shutdown()).await;
     eventually("refused", || watcher.swim.socket_stats().datagrams_refused > 0).await;
+    let stats = watcher.swim.stats().await.expect("it runs");
+    assert!(stats.refusals_heard + stats.refusals_unasked > 0, "the protocol was told: {stats:?}");
     eventually("declared", || watcher.sees(victim.id(), Status::Dead)).await;
     assert_eq!(watcher.swim.socket_stats().send_errors, 0);
 }
@@ -42,6 +44,7 @@ async fn a_refused_connection_is_told() {
     // Takes datagrams, answers none, and has no TCP port.
     let silent = UdpSocket::bind("127.0.0.1:0").await.expect("loopback");
     let config = Config {
+        detector: Detector::Lifeguard(Lifeguard::Memberlist),
         probe_interval: Duration::from_millis(800),
         probe_timeout: Duration::from_millis(100),
         ..fast()
