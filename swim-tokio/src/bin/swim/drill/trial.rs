@@ -11,6 +11,9 @@ use super::network::Traffic;
 use super::usage::Usage;
 use crate::clock::millis;
 
+/// CPU time is told in steps of 10 ms, and an idle agent takes one of them in half a minute.
+const CPU_TIME_MIN: Duration = Duration::from_secs(20);
+
 /// What was done to an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
@@ -131,7 +134,7 @@ impl Idle {
             false_suspicions: by_others.suspected,
             false_deaths: by_others.declared,
             rates,
-            cpu_us_per_s: spent.map(|spent| spent.cpu_us_per_s),
+            cpu_us_per_s: spent.and_then(|spent| spent.cpu_us_per_s),
             resident_kb: spent.map(|spent| spent.resident_kb),
         }
     }
@@ -156,7 +159,8 @@ impl fmt::Display for Idle {
 /// What an agent takes from the machine, in the mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spent {
-    cpu_us_per_s: u64,
+    /// Nothing if the time was too short to tell.
+    cpu_us_per_s: Option<u64>,
     resident_kb: u64,
 }
 
@@ -165,8 +169,9 @@ impl Spent {
     pub fn of(before: Usage, after: Usage, agents: usize, time: Duration) -> Option<Self> {
         let agents = u64::try_from(agents).ok()?;
         let cpu_us = after.cpu_us.saturating_sub(before.cpu_us);
+        let per_s = (cpu_us * 1_000).checked_div(agents * millis(time))?;
         Some(Self {
-            cpu_us_per_s: (cpu_us * 1_000).checked_div(agents * millis(time))?,
+            cpu_us_per_s: (time >= CPU_TIME_MIN).then_some(per_s),
             resident_kb: (after.resident_bytes / 1024).checked_div(agents)?,
         })
     }
@@ -219,7 +224,11 @@ mod tests {
     #[test]
     fn what_was_spent_is_per_agent_and_second() {
         let usage = |cpu_us, resident_bytes| Usage { cpu_us, resident_bytes };
-        let spent = Spent::of(usage(5_000, 1), usage(65_000, 6 * 1024), 3, Duration::from_secs(10));
-        assert_eq!(spent, Some(Spent { cpu_us_per_s: 2_000, resident_kb: 2 }));
+        let spent = |seconds| {
+            let time = Duration::from_secs(seconds);
+            Spent::of(usage(5_000, 1), usage(65_000, 6 * 1024), 3, time)
+        };
+        assert_eq!(spent(20), Some(Spent { cpu_us_per_s: Some(1_000), resident_kb: 2 }));
+        assert_eq!(spent(5), Some(Spent { cpu_us_per_s: None, resident_kb: 2 }));
     }
 }
