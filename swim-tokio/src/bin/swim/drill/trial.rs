@@ -181,6 +181,8 @@ impl Spent {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Rates {
     pub datagrams_per_s: f64,
+    pub datagrams_lost_per_s: f64,
+    /// Without headers.
     pub datagram_bytes_per_s: f64,
     pub tcp_bytes_per_s: f64,
 }
@@ -193,6 +195,7 @@ impl Rates {
         };
         Self {
             datagrams_per_s: rate(traffic.datagrams),
+            datagrams_lost_per_s: rate(traffic.datagrams_lost),
             datagram_bytes_per_s: rate(traffic.datagram_bytes),
             tcp_bytes_per_s: rate(traffic.tcp_bytes),
         }
@@ -201,7 +204,7 @@ impl Rates {
 
 impl fmt::Display for Rates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { datagrams_per_s, datagram_bytes_per_s, tcp_bytes_per_s } = self;
+        let Self { datagrams_per_s, datagram_bytes_per_s, tcp_bytes_per_s, .. } = self;
         write!(f, "{datagrams_per_s:.2} datagrams, {datagram_bytes_per_s:.0} bytes of them, ")?;
         write!(f, "{tcp_bytes_per_s:.0} bytes of TCP per agent and second")
     }
@@ -214,10 +217,14 @@ mod tests {
     #[test]
     fn rates_are_per_agent_and_second() {
         let traffic =
-            Traffic { datagrams: 60, datagram_bytes: 3_000, datagrams_lost: 0, tcp_bytes: 30 };
+            Traffic { datagrams: 60, datagram_bytes: 3_000, datagrams_lost: 6, tcp_bytes: 30 };
         let rates = Rates::of(traffic, 3, Duration::from_secs(10));
-        let expected =
-            Rates { datagrams_per_s: 2.0, datagram_bytes_per_s: 100.0, tcp_bytes_per_s: 1.0 };
+        let expected = Rates {
+            datagrams_per_s: 2.0,
+            datagrams_lost_per_s: 0.2,
+            datagram_bytes_per_s: 100.0,
+            tcp_bytes_per_s: 1.0,
+        };
         assert_eq!(rates, expected);
     }
 
