@@ -23,7 +23,14 @@ use serde::de::DeserializeOwned;
 ///
 /// Its order only breaks ties, so any total order will do. Its encoding must fit
 /// [`ADDRESS_LEN_MAX`] bytes. What the encoding leaves out (the scope of an IPv6 address) is lost.
-pub trait Address: Copy + Debug + Ord + Serialize + DeserializeOwned {}
+pub trait Address: Copy + Debug + Ord + Serialize + DeserializeOwned {
+    /// Which part of the network it is in: addresses of one part are likely to fail together. Used
+    /// to choose relays that see a member from elsewhere. IPv4: the /24; IPv6: the /64; otherwise
+    /// all addresses are of one part.
+    fn part(&self) -> u64 {
+        0
+    }
+}
 
 /// The longest encoding of an [`Address`], in bytes.
 pub const ADDRESS_LEN_MAX: usize = 24;
@@ -36,16 +43,57 @@ pub(crate) fn as_read<A: Address>(address: A) -> Option<A> {
     postcard::from_bytes(encoded).ok()
 }
 
-impl Address for SocketAddr {}
-impl Address for SocketAddrV4 {}
-impl Address for SocketAddrV6 {}
-impl Address for Ipv4Addr {}
-impl Address for Ipv6Addr {}
+impl Address for SocketAddr {
+    fn part(&self) -> u64 {
+        match self {
+            Self::V4(address) => address.part(),
+            Self::V6(address) => address.part(),
+        }
+    }
+}
+
+impl Address for SocketAddrV4 {
+    fn part(&self) -> u64 {
+        self.ip().part()
+    }
+}
+
+impl Address for SocketAddrV6 {
+    fn part(&self) -> u64 {
+        self.ip().part()
+    }
+}
+
+impl Address for Ipv4Addr {
+    fn part(&self) -> u64 {
+        u64::from(self.to_bits() >> 8)
+    }
+}
+
+impl Address for Ipv6Addr {
+    fn part(&self) -> u64 {
+        match self.to_ipv4_mapped() {
+            Some(mapped) => mapped.part(),
+            None => (self.to_bits() >> 64) as u64,
+        }
+    }
+}
+
 impl Address for u16 {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_part_of_the_network_is_the_subnet() {
+        let part = |text: &str| text.parse::<SocketAddr>().unwrap().part();
+        assert_eq!(part("10.1.2.3:7"), part("[::ffff:10.1.2.9]:8"));
+        assert_ne!(part("10.1.2.3:7"), part("10.1.3.3:7"));
+        assert_eq!(part("[2001:db8::1]:7"), part("[2001:db8::ffff:1]:7"));
+        assert_ne!(part("[2001:db8::1]:7"), part("[2001:db8:0:1::1]:7"));
+        assert_eq!(1u16.part(), 2u16.part());
+    }
 
     #[test]
     fn an_address_is_kept_as_the_others_read_it() {

@@ -1,11 +1,12 @@
-//! Settings, their presets, and the detectors as data.
+//! Settings and their presets.
 
 use core::fmt;
 use core::time::Duration;
 
-use crate::judge::VOICES_MAX;
+use crate::detector::{CONFIRMATIONS_MAX, Confirmations, Detector, Growth, STAGES_MAX};
 use crate::log::{ln_ceil, log10_ceil, log10_milli};
-use crate::suspicion::Patience;
+use crate::round_trip::TimeoutRange;
+use crate::suspicion::{Bounds, Floor};
 use crate::time::micros;
 
 /// How many relays one probe can ask; the upper bound of [`Config::indirect_probes`].
@@ -14,8 +15,6 @@ pub const INDIRECT_PROBES_MAX: usize = 8;
 pub const GOSSIP_NODES_MAX: usize = 8;
 /// What keeps the healing attempts of a whole cluster below 20 a second.
 const HEAL_INTERVAL_PER_MEMBER: Duration = Duration::from_millis(50);
-/// More voices than these besides the accuser's are not told apart.
-const CONFIRMATIONS_MAX: u8 = VOICES_MAX as u8 - 1;
 /// No update is sent more often than this, however large the cluster.
 pub const TRANSMITS_MAX: u8 = 40;
 /// The lower bound of [`Config::datagram_len_max`]: what one IEEE 802.15.4 frame carries.
@@ -36,118 +35,6 @@ impl Label {
     }
 }
 
-/// How failures are detected. All variants run on the same node and the same packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Detector {
-    /// SWIM as published (Das, Gupta, Motivala 2002): fixed suspicion timeouts in natural
-    /// logarithms, no local health, no nacks, no buddy system. For comparison.
-    Swim,
-    /// SWIM with Lifeguard (Dadgar, Phillips, Currey 2018).
-    Lifeguard(Lifeguard),
-    /// This library's own: rotation, staged probes, witnesses, verification. The default.
-    Witness,
-    /// Any other combination of rules: to find out what each is worth.
-    Custom(Rules),
-}
-
-/// Which Lifeguard: the paper and memberlist as shipped differ in six points (see [`Rules`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Lifeguard {
-    /// As the paper describes it.
-    Paper,
-    /// As HashiCorp memberlist ships it.
-    Memberlist,
-}
-
-/// A detector taken apart: what its variants do differently, as data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Rules {
-    /// The worst local health score; 0 switches local health off.
-    pub health_max: u8,
-    /// Whether local health stretches the wait for a direct ack, besides the probe interval.
-    pub timeout_scaled: bool,
-    /// Whether local health stretches the interval after a successful probe too.
-    pub interval_scaled_always: bool,
-    /// When a relay answers with a nack, in percent of the probe timeout; 0: never asked to.
-    pub nack_percent: u8,
-    /// Whether a failed probe costs a point of health even if every nack came.
-    pub failure_costs_health: bool,
-    /// How many voices besides the accuser's shorten a suspicion to its minimum.
-    pub confirmations: Confirmations,
-    /// Which logarithm suspicion timeouts and retransmissions grow with.
-    pub growth: Growth,
-    /// Whether a ping tells its target what the prober believes of it (the buddy system).
-    pub buddy: bool,
-    /// Whether a probe that fails by datagram is tried over a stream as well.
-    pub stream_ping: bool,
-}
-
-/// K of Lifeguard's suspicion formula.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Confirmations {
-    /// Timeouts do not depend on voices.
-    Unused,
-    /// This many, however small the cluster.
-    Fixed(u8),
-    /// The suspicion multiplier minus 2, at most [`VOICES_MAX`] - 1; or none in a cluster too small
-    /// to bring them forth.
-    FromMultiplier,
-}
-
-/// With what the cost of a larger cluster grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Growth {
-    /// ceil(ln(N + 1)), for timeouts and transmissions alike (SWIM section 5).
-    NaturalCeiling,
-    /// log10(N) for timeouts, at least 1; ceil(log10(N + 1)) for transmissions (memberlist).
-    Decimal,
-}
-
-impl Detector {
-    /// What this detector does, rule by rule.
-    pub const fn rules(self) -> Rules {
-        match self {
-            Self::Swim => Rules {
-                health_max: 0,
-                timeout_scaled: false,
-                interval_scaled_always: false,
-                nack_percent: 0,
-                failure_costs_health: false,
-                confirmations: Confirmations::Unused,
-                growth: Growth::NaturalCeiling,
-                buddy: false,
-                stream_ping: false,
-            },
-            Self::Lifeguard(Lifeguard::Paper) => Rules {
-                health_max: 8,
-                timeout_scaled: true,
-                interval_scaled_always: true,
-                nack_percent: 80,
-                failure_costs_health: true,
-                confirmations: Confirmations::Fixed(3),
-                growth: Growth::Decimal,
-                buddy: true,
-                stream_ping: false,
-            },
-            Self::Custom(rules) => rules,
-            Self::Lifeguard(Lifeguard::Memberlist) | Self::Witness => Rules {
-                health_max: 7,
-                timeout_scaled: false,
-                interval_scaled_always: false,
-                nack_percent: 100,
-                failure_costs_health: false,
-                confirmations: Confirmations::FromMultiplier,
-                growth: Growth::Decimal,
-                buddy: true,
-                stream_ping: true,
-            },
-        }
-    }
-}
-
 /// Everything that can be set on a node. Take a preset and change what you must:
 ///
 /// ```
@@ -161,48 +48,65 @@ impl Detector {
 /// All members of a cluster should share one configuration; they need the same label, and work
 /// together, if less evenly, when the rest differs.
 ///
-/// | | `lan` | `wan` | `local` | `radio` |
-/// |---|---|---|---|---|
-/// | `probe_interval` | 1s | 5s | 1s | 10s |
-/// | `probe_timeout` | 500ms | 3s | 200ms | 4s |
-/// | `indirect_probes` | 3 | 3 | 1 | 2 |
-/// | `suspicion_mult` | 4 | 6 | 3 | 4 |
-/// | `suspicion_max_mult` | 6 | 6 | 6 | 6 |
-/// | `gossip_interval` | 200ms | 500ms | 100ms | 2s |
-/// | `gossip_nodes` | 3 | 4 | 3 | 2 |
-/// | `gossip_to_dead_time` | 30s | 60s | 15s | 120s |
-/// | `retransmit_mult` | 4 | 4 | 4 | 4 |
-/// | `sync_interval` | 30s | 60s | 15s | 300s |
-/// | `sync_interval_min` | 500ms | 2s | 200ms | 10s |
-/// | `sync_timeout` | 500ms | 2s | 200ms | 5s |
-/// | `heal_interval` | 10s | 30s | 5s | 300s |
-/// | `tombstone_time` | 600s | 1800s | 120s | 3600s |
-/// | `join_retry_min` | 400ms | 1s | 200ms | 5s |
-/// | `join_retry_max` | 10s | 30s | 2s | 120s |
-/// | `leave_timeout` | 5s | 10s | 2s | 30s |
-/// | `datagram_len_max` | 1400 | 1400 | 1400 | 127 |
-/// | `incarnation_skew_max` | 268435456 | 268435456 | 268435456 | 268435456 |
+/// | | `lan` | `lan_fast` | `wan` | `local` | `radio` |
+/// |---|---|---|---|---|---|
+/// | `pause_tolerance` | 2.5s | 1s | 5s | 2.5s | 30s |
+/// | `probe_interval` | 1s | 500ms | 5s | 1s | 10s |
+/// | `probe_timeout` | 500ms | 400ms | 3s | 200ms | 4s |
+/// | `probe_timeout_min` | 200ms | 200ms | 200ms | 200ms | 2s |
+/// | `probe_timeout_max` | 3s | 3s | 6s | 3s | 10s |
+/// | `patience_max` | 15s | 15s | 30s | 15s | 120s |
+/// | `indirect_probes` | 3 | 3 | 3 | 1 | 2 |
+/// | `suspicion_mult` | 4 | 4 | 6 | 3 | 4 |
+/// | `suspicion_max_mult` | 6 | 6 | 6 | 6 | 6 |
+/// | `gossip_interval` | 200ms | 200ms | 500ms | 100ms | 2s |
+/// | `gossip_nodes` | 3 | 3 | 4 | 3 | 2 |
+/// | `gossip_to_dead_time` | 30s | 30s | 60s | 15s | 120s |
+/// | `retransmit_mult` | 4 | 4 | 4 | 4 | 4 |
+/// | `sync_interval` | 30s | 30s | 60s | 15s | 300s |
+/// | `sync_interval_min` | 500ms | 500ms | 2s | 200ms | 10s |
+/// | `sync_timeout` | 500ms | 500ms | 2s | 200ms | 5s |
+/// | `heal_interval` | 10s | 10s | 30s | 5s | 300s |
+/// | `tombstone_time` | 600s | 600s | 1800s | 120s | 3600s |
+/// | `join_retry_min` | 400ms | 400ms | 1s | 200ms | 5s |
+/// | `join_retry_max` | 10s | 10s | 30s | 2s | 120s |
+/// | `leave_timeout` | 5s | 5s | 10s | 2s | 30s |
+/// | `datagram_len_max` | 1400 | 1400 | 1400 | 1400 | 127 |
+/// | `incarnation_skew_max` | 268435456 | 268435456 | 268435456 | 268435456 | 268435456 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Which cluster this is. Set it whenever two clusters can reach each other. Default: `""`.
     pub label: Label,
-    /// How failures are detected. Default: Lifeguard as memberlist ships it.
+    /// How failures are detected. Default: [`Detector::Witness`].
     pub detector: Detector,
-    /// The longest pause a healthy member may show: the one knob of [`Detector::Witness`].
+    /// The longest pause a healthy member may show without being declared dead: the one knob of
+    /// [`Detector::Witness`], 1 ms to 1 h. A crash is known in about this and 1.4 probe intervals,
+    /// and no detector can beat that line: who wants to know sooner takes pauses for crashes. A
+    /// member that pauses longer asks for patience by itself, once it knows.
     pub pause_tolerance: Duration,
     /// Time between two probes, each of another member. 1 ms to 1 h. Shorter finds failures sooner
     /// and costs proportionally more packets.
     pub probe_interval: Duration,
-    /// Wait for a direct ack before relays are asked. Above 0, below `probe_interval`; about three
-    /// times the 99th percentile of the round trip.
+    /// Wait for a direct ack before relays are asked, until round trips have been measured. Above
+    /// 0, below `probe_interval`; about three times the 99th percentile of the round trip.
     pub probe_timeout: Duration,
+    /// The shortest wait for an ack, however fast the last ones came. Above 0, up to
+    /// `probe_timeout`. Shorter finds crashes no sooner and costs several times the packets when
+    /// members are slow.
+    pub probe_timeout_min: Duration,
+    /// The longest wait for an ack, however slow the last ones came; local health stretches it up
+    /// to five times. `probe_timeout` to 1 h.
+    pub probe_timeout_max: Duration,
+    /// The longest patience a member is granted, and asks for, after it has stood still. 0 (none)
+    /// to 1 h. A crash of such a member is known this much later.
+    pub patience_max: Duration,
     /// Relays asked when a direct probe fails (k of SWIM). 0 to [`INDIRECT_PROBES_MAX`]. More on
     /// lossy networks; 0 where everybody shares one link.
     pub indirect_probes: u8,
-    /// Shortest time a suspect has to refute: this many probe intervals times the growth of the
+    /// For the baselines: shortest time a suspect has to refute: this many probe intervals times the growth of the
     /// detector. 1 to 100. More tolerates longer pauses, less detects sooner.
     pub suspicion_mult: u8,
-    /// Longest time a suspect has: this many times the shortest. 1 to 100.
+    /// For the baselines: longest time a suspect has: this many times the shortest. 1 to 100.
     pub suspicion_max_mult: u8,
     /// Time between two gossip packets of one node, while it has news. 0 (no gossip apart from
     /// probes, as in SWIM) or 1 ms to 1 h.
@@ -245,14 +149,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// Servers on one network: memberlist's LAN timings. Detects a crash in about ten seconds.
+    /// Servers on one network: memberlist's LAN timings. The crash of a host is known in about four
+    /// seconds, that of a process on a living host in less than one.
     pub const fn lan() -> Self {
         Self {
             label: Label(0),
-            detector: Detector::Lifeguard(Lifeguard::Memberlist),
+            detector: Detector::Witness,
             pause_tolerance: Duration::from_millis(2_500),
             probe_interval: Duration::from_secs(1),
             probe_timeout: Duration::from_millis(500),
+            probe_timeout_min: Duration::from_millis(200),
+            probe_timeout_max: Duration::from_secs(3),
+            patience_max: Duration::from_secs(15),
             indirect_probes: 3,
             suspicion_mult: 4,
             suspicion_max_mult: 6,
@@ -273,16 +181,26 @@ impl Config {
         }
     }
 
-    /// The same network, for those who want to know sooner and whose processes never pause.
+    /// The same network, for processes that never pause: the crash of a host is known in about two
+    /// seconds, at twice the packets.
     pub const fn lan_fast() -> Self {
-        Self { pause_tolerance: Duration::from_secs(1), ..Self::lan() }
+        Self {
+            pause_tolerance: Duration::from_secs(1),
+            probe_interval: Duration::from_millis(500),
+            probe_timeout: Duration::from_millis(400),
+            ..Self::lan()
+        }
     }
 
-    /// Members across regions: memberlist's WAN timings. Detects a crash in about a minute.
+    /// Members across regions: memberlist's WAN timings. The crash of a host is known in about
+    /// twelve seconds.
     pub const fn wan() -> Self {
         Self {
+            pause_tolerance: Duration::from_secs(5),
             probe_interval: Duration::from_secs(5),
             probe_timeout: Duration::from_secs(3),
+            probe_timeout_max: Duration::from_secs(6),
+            patience_max: Duration::from_secs(30),
             suspicion_mult: 6,
             gossip_interval: Duration::from_millis(500),
             gossip_nodes: 4,
@@ -320,11 +238,16 @@ impl Config {
         }
     }
 
-    /// Battery and radio: 127-byte datagrams, a probe every ten seconds, round trips up to 2 s.
+    /// Battery and radio: 127-byte datagrams, a probe every ten seconds, round trips up to 2 s. The
+    /// crash of a board is known in about 45 seconds.
     pub const fn radio() -> Self {
         Self {
+            pause_tolerance: Duration::from_secs(30),
             probe_interval: Duration::from_secs(10),
             probe_timeout: Duration::from_secs(4),
+            probe_timeout_min: Duration::from_secs(2),
+            probe_timeout_max: Duration::from_secs(10),
+            patience_max: Duration::from_secs(120),
             indirect_probes: 2,
             gossip_interval: Duration::from_secs(2),
             gossip_nodes: 2,
@@ -357,6 +280,15 @@ impl Config {
             "probe_timeout",
             "must be above 0 and below probe_interval",
         )?;
+        within("pause_tolerance", self.pause_tolerance, millisecond, hour)?;
+        rule(
+            !self.probe_timeout_min.is_zero() && self.probe_timeout_min <= self.probe_timeout,
+            "probe_timeout_min",
+            "must be above 0 and at most probe_timeout",
+        )?;
+        within("probe_timeout_max", self.probe_timeout_max, self.probe_timeout, hour)?;
+        within("patience_max", self.patience_max, Duration::ZERO, hour)?;
+        count("stages", self.detector.rules().stages, 0, STAGES_MAX.into())?;
         count("indirect_probes", self.indirect_probes, 0, INDIRECT_PROBES_MAX)?;
         count("suspicion_mult", self.suspicion_mult, 1, 100)?;
         count("suspicion_max_mult", self.suspicion_max_mult, 1, 100)?;
@@ -393,8 +325,33 @@ impl Config {
         )
     }
 
-    /// How long a suspect may take to refute among `members` known members.
-    pub(crate) fn patience(&self, members: usize) -> Patience {
+    /// Between what the answer timeout may vary.
+    pub(crate) fn timeout_range(&self) -> TimeoutRange {
+        TimeoutRange {
+            start: self.probe_timeout,
+            least: self.probe_timeout_min,
+            most: self.probe_timeout_max,
+        }
+    }
+
+    /// R6: how long a suspect may take to refute while answers may take `answer_timeout`.
+    pub(crate) fn suspicion_floor(&self, answer_timeout: Duration) -> Floor {
+        Floor::new(self.pause_tolerance, answer_timeout, self.probe_timeout_min)
+    }
+
+    /// R6: how much longer than the accusers all others wait among `members`: as long as news takes
+    /// to reach them all.
+    pub(crate) fn accusers_lead(&self, members: usize) -> Duration {
+        let bits = usize::BITS.saturating_sub(members.leading_zeros());
+        let tick = match self.gossip_interval {
+            Duration::ZERO => self.probe_interval,
+            interval => interval,
+        };
+        tick.saturating_mul(bits)
+    }
+
+    /// How long a suspect may take to refute among `members` known members, under the baselines.
+    pub(crate) fn suspicion_bounds(&self, members: usize) -> Bounds {
         let members = u32::try_from(members).unwrap_or(u32::MAX);
         let rules = self.detector.rules();
         let growth_milli = match rules.growth {
@@ -410,7 +367,7 @@ impl Config {
             0 => timeout_min,
             _ => timeout_min.saturating_mul(self.suspicion_max_mult.into()),
         };
-        Patience { timeout_min, timeout_max, confirmations_needed }
+        Bounds { timeout_min, timeout_max, confirmations_needed }
     }
 
     fn confirmations_needed(&self, members: u32) -> u8 {
@@ -488,18 +445,26 @@ impl core::error::Error for ConfigError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detector::Lifeguard;
+    use crate::judge::VOICES_MAX;
+
+    const PRESETS: [Config; 5] =
+        [Config::lan(), Config::lan_fast(), Config::wan(), Config::local(), Config::radio()];
+
+    fn memberlist(config: Config) -> Config {
+        Config { detector: Detector::Lifeguard(Lifeguard::Memberlist), ..config }
+    }
 
     #[test]
     fn presets_are_valid() {
-        for config in [Config::lan(), Config::wan(), Config::local(), Config::radio()] {
+        for config in PRESETS {
             assert_eq!(config.validate(), Ok(()));
         }
     }
 
     #[test]
     fn the_table_in_the_documentation_is_that_of_the_presets() {
-        let presets = [Config::lan(), Config::wan(), Config::local(), Config::radio()];
-        let shown = presets.map(|preset| format!("{preset:?}"));
+        let shown = PRESETS.map(|preset| format!("{preset:?}"));
         let rows =
             include_str!("config.rs").lines().filter_map(|line| line.strip_prefix("/// | `"));
         let mut checked = 0;
@@ -511,7 +476,7 @@ mod tests {
             }
         }
         // All fields but label and detector.
-        assert_eq!(checked, 4 * 19);
+        assert_eq!(checked, 5 * 23);
     }
 
     #[test]
@@ -528,12 +493,13 @@ mod tests {
         for (members, least, most) in
             [(5, 4_000, 24_000), (10, 4_000, 24_000), (32, 6_020, 36_120), (100, 8_000, 48_000)]
         {
-            let patience = Config::lan().patience(members);
-            assert_eq!(patience.timeout_min.as_millis(), least, "{members}");
-            assert_eq!(patience.timeout_max.as_millis(), most, "{members}");
-            assert_eq!(patience.confirmations_needed, 2);
+            let bounds = memberlist(Config::lan()).suspicion_bounds(members);
+            assert_eq!(bounds.timeout_min.as_millis(), least, "{members}");
+            assert_eq!(bounds.timeout_max.as_millis(), most, "{members}");
+            assert_eq!(bounds.confirmations_needed, 2);
         }
-        assert_eq!(Config::lan().patience(3).timeout_max, Config::lan().patience(3).timeout_min);
+        let three = memberlist(Config::lan()).suspicion_bounds(3);
+        assert_eq!(three.timeout_max, three.timeout_min);
     }
 
     /// SWIM section 5: 3 ceil(ln(N + 1)) periods; Figure 3c steps at N = 20 and 54.
@@ -541,16 +507,24 @@ mod tests {
     fn swim_counts_whole_natural_logarithms() {
         let config = Config { detector: Detector::Swim, suspicion_mult: 3, ..Config::lan() };
         for (members, periods) in [(19, 9), (20, 12), (53, 12), (54, 15)] {
-            assert_eq!(config.patience(members).timeout_max, Duration::from_secs(periods));
+            assert_eq!(config.suspicion_bounds(members).timeout_max, Duration::from_secs(periods));
         }
     }
 
     #[test]
     fn no_preset_waits_for_more_voices_than_can_be_told_apart() {
-        for config in [Config::lan(), Config::wan(), Config::local(), Config::radio()] {
-            let patience = config.patience(1_000);
-            assert_eq!(patience.timeout(VOICES_MAX - 1), patience.timeout_min);
+        for config in PRESETS {
+            let bounds = memberlist(config).suspicion_bounds(1_000);
+            assert_eq!(bounds.timeout(VOICES_MAX - 1), bounds.timeout_min);
         }
+    }
+
+    #[test]
+    fn the_others_wait_until_news_has_reached_them_all() {
+        let lead = |members| Config::lan().accusers_lead(members).as_millis();
+        assert_eq!([2, 128, 100_000].map(lead), [400, 1_600, 3_400]);
+        let piggybacked = Config { gossip_interval: Duration::ZERO, ..Config::lan() };
+        assert_eq!(piggybacked.accusers_lead(2), Duration::from_secs(2));
     }
 
     #[test]

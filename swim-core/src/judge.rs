@@ -3,16 +3,16 @@
 //! SWIM section 4.2 orders messages by incarnation and, within one, Alive < Suspect < Dead. Here
 //! a record has two independent parts, each a join-semilattice, and their product is one too:
 //!
-//! - the **claim**: (incarnation, status), greater wins; two suspicions of one incarnation unite
-//!   their voices, of which the [`VOICES_MAX`] smallest are kept (a cut that stays associative);
-//! - the **card**: what the member says of itself at an incarnation (boot, address, metadata),
+//! - the **claim**: (incarnation, status), greater wins; two suspicions, or two deaths, of one
+//!   incarnation unite their voices, of which the [`VOICES_MAX`] smallest are kept (a cut that stays associative);
+//! - the **card**: what the member says of itself at an incarnation (boot, patience, address, metadata),
 //!   greater incarnation wins, the greater content at equal incarnation.
 //!
 //! So records may arrive in any order, any number of times: every member ends with the same view.
 
 use core::cmp::Ordering;
 
-use crate::member::{Incarnation, Status, Voice};
+use crate::member::{Incarnation, Patience, Status, Voice};
 
 /// How many accusers of one suspicion are remembered and passed on.
 pub const VOICES_MAX: usize = 4;
@@ -73,7 +73,8 @@ pub struct Claim {
     pub incarnation: Incarnation,
     /// The status claimed.
     pub status: Status,
-    /// Who suspects it; empty unless the status is [`Status::Suspect`].
+    /// Who suspects it; of a death, who found nothing listening at its address, if that is how it
+    /// was declared. Otherwise empty.
     pub voices: Voices,
 }
 
@@ -96,6 +97,8 @@ pub struct Card<'a, A> {
     pub incarnation: Incarnation,
     /// Which life of its process is speaking.
     pub boot: u16,
+    /// How long it asks the others to wait for it.
+    pub patience: Patience,
     /// Where it listens.
     pub address: A,
     /// What its application attached.
@@ -111,7 +114,8 @@ impl<A: Ord> Card<'_, A> {
 
     /// The order of the contents alone; equal means the same words.
     pub fn content_order(&self, other: &Self) -> Ordering {
-        (self.boot, &self.address, self.metadata).cmp(&(other.boot, &other.address, other.metadata))
+        let own = (self.boot, self.patience, &self.address, self.metadata);
+        own.cmp(&(other.boot, other.patience, &other.address, other.metadata))
     }
 }
 
@@ -183,9 +187,7 @@ mod tests {
     fn space(incarnations: [u32; 3]) -> Vec<Record> {
         let mut records = Vec::new();
         for incarnation in incarnations.map(Incarnation::new) {
-            for status in [Status::Dead, Status::Left] {
-                records.push((Claim::new(incarnation, status), None));
-            }
+            records.push((Claim::new(incarnation, Status::Left), None));
             for set in 0..32u32 {
                 let mut claim = Claim::new(incarnation, Status::Suspect);
                 for voice in (0..5).filter(|voice| set & (1 << voice) != 0) {
@@ -193,10 +195,16 @@ mod tests {
                 }
                 records.push((claim, None));
             }
+            for judge in 0..3 {
+                let mut claim = Claim::new(incarnation, Status::Dead);
+                claim.voices.insert(Voice(judge));
+                records.push((claim, None));
+            }
             for content in 0..8u16 {
                 let metadata: &[u8] = if content & 4 == 0 { b"" } else { b"m" };
                 let (boot, address) = (content & 1, content >> 1 & 1);
-                let card = Card { incarnation, boot, address, metadata };
+                let patience = Patience::NONE;
+                let card = Card { incarnation, boot, patience, address, metadata };
                 records.push((Claim::new(incarnation, Status::Alive), Some(card)));
             }
         }
@@ -237,7 +245,13 @@ mod tests {
         let suspect = (Claim::new(Incarnation::new(1), Status::Suspect), None);
         for (incarnation, cleared) in [(0, false), (1, false), (2, true)] {
             let incarnation = Incarnation::new(incarnation);
-            let card = Card { incarnation, boot: 0, address: 0u16, metadata: b"" };
+            let card = Card {
+                incarnation,
+                boot: 0,
+                patience: Patience::NONE,
+                address: 0u16,
+                metadata: b"",
+            };
             let joined = join(suspect, (Claim::new(incarnation, Status::Alive), Some(card)));
             assert_eq!(joined.0.status == Status::Alive, cleared);
         }

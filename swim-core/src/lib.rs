@@ -64,7 +64,9 @@
 //! | members | [`storage`] | a tombstone goes; if there is none, the newcomer is not kept |
 //! | metadata | [`storage`] | the member is kept without it, and not passed on |
 //! | packets waiting | [`OUTBOX_LEN_MAX`] | the newest is dropped |
-//! | probes relayed | [`RELAYS_MAX`] | refused with a nack |
+//! | probes running | [`PROBES_MAX`] | a round is left out |
+//! | relays asked by one probe | [`RELAYS_ASKED_MAX`] | no more are asked |
+//! | probes relayed | [`RELAYS_MAX`] | left unanswered |
 //! | seeds | [`SEEDS_MAX`] | `join` returns an error |
 //! | accusers of a suspect | [`VOICES_MAX`] | the smallest are kept |
 //! | transmissions of an update | [`TRANSMITS_MAX`] | it leaves the queue |
@@ -108,6 +110,7 @@ extern crate alloc;
 
 mod address;
 mod config;
+mod detector;
 mod error;
 mod event;
 mod gossip;
@@ -122,9 +125,13 @@ mod probe;
 mod relay;
 mod rival;
 mod rng;
+mod rotation;
+mod round_trip;
 mod seeds;
+mod senses;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod stall;
 mod stats;
 pub mod storage;
 mod suspicion;
@@ -135,15 +142,17 @@ pub mod wire;
 
 pub use address::{ADDRESS_LEN_MAX, Address};
 pub use config::{
-    Config, ConfigError, Confirmations, DATAGRAM_LEN_MIN, Detector, GOSSIP_NODES_MAX, Growth,
-    INDIRECT_PROBES_MAX, Label, Lifeguard, Rules, TRANSMITS_MAX,
+    Config, ConfigError, DATAGRAM_LEN_MIN, GOSSIP_NODES_MAX, INDIRECT_PROBES_MAX, Label,
+    TRANSMITS_MAX,
 };
+pub use detector::{Confirmations, Detector, Growth, Lifeguard, Rules, STAGES_MAX};
 pub use error::{BadAddress, JoinError, MetadataTooLong, NewError, Rejected};
 pub use event::Event;
 pub use judge::{Card, Claim, VOICES_MAX, Voices};
-pub use member::{Incarnation, Member, NodeId, Status, Voice};
+pub use member::{Incarnation, Member, NodeId, Patience, Status, Voice};
 pub use node::{Identity, Node, Standing};
 pub use outbox::{Channel, OUTBOX_LEN_MAX, Transmit};
+pub use probe::{PROBES_MAX, RELAYS_ASKED_MAX};
 pub use relay::RELAYS_MAX;
 pub use seeds::SEEDS_MAX;
 pub use stats::Stats;

@@ -2,6 +2,7 @@
 
 use core::cmp::Ordering;
 use core::fmt;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +174,29 @@ pub struct Voice(pub(crate) u32);
 impl From<NodeId> for Voice {
     fn from(id: NodeId) -> Self {
         Self((id.mixed() >> 32) as u32)
+    }
+}
+
+/// How long a member asks the others to wait for it, in tenths of a second: it has stood still
+/// before. Zero asks for nothing.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Patience(u16);
+
+impl Patience {
+    /// Nothing is asked for.
+    pub const NONE: Self = Self(0);
+
+    /// The shortest that is at least `wanted`, or the longest there is: 6 553.5 s.
+    pub const fn covering(wanted: Duration) -> Self {
+        let tenths = wanted.as_millis().div_ceil(100);
+        if tenths > u16::MAX as u128 { Self(u16::MAX) } else { Self(tenths as u16) }
+    }
+
+    /// How long that is.
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0 as u64 * 100)
     }
 }
 

@@ -1,167 +1,358 @@
-//! The probe in flight: SWIM section 3.1 with the nacks of Lifeguard section IV-A.
+//! The probes in flight: SWIM section 3.1 with Lifeguard's nacks (section IV-A), in one stage or in
+//! several (R3).
 //!
 //! ```text
-//! start        timeout                  end
-//! | ping ------| ping k relays ---------| failed
+//! start      timeout                     end
+//! | ping ----| ping k relays ------------| verdict             SWIM, Lifeguard
+//!
+//! start      timeout           all nacked, or two timeouts
+//! | ping ----| ping, k relays -| ping, k others -| ping, k others -| verdict       staged
 //! ```
+//!
+//! Probing is cheap and gossip about a suspect is dear: with three stages instead of one a cluster
+//! that loses 30 % of its datagrams raises a thirtieth of the suspicions.
 
 use core::time::Duration;
 
-use crate::config::INDIRECT_PROBES_MAX;
-use crate::member::NodeId;
+use crate::detector::STAGES_MAX;
+use crate::judge::{VOICES_MAX, Voices};
+use crate::member::{NodeId, Voice};
+use crate::rotation::Rotation;
 use crate::time::Instant;
 
-/// Whom this node probes now, and when it probes next.
+/// Probes that can run at once; a round that finds all of them running is left out.
+pub const PROBES_MAX: usize = 4;
+/// Relays that one probe can ask altogether.
+pub const RELAYS_ASKED_MAX: usize = 12;
+/// Pings of one probe: the first, and one at each stage.
+const PINGS_MAX: usize = STAGES_MAX as usize + 1;
+/// The low bits of a ping's number tell which of these it is.
+const PING_BITS: u32 = 0b11;
+/// An answer later than this says nothing about how long answers take.
+const LATE_MAX: Duration = Duration::from_secs(10);
+/// Relays that have to be refused, besides the prober, before a member is dead at once.
+const REFUSED_RELAYS_MIN: usize = 2;
+
+/// Whom this node probes now, when it probes next, and in which round.
 #[derive(Debug)]
 pub struct Prober {
-    current: Option<Probe>,
+    running: heapless::Vec<Probe, PROBES_MAX>,
     next_at: Instant,
+    /// What the numbers of verifications follow from.
+    secret: u64,
+    /// The round it is in.
+    pub rotation: Rotation,
 }
 
 /// One probe.
 #[derive(Debug)]
 struct Probe {
+    /// What the numbers of its pings share; the low bits tell them apart.
     number: u32,
     target: NodeId,
-    /// When relays are asked; `None` once they have been.
-    timeout_at: Option<Instant>,
-    end_at: Instant,
-    relays: heapless::Vec<Asked, INDIRECT_PROBES_MAX>,
+    plan: Plan,
+    /// Stages begun; one ping more has been sent.
+    stage: u8,
+    sent_at: [Instant; PINGS_MAX],
+    /// When the present stage ends; `None` once the verdict was given and only late answers matter.
+    step_at: Option<Instant>,
+    asked: heapless::Vec<Asked, RELAYS_ASKED_MAX>,
+    /// The target's host said that nothing listens there, this many times.
+    refusals: u8,
 }
 
 /// A relay that was asked.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Asked {
-    relay: NodeId,
-    nacked: bool,
+    relay: Voice,
+    answer: RelayAnswer,
 }
 
-/// How long the parts of a probe last.
-#[derive(Clone, Copy, Debug)]
-pub struct Timing {
-    /// From the ping to the requests to relays.
+/// What became of a request to a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RelayAnswer {
+    None,
+    /// It could not reach the target.
+    Nack,
+    /// It was told that nothing listens there.
+    Refused,
+}
+
+/// How a probe goes on when no ack comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// From the ping to the first stage.
     pub timeout: Duration,
-    /// From the ping to the verdict.
-    pub window: Duration,
-    /// From the ping to the next probe, if this one succeeds.
-    pub interval: Duration,
+    /// How many stages follow.
+    pub stages: u8,
+    /// From the ping to the verdict, whatever comes; `None`: two timeouts for each stage, less if
+    /// every relay has answered.
+    pub window: Option<Duration>,
 }
 
-/// What is to be done about the probe.
+/// What is to be done about the probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It is time to choose a target and start.
     Start,
-    /// No ack came: ask relays.
-    AskRelays { target: NodeId, number: u32 },
+    /// No ack came: ask relays, and ping again if the plan says so.
+    Stage { target: NodeId, number: u32, ping_again: bool },
     /// Nobody reached the target.
-    Failed { target: NodeId, relays: u8, nacks: u8 },
-    /// The time to ask relays passed unnoticed: this process stood still, so nothing follows.
-    Void,
+    Failed { target: NodeId, findings: Findings },
+}
+
+/// What a probe without an ack has found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Findings {
+    /// Relays asked.
+    pub asked: u8,
+    /// How many of them nacked.
+    pub nacks: u8,
+    /// The first of those that did.
+    pub nackers: Voices,
 }
 
 /// Whose ack it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AckOf {
-    /// The target's own.
-    Target,
+    /// The target's own, and how long after its ping.
+    Target(Duration),
     /// Passed on by a relay that was asked.
     Relay,
 }
 
+/// An ack that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acked {
+    pub target: NodeId,
+    pub ack_of: AckOf,
+    /// The verdict had been given already.
+    pub late: bool,
+}
+
 impl Prober {
     /// The first probe starts at `first_at`.
-    pub const fn new(first_at: Instant) -> Self {
-        Self { current: None, next_at: first_at }
+    pub const fn new(first_at: Instant, secret: u64) -> Self {
+        Self { running: heapless::Vec::new(), next_at: first_at, secret, rotation: Rotation::new() }
     }
 
     /// When the next step is due.
     pub fn deadline(&self) -> Instant {
-        match &self.current {
-            Some(probe) => probe.timeout_at.unwrap_or(probe.end_at),
-            None => self.next_at,
-        }
+        let start = if self.is_occupied() { Instant::MAX } else { self.next_at };
+        self.running.iter().filter_map(|probe| probe.step_at).fold(start, Ord::min)
     }
 
-    /// The step that is due at `now`, if one is.
+    /// A probe with a window lets none run beside it: late ticks are dropped, as memberlist's are.
+    fn is_occupied(&self) -> bool {
+        self.running.iter().any(|probe| probe.step_at.is_some() && probe.plan.window.is_some())
+    }
+
+    /// The step that is due at `now`, if one is. Ends of probes come before the start of the next.
     pub fn step(&mut self, now: Instant) -> Option<Step> {
-        if now < self.deadline() {
-            return None;
+        let due = |probe: &&mut Probe| probe.step_at.is_some_and(|at| at <= now);
+        match self.running.iter_mut().find(due) {
+            Some(probe) => Some(probe.step(now)),
+            None => (now >= self.next_at && !self.is_occupied()).then_some(Step::Start),
         }
-        let Some(probe) = &mut self.current else { return Some(Step::Start) };
-        let &mut Probe { number, target, end_at, .. } = probe;
-        let step = match probe.timeout_at.take() {
-            Some(_) if now < end_at => return Some(Step::AskRelays { target, number }),
-            Some(_) => Step::Void,
-            None => {
-                let nacks = probe.relays.iter().filter(|asked| asked.nacked).count() as u8;
-                Step::Failed { target, relays: probe.relays.len() as u8, nacks }
-            }
-        };
-        self.finish(now.max(self.next_at));
-        Some(step)
     }
 
-    /// Starts a probe.
-    pub fn start(&mut self, target: NodeId, number: u32, timing: Timing, now: Instant) {
-        self.next_at = now.after(timing.interval);
-        self.current = Some(Probe {
-            number,
-            target,
-            timeout_at: Some(now.after(timing.timeout)),
-            end_at: now.after(timing.window),
-            relays: heapless::Vec::new(),
-        });
+    /// Starts a probe; the next one is due after `interval`. False when too many are running.
+    pub fn start(
+        &mut self,
+        (target, number): (NodeId, u32),
+        plan: Plan,
+        interval: Duration,
+        now: Instant,
+    ) -> bool {
+        self.next_at = now.after(interval);
+        if self.running.is_full()
+            && let Some(over) = self.running.iter().position(|probe| probe.step_at.is_none())
+        {
+            self.running.remove(over);
+        }
+        self.running.push(Probe::new((target, number), plan, now)).is_ok()
     }
 
-    /// Ends what is running and lets `interval` pass: there is nobody to probe.
+    /// The number of the first ping of the probe that was started with `number`.
+    pub const fn first_ping(&self, number: u32) -> u32 {
+        number & !PING_BITS
+    }
+
+    /// Lets `interval` pass: there is nobody to probe.
     pub fn skip(&mut self, interval: Duration, now: Instant) {
-        self.finish(now.after(interval));
+        self.next_at = now.after(interval);
     }
 
-    /// Notes that `relay` was asked.
-    pub fn asked(&mut self, relay: NodeId) {
-        if let Some(probe) = &mut self.current {
-            // One more than fits is never asked: the configuration says so.
-            let _ = probe.relays.push(Asked { relay, nacked: false });
+    /// Forgets all probes. Returns how many had no verdict yet.
+    pub fn clear(&mut self) -> u64 {
+        let running = self.running.iter().filter(|probe| probe.step_at.is_some()).count();
+        self.running.clear();
+        running as u64
+    }
+
+    /// Whether the probe with this number has asked `relay` already.
+    pub fn has_asked(&self, number: u32, relay: Voice) -> bool {
+        let probe = self.running.iter().find(|probe| probe.owns(number));
+        probe.is_some_and(|probe| probe.asked.iter().any(|asked| asked.relay == relay))
+    }
+
+    /// Notes that `relay` was asked; false when it is one too many.
+    pub fn asked(&mut self, number: u32, relay: Voice) -> bool {
+        let asked = Asked { relay, answer: RelayAnswer::None };
+        self.find(number).is_some_and(|probe| probe.asked.push(asked).is_ok())
+    }
+
+    /// Notes that `asked` relays were newly asked, which says how long the stage may take.
+    pub fn stage_begun(&mut self, number: u32, asked: usize, now: Instant) {
+        if let Some(probe) = self.find(number)
+            && probe.plan.window.is_none()
+        {
+            let timeouts = if asked > 0 { 2 } else { 1 };
+            probe.step_at = Some(now.after(probe.plan.timeout.saturating_mul(timeouts)));
         }
     }
 
     /// An ack came. Ends the probe if it was asked for; `None` otherwise, and nothing changed.
-    pub fn ack(&mut self, number: u32, sender: NodeId, now: Instant) -> Option<AckOf> {
-        let probe = self.current.as_ref().filter(|probe| probe.number == number)?;
+    pub fn ack(&mut self, number: u32, sender: NodeId, now: Instant) -> Option<Acked> {
+        let place = self.running.iter().position(|probe| probe.owns(number))?;
+        let probe = self.running.get(place)?;
         let ack_of = if probe.target == sender {
-            AckOf::Target
+            let took = now.since(*probe.sent_at.get((number & PING_BITS) as usize)?);
+            AckOf::Target(took)
         } else {
-            probe.relays.iter().find(|asked| asked.relay == sender)?;
+            let relay = Voice::from(sender);
+            probe.asked.iter().find(|asked| asked.relay == relay)?;
             AckOf::Relay
         };
-        self.finish(now.max(self.next_at));
-        Some(ack_of)
+        let late = probe.step_at.is_none();
+        if matches!(ack_of, AckOf::Target(took) if late && took > LATE_MAX) {
+            return None;
+        }
+        let target = self.running.remove(place).target;
+        Some(Acked { target, ack_of, late })
     }
 
-    /// A nack came. Counts once for each relay that was asked; false for anything else.
-    pub fn nack(&mut self, number: u32, sender: NodeId) -> bool {
-        let Some(probe) = self.current.as_mut().filter(|probe| probe.number == number) else {
-            return false;
-        };
-        let relay = probe.relays.iter_mut().find(|asked| asked.relay == sender && !asked.nacked);
-        relay.is_some_and(|asked| {
-            asked.nacked = true;
-            true
+    /// A nack came. Counts once for each relay that was asked, and tells about whom; `None` for
+    /// anything else.
+    pub fn nack(
+        &mut self,
+        number: u32,
+        sender: NodeId,
+        refused: bool,
+        now: Instant,
+    ) -> Option<NodeId> {
+        let probe = self.find(number).filter(|probe| probe.step_at.is_some())?;
+        let relay = Voice::from(sender);
+        let waits = |asked: &&mut Asked| asked.relay == relay && asked.answer == RelayAnswer::None;
+        let asked = probe.asked.iter_mut().find(waits)?;
+        asked.answer = if refused { RelayAnswer::Refused } else { RelayAnswer::Nack };
+        probe.hurry_if_all_answered(now);
+        Some(probe.target)
+    }
+
+    /// The host of `target` says that nothing listens there: its first stage begins at once.
+    /// Returns whether it was being probed.
+    pub fn refused(&mut self, target: NodeId, now: Instant) -> bool {
+        let about = |probe: &&mut Probe| probe.target == target && probe.step_at.is_some();
+        let Some(probe) = self.running.iter_mut().find(about) else { return false };
+        probe.refusals = probe.refusals.saturating_add(1);
+        if probe.stage == 0 && probe.plan.window.is_none() {
+            probe.step_at = Some(now);
+        }
+        true
+    }
+
+    /// Who found that nothing listens at the address of `target`, if that is enough to declare it
+    /// dead (R11): this node twice, as `me`, and as many relays as there are, two at the most.
+    pub fn refused_by(&self, target: NodeId, me: Voice) -> Option<Voices> {
+        let about = |probe: &&Probe| probe.target == target && probe.step_at.is_some();
+        let probe = self.running.iter().find(about)?;
+        let refused = |asked: &&Asked| asked.answer == RelayAnswer::Refused;
+        let needed = REFUSED_RELAYS_MIN.min(probe.asked.len());
+        let enough = probe.asked.iter().filter(refused).count() >= needed;
+        (enough && probe.stage > 0 && probe.refusals > 1).then(|| {
+            let mut judges = Voices::one(me);
+            let relays = probe.asked.iter().filter(refused).take(REFUSED_RELAYS_MIN);
+            relays.for_each(|asked| judges.insert(asked.relay));
+            judges
         })
     }
 
+    /// The target of a probe without a verdict, if `fits` accepts it.
+    pub fn find_target(&self, fits: impl Fn(NodeId) -> bool) -> Option<NodeId> {
+        let undecided = self.running.iter().filter(|probe| probe.step_at.is_some());
+        undecided.map(|probe| probe.target).find(|&target| fits(target))
+    }
+
+    /// The number of the pings that verify whether `target` lives, suspect `since` then (R8).
+    /// Follows from both, so that nothing need be remembered and nobody can guess it.
+    pub const fn verification(&self, target: NodeId, since: Instant) -> u32 {
+        let episode = NodeId::new(target.number() ^ since.as_micros().rotate_left(32)).mixed();
+        (NodeId::new(episode ^ self.secret).mixed() >> 32) as u32
+    }
+
     /// Ends the probe of `target` without a verdict: it is known to be gone.
-    pub fn forget(&mut self, target: NodeId, now: Instant) {
-        if self.current.as_ref().is_some_and(|probe| probe.target == target) {
-            self.finish(now.max(self.next_at));
+    pub fn forget(&mut self, target: NodeId) {
+        self.running.retain(|probe| probe.target != target);
+    }
+
+    fn find(&mut self, number: u32) -> Option<&mut Probe> {
+        self.running.iter_mut().find(|probe| probe.owns(number))
+    }
+}
+
+impl Probe {
+    fn new((target, number): (NodeId, u32), plan: Plan, now: Instant) -> Self {
+        Self {
+            number: number & !PING_BITS,
+            target,
+            plan,
+            stage: 0,
+            sent_at: [now; PINGS_MAX],
+            step_at: Some(now.after(plan.timeout)),
+            asked: heapless::Vec::new(),
+            refusals: 0,
         }
     }
 
-    fn finish(&mut self, next_at: Instant) {
-        self.current = None;
-        self.next_at = next_at;
+    fn owns(&self, number: u32) -> bool {
+        self.number == number & !PING_BITS
+    }
+
+    fn step(&mut self, now: Instant) -> Step {
+        let window_end = self.plan.window.map(|window| self.started_at().after(window));
+        if self.stage >= self.plan.stages.min(STAGES_MAX) {
+            self.step_at = None;
+            return Step::Failed { target: self.target, findings: self.findings() };
+        }
+        self.stage = self.stage.saturating_add(1);
+        if let Some(sent_at) = self.sent_at.get_mut(usize::from(self.stage)) {
+            *sent_at = now;
+        }
+        self.step_at = Some(window_end.unwrap_or_else(|| now.after(self.plan.timeout)));
+        let number = self.number | u32::from(self.stage);
+        Step::Stage { target: self.target, number, ping_again: window_end.is_none() }
+    }
+
+    fn started_at(&self) -> Instant {
+        self.sent_at.first().copied().unwrap_or(Instant::ZERO)
+    }
+
+    /// A stage is over when everybody who was asked has answered.
+    fn hurry_if_all_answered(&mut self, now: Instant) {
+        let all = self.asked.iter().all(|asked| asked.answer != RelayAnswer::None);
+        if all && self.plan.window.is_none() {
+            self.step_at = Some(now);
+        }
+    }
+
+    fn findings(&self) -> Findings {
+        let nacked = self.asked.iter().filter(|asked| asked.answer != RelayAnswer::None);
+        let mut nackers = Voices::NONE;
+        // One voice is the prober's own.
+        let others_max = VOICES_MAX.saturating_sub(1);
+        nacked.clone().take(others_max).for_each(|asked| nackers.insert(asked.relay));
+        Findings { asked: self.asked.len() as u8, nacks: nacked.count() as u8, nackers }
     }
 }
 
@@ -170,57 +361,169 @@ mod tests {
     use super::*;
 
     const TARGET: NodeId = NodeId::new(1);
-    const RELAY: NodeId = NodeId::new(2);
-    const TIMING: Timing = Timing {
-        timeout: Duration::from_millis(500),
-        window: Duration::from_secs(1),
-        interval: Duration::from_secs(1),
-    };
+    const RELAYS: [NodeId; 3] = [NodeId::new(2), NodeId::new(3), NodeId::new(4)];
+    const ME: Voice = Voice(77);
+    const SECOND: Duration = Duration::from_secs(1);
+    const SWIM: Plan =
+        Plan { timeout: Duration::from_millis(500), stages: 1, window: Some(SECOND) };
+    const STAGED: Plan = Plan { timeout: Duration::from_millis(200), stages: 3, window: None };
 
     fn at(millis: u64) -> Instant {
         Instant::from_millis(millis)
     }
 
-    fn started() -> Prober {
-        let mut prober = Prober::new(at(0));
+    fn started(plan: Plan) -> Prober {
+        let mut prober = Prober::new(at(0), 5);
         assert_eq!(prober.step(at(0)), Some(Step::Start));
-        prober.start(TARGET, 7, TIMING, at(0));
+        assert!(prober.start((TARGET, 8), plan, SECOND, at(0)));
         prober
     }
 
+    fn voice(id: NodeId) -> Voice {
+        Voice::from(id)
+    }
+
+    /// Takes the stage that is due and asks `relays`.
+    fn stage(prober: &mut Prober, now: Instant, relays: &[NodeId]) -> u32 {
+        let Some(Step::Stage { target: TARGET, number, .. }) = prober.step(now) else {
+            panic!("no stage is due");
+        };
+        for &relay in relays {
+            assert!(!prober.has_asked(number, voice(relay)));
+            assert!(prober.asked(number, voice(relay)));
+        }
+        prober.stage_begun(number, relays.len(), now);
+        number
+    }
+
+    fn findings(prober: &mut Prober, now: Instant) -> Findings {
+        match prober.step(now) {
+            Some(Step::Failed { target: TARGET, findings }) => findings,
+            step => panic!("no verdict: {step:?}"),
+        }
+    }
+
     #[test]
-    fn a_probe_nobody_answers_asks_relays_and_fails() {
-        let mut prober = started();
+    fn a_probe_of_one_stage_asks_relays_and_fails_at_the_end_of_its_window() {
+        let mut prober = started(SWIM);
         assert_eq!(prober.step(at(499)), None);
-        assert_eq!(prober.step(at(500)), Some(Step::AskRelays { target: TARGET, number: 7 }));
-        prober.asked(RELAY);
-        assert!(prober.nack(7, RELAY));
-        assert!(!prober.nack(7, RELAY), "once each");
-        assert!(!prober.nack(7, TARGET), "not asked");
-        let failed = Step::Failed { target: TARGET, relays: 1, nacks: 1 };
-        assert_eq!(prober.step(at(1_000)), Some(failed));
+        let number = stage(&mut prober, at(500), &RELAYS[..1]);
+        assert_eq!(prober.nack(number, RELAYS[0], false, at(600)), Some(TARGET));
+        assert_eq!(prober.nack(number, RELAYS[0], false, at(600)), None, "once each");
+        assert_eq!(prober.nack(number, TARGET, false, at(600)), None, "not asked");
+        assert_eq!(prober.step(at(999)), None, "nacks do not shorten the window");
+        let found = findings(&mut prober, at(1_000));
+        assert_eq!((found.asked, found.nacks), (1, 1));
         assert_eq!(prober.step(at(1_000)), Some(Step::Start));
     }
 
     #[test]
-    fn an_ack_from_the_target_or_a_relay_ends_it_once() {
-        let mut prober = started();
-        assert_eq!(prober.ack(8, TARGET, at(1)), None);
-        assert_eq!(prober.ack(7, RELAY, at(1)), None, "not asked yet");
-        assert_eq!(prober.ack(7, TARGET, at(1)), Some(AckOf::Target));
-        assert_eq!(prober.ack(7, TARGET, at(1)), None, "a duplicate");
-        assert_eq!(prober.deadline(), at(1_000));
-
-        let mut prober = started();
-        prober.step(at(500));
-        prober.asked(RELAY);
-        assert_eq!(prober.ack(7, RELAY, at(1)), Some(AckOf::Relay));
+    fn a_staged_probe_goes_on_as_soon_as_everybody_has_nacked() {
+        let mut prober = started(STAGED);
+        let first = stage(&mut prober, at(200), &RELAYS);
+        for relay in RELAYS {
+            assert_eq!(prober.step(at(401)), None);
+            prober.nack(first, relay, false, at(401));
+        }
+        stage(&mut prober, at(401), &[NodeId::new(5)]);
+        assert_eq!(prober.deadline(), at(801), "two timeouts for one that is silent");
+        stage(&mut prober, at(801), &[]);
+        assert_eq!(prober.deadline(), at(1_000), "one timeout where nobody is asked");
+        let found = findings(&mut prober, at(1_001));
+        assert_eq!((found.asked, found.nacks, found.nackers.count()), (4, 3, 3));
     }
 
     #[test]
-    fn a_timer_so_late_that_no_relay_was_asked_accuses_nobody() {
-        let mut prober = started();
-        assert_eq!(prober.step(at(3_600_000)), Some(Step::Void));
+    fn an_ack_from_the_target_or_a_relay_ends_it_once() {
+        let mut prober = started(STAGED);
+        assert_eq!(prober.ack(16, TARGET, at(1)), None, "another number");
+        assert_eq!(prober.ack(8, RELAYS[0], at(1)), None, "not asked yet");
+        let acked = prober.ack(8, TARGET, at(3)).unwrap();
+        assert_eq!(acked.ack_of, AckOf::Target(Duration::from_millis(3)));
+        assert_eq!((acked.target, acked.late), (TARGET, false));
+        assert_eq!(prober.ack(8, TARGET, at(3)), None, "a duplicate");
+        assert_eq!(prober.deadline(), at(1_000));
+
+        let mut prober = started(STAGED);
+        let number = stage(&mut prober, at(200), &RELAYS);
+        assert_eq!(prober.ack(number, RELAYS[1], at(210)).unwrap().ack_of, AckOf::Relay);
+    }
+
+    #[test]
+    fn each_ping_has_its_own_round_trip_even_after_the_verdict() {
+        let mut prober = started(STAGED);
+        let second = stage(&mut prober, at(200), &[]);
+        stage(&mut prober, at(400), &[]);
+        stage(&mut prober, at(600), &[]);
+        findings(&mut prober, at(800));
+        assert_eq!(prober.find_target(|_| true), None);
+        let acked = prober.ack(second, TARGET, at(1_000)).unwrap();
+        assert_eq!(acked.ack_of, AckOf::Target(Duration::from_millis(800)));
+        assert!(acked.late);
+
+        let mut prober = started(SWIM);
+        stage(&mut prober, at(500), &[]);
+        findings(&mut prober, at(1_000));
+        assert_eq!(prober.ack(8, TARGET, at(10_001)), None, "too late to mean anything");
+    }
+
+    #[test]
+    fn verifications_have_numbers_of_their_own() {
+        let prober = started(STAGED);
+        let number = prober.verification(TARGET, at(5));
+        assert_eq!(number, prober.verification(TARGET, at(5)));
+        assert_ne!(number, prober.verification(TARGET, at(6)));
+        assert_ne!(number, prober.verification(RELAYS[0], at(5)));
+        assert_ne!(number, Prober::new(at(0), 6).verification(TARGET, at(5)));
+    }
+
+    #[test]
+    fn three_who_are_refused_are_enough() {
+        let mut prober = started(STAGED);
+        assert!(!prober.refused(RELAYS[0], at(1)), "not probed");
+        assert!(prober.refused(TARGET, at(1)));
+        let number = stage(&mut prober, at(1), &RELAYS);
+        prober.nack(number, RELAYS[0], true, at(3));
+        prober.refused(TARGET, at(3));
+        assert_eq!(prober.refused_by(TARGET, ME), None);
+        prober.nack(number, RELAYS[1], false, at(4));
+        assert_eq!(prober.refused_by(TARGET, ME), None);
+        prober.nack(number, RELAYS[2], true, at(4));
+        assert_eq!(prober.refused_by(TARGET, ME).map(|judges| judges.count()), Some(3));
+    }
+
+    #[test]
+    fn one_refusal_may_be_the_moment_of_a_restart() {
+        let mut prober = started(STAGED);
+        prober.refused(TARGET, at(1));
+        let number = stage(&mut prober, at(1), &RELAYS);
+        for relay in RELAYS {
+            prober.nack(number, relay, true, at(3));
+        }
+        assert_eq!(prober.refused_by(TARGET, ME), None);
+        prober.refused(TARGET, at(3));
+        assert!(prober.refused_by(TARGET, ME).is_some());
+    }
+
+    #[test]
+    fn a_probe_whose_timer_comes_after_its_window_asks_relays_and_fails_at_once() {
+        let mut prober = started(SWIM);
+        stage(&mut prober, at(3_600_000), &RELAYS);
+        assert_eq!(findings(&mut prober, at(3_600_000)).nacks, 0);
         assert_eq!(prober.step(at(3_600_000)), Some(Step::Start));
+    }
+
+    #[test]
+    fn rounds_without_room_are_left_out_and_old_probes_make_room() {
+        let mut prober = Prober::new(at(0), 5);
+        for number in 1..=PROBES_MAX as u32 {
+            assert!(prober.start((TARGET, number << 2), STAGED, SECOND, at(0)));
+        }
+        assert!(!prober.start((TARGET, 400), STAGED, SECOND, at(0)));
+        for second in 10..14 {
+            while prober.step(at(second * 1_000)).is_some_and(|step| step != Step::Start) {}
+        }
+        assert!(prober.start((TARGET, 400), STAGED, SECOND, at(14_000)));
+        assert_eq!(prober.clear(), 1);
     }
 }

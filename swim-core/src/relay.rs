@@ -4,85 +4,124 @@ use core::time::Duration;
 
 use crate::member::NodeId;
 use crate::time::Instant;
+use crate::wire::Belief;
 
-/// How many indirect probes a node relays at once; beyond this they are refused with a nack.
+/// How many indirect probes a node relays at once; beyond this, requests are left unanswered: a
+/// nack would say that the target was tried.
 pub const RELAYS_MAX: usize = 16;
 
 /// How much longer than a probe interval a requester may want to wait: its local health stretches
 /// its probes so far.
 const WAIT_FACTOR_MAX: u32 = 9;
 
-/// One indirect probe being relayed. `R` says how to reach the requester.
+/// One indirect probe being relayed. `A` is an address, `C` a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relay<R> {
-    /// Whom to ping.
+pub struct Relay<A, C> {
+    /// Whom to ping, and where.
     pub target: NodeId,
+    pub address: A,
     /// The number of this node's own ping.
     pub number: u32,
-    /// Who wants to know.
-    pub requester: R,
+    /// Who wants to know, and how to answer.
+    pub requester: A,
+    pub channel: C,
     /// The number to answer with.
     pub request: u32,
-    /// When the requester wants a nack; `None` if it does not, or has had it.
+    /// What the requester believes of the target.
+    pub belief: Option<Belief>,
+}
+
+/// When something is to be done about a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RelayTiming {
+    /// When to ping once more; `None`: one ping is enough.
+    pub again_after: Option<Duration>,
+    /// When the requester wants a nack; zero if it does not.
+    pub nack_after: Duration,
+    /// How long a request is remembered at least.
+    pub lifetime: Duration,
+}
+
+/// What is due about a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelayStep<A, C> {
+    /// Ping the target once more.
+    PingAgain(Relay<A, C>),
+    /// Tell the requester that the target was not reached.
+    Nack(Relay<A, C>),
+}
+
+/// The indirect probes being relayed.
+#[derive(Debug)]
+pub struct Relays<A, C> {
+    running: heapless::Vec<Running<A, C>, RELAYS_MAX>,
+}
+
+#[derive(Debug)]
+struct Running<A, C> {
+    relay: Relay<A, C>,
+    again_at: Option<Instant>,
+    /// `None` if no nack is wanted, or it was sent.
     nack_at: Option<Instant>,
     /// Until when an ack is still passed on.
     expires_at: Instant,
 }
 
-impl<R> Relay<R> {
-    /// A relay that answers with a nack after `nack_after`, if that is not zero, and forgets the
-    /// request after `lifetime`, or somewhat later if the nack is wanted later; but nobody can make
-    /// it remember for longer than [`WAIT_FACTOR_MAX`] times that.
-    pub fn new(
-        (target, number): (NodeId, u32),
-        (requester, request): (R, u32),
-        nack_after: Duration,
-        lifetime: Duration,
-        now: Instant,
-    ) -> Self {
-        let nack_after = nack_after.min(lifetime.saturating_mul(WAIT_FACTOR_MAX));
-        let nack_at = (!nack_after.is_zero()).then(|| now.after(nack_after));
-        let expires_at = now.after(lifetime.max(nack_after));
-        Self { target, number, requester, request, nack_at, expires_at }
+impl<A, C> Running<A, C> {
+    fn next_at(&self) -> Instant {
+        let steps = [self.again_at, self.nack_at, Some(self.expires_at)];
+        steps.into_iter().flatten().min().unwrap_or(self.expires_at)
     }
 }
 
-/// The indirect probes being relayed.
-#[derive(Debug)]
-pub struct Relays<R> {
-    running: heapless::Vec<Relay<R>, RELAYS_MAX>,
-}
-
-impl<R: Copy> Relays<R> {
+impl<A: Copy + PartialEq, C: Copy> Relays<A, C> {
     pub const fn new() -> Self {
         Self { running: heapless::Vec::new() }
     }
 
-    /// Takes a request on; false when too many are running.
-    pub fn add(&mut self, relay: Relay<R>) -> bool {
-        self.running.push(relay).is_ok()
+    /// Takes a request on; false when too many are running. It is forgotten after its lifetime, or
+    /// somewhat later if the nack is wanted later; but nobody can make a relay remember for longer
+    /// than [`WAIT_FACTOR_MAX`] lifetimes.
+    pub fn add(&mut self, relay: Relay<A, C>, timing: RelayTiming, now: Instant) -> bool {
+        let RelayTiming { again_after, nack_after, lifetime } = timing;
+        let nack_after = nack_after.min(lifetime.saturating_mul(WAIT_FACTOR_MAX));
+        let running = Running {
+            relay,
+            again_at: again_after.map(|again_after| now.after(again_after)),
+            nack_at: (!nack_after.is_zero()).then(|| now.after(nack_after)),
+            expires_at: now.after(lifetime.max(nack_after)),
+        };
+        self.running.push(running).is_ok()
     }
 
     /// An ack came: the request it answers, if it answers one.
-    pub fn ack(&mut self, number: u32, sender: NodeId) -> Option<Relay<R>> {
-        let found = self
-            .running
-            .iter()
-            .position(|relay| relay.number == number && relay.target == sender)?;
-        Some(self.running.swap_remove(found))
+    pub fn ack(&mut self, number: u32, sender: NodeId) -> Option<Relay<A, C>> {
+        let answers = |relay: &Relay<A, C>| relay.number == number && relay.target == sender;
+        let found = self.running.iter().position(|running| answers(&running.relay))?;
+        Some(self.running.swap_remove(found).relay)
     }
 
-    /// A request whose nack is due. Forgets those that have expired.
-    pub fn pop_nack(&mut self, now: Instant) -> Option<Relay<R>> {
-        let due = self.running.iter_mut().find(|relay| relay.nack_at.is_some_and(|at| at <= now));
-        let nacked = due.map(|relay| {
-            relay.nack_at = None;
-            *relay
-        });
-        if nacked.is_none() {
-            self.running.retain(|relay| relay.expires_at > now);
+    /// Nothing listens at `address`: a request to reach it, which is over. Repeat until `None`.
+    pub fn pop_refused(&mut self, address: A) -> Option<Relay<A, C>> {
+        let found = self.running.iter().position(|running| running.relay.address == address)?;
+        Some(self.running.swap_remove(found).relay)
+    }
+
+    /// What is due at `now`. Forgets the requests that have expired.
+    pub fn step(&mut self, now: Instant) -> Option<RelayStep<A, C>> {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        for running in &mut self.running {
+            if is_due(running.nack_at) {
+                (running.nack_at, running.again_at) = (None, None);
+                return Some(RelayStep::Nack(running.relay));
+            }
+            if is_due(running.again_at) {
+                running.again_at = None;
+                return Some(RelayStep::PingAgain(running.relay));
+            }
         }
-        nacked
+        self.running.retain(|running| running.expires_at > now);
+        None
     }
 
     /// Forgets all requests.
@@ -92,7 +131,7 @@ impl<R: Copy> Relays<R> {
 
     /// When something is next due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.running.iter().map(|relay| relay.nack_at.unwrap_or(relay.expires_at)).min()
+        self.running.iter().map(Running::next_at).min()
     }
 }
 
@@ -101,52 +140,88 @@ mod tests {
     use super::*;
 
     const TARGET: NodeId = NodeId::new(1);
+    const RELAY: Relay<u16, ()> = Relay {
+        target: TARGET,
+        address: 1,
+        number: 1,
+        requester: 9,
+        channel: (),
+        request: 70,
+        belief: None,
+    };
+    const TIMING: RelayTiming = RelayTiming {
+        again_after: None,
+        nack_after: Duration::from_millis(400),
+        lifetime: Duration::from_millis(1_000),
+    };
 
     fn at(millis: u64) -> Instant {
         Instant::from_millis(millis)
     }
 
-    fn relay(number: u32) -> Relay<u16> {
-        let (nack_after, lifetime) = (Duration::from_millis(400), Duration::from_millis(1_000));
-        Relay::new((TARGET, number), (9, 70), nack_after, lifetime, at(0))
+    fn relaying(timing: RelayTiming) -> Relays<u16, ()> {
+        let mut relays = Relays::new();
+        assert!(relays.add(RELAY, timing, at(0)));
+        relays
     }
 
     #[test]
     fn a_nack_is_sent_once_and_a_late_ack_still_passed_on() {
-        let mut relays = Relays::new();
-        assert!(relays.add(relay(1)));
+        let mut relays = relaying(TIMING);
         assert_eq!(relays.deadline(), Some(at(400)));
-        assert_eq!(relays.pop_nack(at(399)), None);
-        assert_eq!(relays.pop_nack(at(400)).map(|relay| relay.request), Some(70));
-        assert_eq!(relays.pop_nack(at(400)), None);
+        assert_eq!(relays.step(at(399)), None);
+        assert_eq!(relays.step(at(400)), Some(RelayStep::Nack(RELAY)));
+        assert_eq!(relays.step(at(400)), None);
         assert_eq!(relays.ack(1, NodeId::new(5)), None, "not the target");
-        assert_eq!(relays.ack(1, TARGET).map(|relay| relay.requester), Some(9));
+        assert_eq!(relays.ack(1, TARGET), Some(RELAY));
         assert_eq!(relays.ack(1, TARGET), None);
     }
 
     #[test]
+    fn the_target_is_pinged_once_more_unless_it_has_answered() {
+        let timing = RelayTiming { again_after: Some(Duration::from_millis(200)), ..TIMING };
+        let mut relays = relaying(timing);
+        assert_eq!(relays.step(at(199)), None);
+        assert_eq!(relays.step(at(200)), Some(RelayStep::PingAgain(RELAY)));
+        assert_eq!(relays.step(at(300)), None);
+        let mut late = relaying(timing);
+        assert_eq!(late.step(at(500)), Some(RelayStep::Nack(RELAY)));
+        assert_eq!(late.step(at(500)), None, "too late to ping");
+        let mut answered = relaying(timing);
+        assert!(answered.ack(1, TARGET).is_some());
+        assert_eq!(answered.deadline(), None);
+    }
+
+    #[test]
+    fn a_refusal_ends_all_requests_for_that_address() {
+        let mut relays = relaying(TIMING);
+        relays.add(Relay { number: 2, requester: 8, ..RELAY }, TIMING, at(0));
+        relays.add(Relay { number: 3, address: 2, ..RELAY }, TIMING, at(0));
+        assert_eq!(relays.pop_refused(1), Some(RELAY));
+        assert_eq!(relays.pop_refused(1).map(|relay| relay.requester), Some(8));
+        assert_eq!(relays.pop_refused(1), None);
+        assert_eq!(relays.ack(3, TARGET).map(|relay| relay.number), Some(3));
+    }
+
+    #[test]
     fn a_requester_that_waits_longer_is_waited_for() {
-        let mut relays = Relays::new();
-        let (nack_after, lifetime) = (Duration::from_secs(2), Duration::from_secs(1));
-        relays.add(Relay::new((TARGET, 1), (9u16, 70), nack_after, lifetime, at(0)));
-        assert_eq!(relays.pop_nack(at(1_500)), None);
+        let mut relays = relaying(RelayTiming { nack_after: Duration::from_secs(2), ..TIMING });
+        assert_eq!(relays.step(at(1_500)), None);
         assert!(relays.ack(1, TARGET).is_some());
     }
 
     #[test]
     fn nobody_can_make_a_relay_remember_for_days() {
-        let mut relays = Relays::new();
-        let lifetime = Duration::from_secs(1);
-        relays.add(Relay::new((TARGET, 1), (9u16, 70), Duration::MAX, lifetime, at(0)));
+        let relays = relaying(RelayTiming { nack_after: Duration::MAX, ..TIMING });
         assert_eq!(relays.deadline(), Some(at(9_000)));
     }
 
     #[test]
-    fn requests_expire_and_too_many_are_refused() {
+    fn requests_expire_and_too_many_are_not_taken_on() {
         let mut relays = Relays::new();
-        assert!((0..RELAYS_MAX as u32).all(|number| relays.add(relay(number))));
-        assert!(!relays.add(relay(99)));
-        while relays.pop_nack(at(1_000)).is_some() {}
+        assert!((0..RELAYS_MAX).all(|_| relays.add(RELAY, TIMING, at(0))));
+        assert!(!relays.add(RELAY, TIMING, at(0)));
+        while relays.step(at(1_000)).is_some() {}
         assert_eq!(relays.deadline(), None);
     }
 }

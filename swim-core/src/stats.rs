@@ -47,6 +47,10 @@ pub struct Stats {
     pub probes_failed: u64,
     /// Probes without a verdict because this process stood still meanwhile.
     pub probes_void: u64,
+    /// Rounds without a probe because too many were running.
+    pub probes_skipped: u64,
+    /// Acks that came after the verdict; they tell how long answers take.
+    pub acks_late: u64,
     /// Acks for a probe that is not running, or from somebody not asked.
     pub acks_unasked: u64,
     /// Nacks received from relays that were asked.
@@ -55,16 +59,35 @@ pub struct Stats {
     pub pings_misdirected: u64,
     /// Indirect probes relayed for others.
     pub relays: u64,
-    /// Indirect probes refused because too many were being relayed.
+    /// Indirect probes not relayed because too many were.
     pub relays_refused: u64,
 
+    /// Rounds taken over that were far from where this node was.
+    pub rounds_jumped: u64,
+    /// Times the operating system said that nothing listens where a probe went.
+    pub refusals_heard: u64,
+    /// The same about addresses nobody was probing.
+    pub refusals_unasked: u64,
+    /// Times this process found that it had stood still.
+    pub stalls: u64,
+
+    /// Failed probes that accused nobody, because every relay kept silent as well.
+    pub accusations_withheld: u64,
     /// Suspicions this node raised after a failed probe of its own.
     pub suspicions_raised: u64,
     /// Members that became suspect in this node's view.
     pub suspected: u64,
     /// Suspects that refuted in this node's view.
     pub recovered: u64,
-    /// Members this node declared dead because a suspicion timed out here.
+    /// Pings sent to suspects before a verdict.
+    pub verification_pings: u64,
+    /// Suspects that answered this node and were given time anew.
+    pub reprieves: u64,
+    /// News of a death taken as a suspicion, because it was too sudden.
+    pub deaths_doubted: u64,
+    /// Verdicts put off because too many were suspect or this node's health was bad.
+    pub deaths_held: u64,
+    /// Members this node declared dead: a suspicion timed out here, or nothing listens there.
     pub deaths_declared: u64,
     /// Members that died in this node's view.
     pub died: u64,

@@ -52,6 +52,12 @@ impl Instant {
         Self(self.0.saturating_add(micros(duration)))
     }
 
+    /// The moment `duration` earlier, or the epoch.
+    #[must_use]
+    pub const fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(micros(duration)))
+    }
+
     /// Time passed since `earlier`; zero when `earlier` is in fact later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use swim_core::storage::Growable;
     use swim_core::wire::{Header, PacketWriter, Update};
-    use swim_core::{Card, Config, Identity, Label};
+    use swim_core::{Card, Config, Identity, Label, Patience};
 
     const STRANGERS: u64 = 3 * PAGE_LEN as u64;
 
@@ -222,10 +222,16 @@ mod tests {
         let incarnation = Incarnation::new(incarnation);
         for number in 1..=count {
             let id = NodeId::new(number);
-            let header = Header { label: Label::new(""), sender: id, incarnation };
+            let header = Header { label: Label::new(""), sender: id, incarnation, round: 0 };
             let mut packet = [0; 128];
             let mut writer = PacketWriter::new(&mut packet, &header).unwrap();
-            let card = Card { incarnation, boot: 7, address: address(number), metadata: b"m" };
+            let card = Card {
+                incarnation,
+                boot: 7,
+                patience: Patience::NONE,
+                address: address(number),
+                metadata: b"m",
+            };
             assert!(writer.update(&Update::alive(id, card)));
             let len = writer.finish();
             node.handle_datagram(address(number), &packet[..len], now).unwrap();

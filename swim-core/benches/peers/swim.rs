@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use swim_core::storage::Growable;
 use swim_core::wire::{Ack, Header, Message, Packet, PacketWriter, Ping, Update};
-use swim_core::{Card, Config, Identity, Incarnation, Instant, Label, Node, NodeId};
+use swim_core::{Card, Config, Identity, Incarnation, Instant, Label, Node, NodeId, Patience};
 
 use super::{DATAGRAM_LEN_MAX, Datagram, Peer, address, own_address};
 
@@ -109,12 +109,19 @@ fn datagram(
     updates: &[(usize, u16)],
 ) -> Datagram {
     let mut bytes = vec![0; DATAGRAM_LEN_MAX];
-    let header = Header { label: Label::default(), sender, incarnation: Incarnation::new(0) };
+    let header =
+        Header { label: Label::default(), sender, incarnation: Incarnation::new(0), round: 0 };
     let mut writer = PacketWriter::new(&mut bytes, &header).expect("room");
     assert!(writer.message(message));
     for &(member, incarnation) in updates {
         let incarnation = Incarnation::new(incarnation.into());
-        let card = Card { incarnation, boot: 0, address: address(member), metadata: &[] };
+        let card = Card {
+            incarnation,
+            boot: 0,
+            patience: Patience::NONE,
+            address: address(member),
+            metadata: &[],
+        };
         assert!(writer.update(&Update::alive(id(member), card)), "too many updates");
     }
     let len = writer.finish();

@@ -6,8 +6,8 @@ use crate::address::Address;
 use crate::judge::Claim;
 use crate::member::{NodeId, Status};
 use crate::outbox::{Channel, Intent};
-use crate::probe::AckOf;
-use crate::relay::Relay;
+use crate::probe::{AckOf, Acked};
+use crate::relay::{Relay, RelayTiming};
 use crate::seeds::Answer;
 use crate::storage::Storage;
 use crate::wire::{
@@ -88,16 +88,13 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn take_ack(&mut self, ack: Ack, origin: &Origin<A>) {
         let sender = origin.header.sender;
-        if let Some(ack_of) = self.prober.ack(ack.number, sender, self.now) {
-            count(&mut self.stats.probes_acked);
-            self.health.improve();
-            if ack.stranger && ack_of == AckOf::Target && self.standing == Standing::Alive {
-                self.introduce(origin.from, None);
-            }
+        if let Some(acked) = self.prober.ack(ack.number, sender, self.now) {
+            self.take_probe_ack(acked, ack.stranger, origin);
         } else if let Some(relay) = self.relays.ack(ack.number, sender) {
             let ack = Ack { number: relay.request, stranger: false };
-            let (to, channel) = relay.requester;
-            self.send(to, channel, Message::Ack(ack));
+            self.send(relay.requester, relay.channel, Message::Ack(ack));
+        } else if self.is_verification(ack.number, sender) {
+            self.reprieve(sender);
         } else if sender == self.id()
             && let Some(won) = self.challenge.answered(ack.number, self.my_identity())
         {
@@ -108,6 +105,22 @@ impl<A: Address, S: Storage> Node<A, S> {
         } else {
             count(&mut self.stats.acks_unasked);
         }
+    }
+
+    fn take_probe_ack(&mut self, acked: Acked, stranger: bool, origin: &Origin<A>) {
+        if let AckOf::Target(took) = acked.ack_of {
+            self.senses.round_trips.sample(took);
+            if stranger && self.standing == Standing::Alive {
+                self.introduce(origin.from, None);
+            }
+        }
+        if acked.late {
+            count(&mut self.stats.acks_late);
+        } else {
+            count(&mut self.stats.probes_acked);
+            self.senses.health.improve();
+        }
+        self.reprieve(acked.target);
     }
 
     fn settle_conflict(&mut self, won: bool) {
@@ -126,32 +139,49 @@ impl<A: Address, S: Storage> Node<A, S> {
         if request.target == self.id() {
             return self.ack(request.number, request.belief, origin);
         }
-        let number = self.rng.next_u32();
-        let nack_after = Duration::from_millis(request.nack_after_ms.into());
-        let relay = Relay::new(
-            (request.target, number),
-            ((origin.from, origin.channel), request.number),
-            nack_after,
-            self.answer_wait(),
-            self.now,
-        );
-        if self.relays.add(relay) {
+        let relay = Relay {
+            target: request.target,
+            address: request.address,
+            number: self.rng.next_u32(),
+            requester: origin.from,
+            channel: origin.channel,
+            request: request.number,
+            belief: request.belief,
+        };
+        if self.relays.add(relay, self.relay_timing(request.nack_after_ms), self.now) {
             count(&mut self.stats.relays);
-            let ping = Ping { number, target: request.target, belief: request.belief };
-            self.send(request.address, Channel::Datagram, Message::Ping(ping));
+            self.ping_for(&relay);
         } else {
             count(&mut self.stats.relays_refused);
-            let nack = Nack { number: request.number };
-            self.send(origin.from, origin.channel, Message::Nack(nack));
         }
     }
 
-    fn take_nack(&mut self, nack: Nack, origin: &Origin<A>) {
-        if self.prober.nack(nack.number, origin.header.sender) {
-            count(&mut self.stats.nacks_received);
-        } else {
-            count(&mut self.stats.acks_unasked);
+    /// A relay that is used to slow answers nacks later: its own ears may be the reason.
+    fn relay_timing(&self, nack_after_ms: u32) -> RelayTiming {
+        let wanted = Duration::from_millis(nack_after_ms.into());
+        let own = self.answer_timeout();
+        RelayTiming {
+            again_after: (self.rules.stages > 0).then(|| own / 2),
+            nack_after: match self.rules.timeout_measured && !wanted.is_zero() {
+                true => wanted.max(own),
+                false => wanted,
+            },
+            lifetime: self.answer_wait(),
         }
+    }
+
+    pub(super) fn ping_for(&mut self, relay: &Relay<A, Channel>) {
+        let Relay { target, address, number, belief, .. } = *relay;
+        self.send(address, Channel::Datagram, Message::Ping(Ping { number, target, belief }));
+    }
+
+    fn take_nack(&mut self, nack: Nack, origin: &Origin<A>) {
+        let sender = origin.header.sender;
+        let Some(target) = self.prober.nack(nack.number, sender, nack.refused, self.now) else {
+            return count(&mut self.stats.acks_unasked);
+        };
+        count(&mut self.stats.nacks_received);
+        self.convict_if_refused(target);
     }
 
     /// The joiner's own update has been applied by now, as far as there was room for it.

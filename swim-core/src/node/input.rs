@@ -48,11 +48,6 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.handle_packet(from, Channel::Stream, packet, now)
     }
 
-    /// Takes in that the operating system refused a packet to `address`: nothing listens there.
-    pub fn handle_unreachable(&mut self, _address: A, now: Instant) {
-        self.advance(now);
-    }
-
     fn handle_packet(
         &mut self,
         from: A,
@@ -67,6 +62,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return Ok(());
         }
         self.admit(&packet, &origin)?;
+        self.hear_round(packet.header.round);
         count(&mut self.stats.packets_received);
         self.stats.bytes_received = self.stats.bytes_received.wrapping_add(bytes.len() as u64);
         let changed = self.hear_all(&packet, &origin);
@@ -74,6 +70,12 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.answer(message, &origin, changed);
         }
         Ok(())
+    }
+
+    fn hear_round(&mut self, round: u16) {
+        if self.rules.rotation && !self.prober.rotation.hear(round) {
+            count(&mut self.stats.rounds_jumped);
+        }
     }
 
     fn reject_malformed(&mut self, error: ParseError) -> Rejected {
@@ -140,7 +142,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             count(&mut self.stats.updates_received);
             changed |= match copied {
                 true => self.hear_copy(update, origin),
-                false => self.hear(&update, origin.from, true),
+                false => self.hear(update, origin, true),
             };
         }
         changed
@@ -158,12 +160,22 @@ impl<A: Address, S: Storage> Node<A, S> {
                 update.claim = Claim { status: Status::Suspect, voices, ..update.claim };
             }
         }
-        self.hear(&update, origin.from, told != Status::Alive)
+        self.hear(update, origin, told != Status::Alive)
+    }
+
+    /// Applies one update that somebody told. Returns whether it was news; if so, and if `spread`,
+    /// it is passed on.
+    fn hear(&mut self, mut update: Update<'_, A>, origin: &Origin<A>, spread: bool) -> bool {
+        if self.is_sudden_death(&update) {
+            count(&mut self.stats.deaths_doubted);
+            update.claim.status = Status::Suspect;
+            update.claim.voices.insert(Voice::from(origin.header.sender));
+        }
+        self.apply(&update, origin.from, spread)
     }
 
     /// Applies one update. Returns whether it was news; if so, and if `spread`, it is passed on.
-    pub(super) fn hear(&mut self, update: &Update<'_, A>, informant: A, spread: bool) -> bool {
-        let update = &update.with_voices_of_suspects_only();
+    pub(super) fn apply(&mut self, update: &Update<'_, A>, informant: A, spread: bool) -> bool {
         if update.id == self.id() {
             return self.hear_about_me(update);
         }
@@ -221,9 +233,24 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.challenge_rival((card.boot, card.address));
         }
         count(&mut self.stats.refutations);
-        self.health.worsen(1);
+        self.senses.health.worsen(self.rules.refutation_costs_health.into());
         self.outrank(told);
+        self.answer_accusers(&update.claim.voices);
         true
+    }
+
+    /// R7: whoever accuses is the first to hear that it is wrong, and judges first as well.
+    fn answer_accusers(&mut self, voices: &Voices) {
+        if !self.rules.told_directly {
+            return;
+        }
+        for &voice in voices.as_slice() {
+            if let Some(to) = self.table.member_by_voice(voice).and_then(|row| row.address())
+                && to != self.address()
+            {
+                self.introduce(to, None);
+            }
+        }
     }
 
     /// Asks at another address whether somebody lives there under this node's id.
@@ -274,18 +301,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// Sets the deadline of a suspicion: sooner the more voices agree (Lifeguard IV-B).
-    fn time_suspicion(&mut self, row: u32) {
-        let patience = self.config.patience(self.table.live_count());
-        let Some(suspect) = self.table.row(row) else { return };
-        let confirmations = suspect.claim.voices.count().saturating_sub(1);
-        let deadline = suspect.since.after(patience.timeout(confirmations));
-        self.table.set_deadline(row, deadline);
-    }
-
     fn note_end(&mut self, row: u32) {
         if let Some(ended) = self.table.row(row).map(|row| row.id) {
-            self.prober.forget(ended, self.now);
+            self.prober.forget(ended);
         }
         if self.table.live_count() == 1 {
             self.seeds.restart(self.retry(), self.now);
@@ -295,7 +313,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Further voices are passed on only as long as they shorten the suspicion.
     fn is_worth_spreading(&self, change: &Change) -> bool {
         let ClaimVerdict::Unite(voices) = change.claim else { return true };
-        let patience = self.config.patience(self.table.live_count());
-        voices.count() <= usize::from(patience.confirmations_needed).saturating_add(1)
+        let needed = self.config.suspicion_bounds(self.table.live_count()).confirmations_needed;
+        change.after == Status::Suspect && voices.count() <= usize::from(needed).saturating_add(1)
     }
 }

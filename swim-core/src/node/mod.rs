@@ -4,25 +4,29 @@ mod answer;
 mod command;
 mod input;
 mod output;
+mod probing;
+mod suspicion;
 mod timeout;
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::address::{Address, as_read};
-use crate::config::{Config, Rules};
+use crate::config::Config;
+use crate::detector::Rules;
 use crate::error::{BadAddress, MetadataTooLong, NewError};
 use crate::gossip::GossipTick;
 use crate::heal::Heal;
-use crate::health::Health;
 use crate::judge::Card;
-use crate::member::{Incarnation, Member, NodeId, Status};
+use crate::member::{Incarnation, Member, NodeId, Patience, Status};
 use crate::outbox::{Channel, Intent, Outbox};
 use crate::probe::Prober;
 use crate::relay::Relays;
 use crate::rival::Challenge;
 use crate::rng::Rng;
 use crate::seeds::{Retry, Seeds};
+use crate::senses::Senses;
+use crate::stall::STALL_MIN;
 use crate::stats::Stats;
 use crate::storage::Storage;
 use crate::sync::{Pauses, Sync};
@@ -90,9 +94,9 @@ pub struct Node<A: Address, S: Storage> {
     /// Whether the application has yet to hear that the node departed, or the table is full.
     departure_untold: bool,
     table_full: TableFull,
-    health: Health,
+    senses: Senses,
     prober: Prober,
-    relays: Relays<(A, Channel)>,
+    relays: Relays<A, Channel>,
     gossip: GossipTick,
     sync: Sync<A>,
     seeds: Seeds<A>,
@@ -127,13 +131,14 @@ impl<A: Address, S: Storage> Node<A, S> {
     ) -> Result<Self, NewError> {
         config.validate().map_err(NewError::Config)?;
         let mut rng = Rng::new(seed);
-        let Identity { id, address, metadata, incarnation, patience: _ } = identity;
+        let Identity { id, address, metadata, incarnation, patience } = identity;
         let len_max = metadata_len_max(storage.metadata_len_max(), &config);
         if metadata.len() > len_max {
             return Err(NewError::Metadata(MetadataTooLong { len: metadata.len(), len_max }));
         }
         let address = as_read(address).ok_or(NewError::Address(BadAddress))?;
-        let card = Card { incarnation, boot: rng.next_u32() as u16, address, metadata };
+        let patience = Patience::covering(patience.min(config.patience_max));
+        let card = Card { incarnation, boot: rng.next_u32() as u16, patience, address, metadata };
         let table = Table::new(storage, id, &card, now).ok_or(NewError::Storage)?;
         let rules = config.detector.rules();
         Ok(Self {
@@ -144,8 +149,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             leave_until: now,
             departure_untold: false,
             table_full: TableFull::NotYet,
-            health: Health::new(rules.health_max),
-            prober: Prober::new(now.after(rng.up_to(config.probe_interval))),
+            senses: Senses::new(rules.health_max, patience, now),
+            prober: Prober::new(now.after(rng.up_to(config.probe_interval)), wide(&mut rng)),
             relays: Relays::new(),
             gossip: GossipTick::new(now.after(rng.up_to(config.gossip_interval))),
             sync: Sync::new(now.after(config.sync_interval_min), config.sync_interval_min),
@@ -203,12 +208,12 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// How long this node asks the others to wait for it, because it has stood still before. Worth
     /// keeping across restarts: see [`Identity::patience`].
     pub fn patience(&self) -> Duration {
-        Duration::ZERO
+        self.senses.stall.patience().duration()
     }
 
     /// Lifeguard's local health: 0 is healthy.
     pub fn health_score(&self) -> u8 {
-        self.health.score()
+        self.senses.health.score()
     }
 
     /// What this node has done so far.
@@ -223,6 +228,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Takes over the time of an input: never backwards. Gossip ticks without news pass unused.
     fn advance(&mut self, now: Instant) -> Instant {
+        if now.since(self.now) > STALL_MIN {
+            self.notice_stall(now);
+        }
         self.now = self.now.max(now);
         if self.table.gossip_len() == 0 {
             self.gossip.skip(self.config.gossip_interval, self.now);
@@ -295,6 +303,10 @@ fn metadata_len_max(of_storage: usize, config: &Config) -> usize {
     of_storage.min(usize::from(config.datagram_len_max).saturating_sub(OVERHEAD_LEN_MAX))
 }
 
+fn wide(rng: &mut Rng) -> u64 {
+    u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32())
+}
+
 /// One more of something.
 fn count(counter: &mut u64) {
     *counter = counter.wrapping_add(1);
@@ -323,14 +335,21 @@ mod tests {
 
     fn alive(id: NodeId, metadata: &[u8]) -> Update<'_, u16> {
         let (incarnation, address) = (Incarnation::new(0), id.number() as u16);
-        Update::alive(id, Card { incarnation, boot: 0, address, metadata })
+        Update::alive(
+            id,
+            Card { incarnation, boot: 0, patience: Patience::NONE, address, metadata },
+        )
     }
 
     /// A packet of `OTHER`.
     fn packet(message: Option<Message<u16>>, updates: &[Update<'_, u16>]) -> Vec<u8> {
         let mut buffer = vec![0; 1_400];
-        let header =
-            Header { label: Label::default(), sender: OTHER, incarnation: Incarnation::new(0) };
+        let header = Header {
+            label: Label::default(),
+            sender: OTHER,
+            incarnation: Incarnation::new(0),
+            round: 0,
+        };
         let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
         assert!(message.is_none_or(|message| writer.message(&message)));
         assert!(updates.iter().all(|update| writer.update(update)));
@@ -411,9 +430,12 @@ mod tests {
     #[test]
     fn a_page_does_not_bring_the_dead_back_to_life() {
         let mut node = node(still());
-        let dead = Update::claim(OTHER, crate::Claim::new(Incarnation::new(0), Status::Dead));
-        let packet_of_both = packet(None, &[alive(OTHER, b""), dead]);
-        node.handle_datagram(2, &packet_of_both, Instant::ZERO).unwrap();
+        let [suspect, dead] = [Status::Suspect, Status::Dead]
+            .map(|status| Update::claim(OTHER, crate::Claim::new(Incarnation::new(0), status)));
+        let accused = packet(None, &[alive(OTHER, b""), suspect]);
+        node.handle_datagram(2, &accused, Instant::ZERO).unwrap();
+        let later = Instant::ZERO.after(node.config().pause_tolerance);
+        node.handle_datagram(2, &packet(None, &[dead]), later).unwrap();
         let pull = packet(Some(Message::Pull(Pull { number: 9, from: 0 })), &[]);
         node.handle_datagram(2, &pull, Instant::ZERO).unwrap();
         let (_, bytes) = sent(&mut node, Instant::ZERO).pop().unwrap();

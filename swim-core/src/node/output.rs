@@ -82,8 +82,12 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Writes one packet; `None` when its message does not fit.
     fn write(&mut self, intent: &Intent<A>, buffer: &mut [u8]) -> Option<usize> {
-        let header =
-            Header { label: self.config.label, sender: self.id(), incarnation: self.incarnation() };
+        let header = Header {
+            label: self.config.label,
+            sender: self.id(),
+            incarnation: self.incarnation(),
+            round: self.prober.rotation.round(),
+        };
         let mut writer = PacketWriter::new(buffer, &header)?;
         if let Some(Message::Page(page)) = intent.message {
             return self.write_page(page, writer);

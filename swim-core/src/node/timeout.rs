@@ -3,21 +3,22 @@
 use core::time::Duration;
 
 use crate::address::Address;
-use crate::config::{GOSSIP_NODES_MAX, INDIRECT_PROBES_MAX};
-use crate::judge::{Claim, Voices};
-use crate::member::{NodeId, Status, Voice};
+use crate::config::GOSSIP_NODES_MAX;
+use crate::judge::Claim;
+use crate::member::Status;
 use crate::outbox::{Channel, Intent};
-use crate::probe::{Step, Timing};
+use crate::relay::RelayStep;
 use crate::storage::Storage;
 use crate::sync::SyncStep;
 use crate::table::ME;
-use crate::time::{Instant, micros};
-use crate::wire::{Belief, Join, Message, Nack, Ping, PingRequest, Update};
+use crate::time::Instant;
+use crate::wire::{Belief, Join, Message, Nack, Ping};
 
 use super::{Node, Standing, count};
 
-/// Rows that can fall due in one call; the rest follows in the next, which is due at once.
-const DUE_PER_CALL_MAX: usize = 64;
+/// Rows that can fall due in one call, no more than the outbox has room for; the rest follows in
+/// the next, which is due at once.
+const DUE_PER_CALL_MAX: usize = 32;
 
 /// How long the end of a member is kept for an application that has not heard of it.
 const UNTOLD_GRACE: Duration = Duration::from_secs(1);
@@ -27,7 +28,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         self.end_due_rows();
-        self.nack_for_others();
+        self.step_relays();
         match self.standing {
             Standing::Departed | Standing::Silenced => {}
             Standing::Leaving => {
@@ -42,6 +43,20 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.ask_seeds();
             }
         }
+    }
+
+    /// What goes on in a process of several threads while its sends block: suspicions time out, and
+    /// nothing else (Lifeguard section V: the anomaly of its experiments).
+    #[cfg(feature = "sim")]
+    pub(crate) fn expire_suspicions(&mut self, now: Instant) {
+        self.advance(now);
+        self.end_due_rows();
+    }
+
+    /// When the next suspicion times out.
+    #[cfg(feature = "sim")]
+    pub(crate) fn suspicion_deadline(&self) -> Option<Instant> {
+        self.table.next_deadline().map(|deadline| deadline.max(self.now))
     }
 
     /// The moment of the next [`handle_timeout`](Self::handle_timeout). Already past while packets
@@ -83,112 +98,15 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// At most two steps can be due at once: the end of one probe and the start of the next.
-    fn step_probe(&mut self) {
-        for _ in 0..2 {
-            match self.prober.step(self.now) {
-                None => return,
-                Some(Step::Start) => self.start_probe(),
-                Some(Step::AskRelays { target, number }) => self.ask_relays(target, number),
-                Some(Step::Failed { target, relays, nacks }) => {
-                    self.end_probe(target, relays, nacks)
+    fn step_relays(&mut self) {
+        while let Some(step) = self.relays.step(self.now) {
+            match step {
+                RelayStep::PingAgain(relay) => self.ping_for(&relay),
+                RelayStep::Nack(relay) => {
+                    let nack = Nack { number: relay.request, refused: false };
+                    self.send(relay.requester, relay.channel, Message::Nack(nack));
                 }
-                Some(Step::Void) => count(&mut self.stats.probes_void),
             }
-        }
-    }
-
-    fn start_probe(&mut self) {
-        let row = self.table.next_probe(&mut self.rng).and_then(|row| self.table.row(row));
-        let Some((row, address)) = row.and_then(|row| Some((row, row.address()?))) else {
-            return self.prober.skip(self.config.probe_interval, self.now);
-        };
-        let (target, belief) = (row.id, self.belief(&row.claim));
-        count(&mut self.stats.probes);
-        let number = self.rng.next_u32();
-        self.prober.start(target, number, self.probe_timing(), self.now);
-        let ping = Ping { number, target, belief };
-        self.send(address, Channel::Datagram, Message::Ping(ping));
-    }
-
-    fn probe_timing(&self) -> Timing {
-        let window = self.health.scale(self.config.probe_interval);
-        Timing {
-            timeout: match self.rules.timeout_scaled {
-                true => self.health.scale(self.config.probe_timeout),
-                false => self.config.probe_timeout,
-            },
-            window,
-            interval: match self.rules.interval_scaled_always {
-                true => window,
-                false => self.config.probe_interval,
-            },
-        }
-    }
-
-    /// What a ping tells its target, under the buddy system.
-    fn belief(&self, claim: &Claim) -> Option<Belief> {
-        let Claim { incarnation, status, .. } = *claim;
-        self.rules.buddy.then_some(Belief { incarnation, status })
-    }
-
-    fn ask_relays(&mut self, target: NodeId, number: u32) {
-        let Some(row) = self.table.member(target) else { return };
-        let (Some(address), belief) = (row.address(), self.belief(&row.claim)) else { return };
-        count(&mut self.stats.probes_indirect);
-        let wanted = usize::from(self.config.indirect_probes);
-        let relays = self.table.pick::<INDIRECT_PROBES_MAX>(wanted, false, &mut self.rng, |row| {
-            row.claim.status == Status::Alive && row.id != target
-        });
-        let nack_after_ms = self.nack_after_ms();
-        for row in relays {
-            let relay = self.table.row(row).and_then(|row| Some((row.id, row.address()?)));
-            if let Some((relay, to)) = relay {
-                self.prober.asked(relay);
-                let request = PingRequest { number, target, address, belief, nack_after_ms };
-                self.send(to, Channel::Datagram, Message::PingRequest(request));
-            }
-        }
-        if self.rules.stream_ping {
-            let ping = Ping { number, target, belief };
-            self.send(address, Channel::Stream, Message::Ping(ping));
-        }
-    }
-
-    fn nack_after_ms(&self) -> u32 {
-        let percent = u64::from(self.rules.nack_percent);
-        let millis = micros(self.probe_timing().timeout).saturating_mul(percent) / 100_000;
-        u32::try_from(millis).unwrap_or(u32::MAX)
-    }
-
-    fn end_probe(&mut self, target: NodeId, relays: u8, nacks: u8) {
-        count(&mut self.stats.probes_failed);
-        self.worsen_health(relays, nacks);
-        let Some(row) = self.table.member(target) else { return };
-        let incarnation = row.claim.incarnation;
-        let newly_suspected = row.claim.status == Status::Alive;
-        let voices = Voices::one(Voice::from(self.id()));
-        let claim = Claim { incarnation, status: Status::Suspect, voices };
-        if newly_suspected {
-            count(&mut self.stats.suspicions_raised);
-        }
-        self.hear(&Update::claim(target, claim), self.address(), true);
-    }
-
-    /// Nacks that did not come tell of trouble at this node; that the target did not answer tells
-    /// so only when no relay could have nacked (memberlist), or always (the paper).
-    fn worsen_health(&mut self, relays: u8, nacks: u8) {
-        let expected = if self.rules.nack_percent > 0 { relays } else { 0 };
-        let failure = self.rules.failure_costs_health || expected == 0;
-        let missing = expected.saturating_sub(nacks);
-        self.health.worsen(missing.saturating_add(u8::from(failure)));
-    }
-
-    fn nack_for_others(&mut self) {
-        while let Some(relay) = self.relays.pop_nack(self.now) {
-            let nack = Message::Nack(Nack { number: relay.request });
-            let (to, channel) = relay.requester;
-            self.send(to, channel, nack);
         }
     }
 
@@ -198,12 +116,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             let Some(row) = self.table.row(number) else { continue };
             match row.claim.status {
                 Status::Alive => {}
-                Status::Suspect => {
-                    count(&mut self.stats.deaths_declared);
-                    let claim = Claim::new(row.claim.incarnation, Status::Dead);
-                    let dead = Update::claim(row.id, claim);
-                    self.hear(&dead, self.address(), true);
-                }
+                Status::Suspect => self.try_suspect(number),
                 Status::Dead | Status::Left => self.reap(number),
             }
         }

@@ -1,10 +1,20 @@
 //! A whole cluster in virtual time, replayable from one seed (feature `sim`).
 //!
 //! A [`Cluster`] drives any number of [`Node`](crate::Node)s as an adapter would: packets are
-//! delivered before timers fire, every input is drained, and each node lives by its own clock. What
-//! lies between them is a [`Network`] that delays, loses, duplicates, reorders and cuts. Processes
-//! crash, restart, stand still and leave on command. After every step an oracle checks what must
-//! always hold; a broken rule ends the run with a [`Failure`] that says how to replay it.
+//! delivered before timers fire, every input is drained, and each node lives by its own clock. It
+//! starts with strangers, who [`join`](Cluster::join) or are all
+//! [introduced](Cluster::introduce_all). After every step an oracle checks what must always hold; a
+//! broken rule ends the run with a [`Failure`] that says how to replay it.
+//!
+//! What can go wrong:
+//!
+//! - on the way: a [`Link`] delays, loses (evenly or in [bursts](Burst)), duplicates and reorders,
+//!   and the [`Network`] has cuts, one-way or between groups;
+//! - at one node's connection: it is [deaf](Network::deafen), [silent](Network::silence),
+//!   [lossy](Network::set_node_loss), or its firewall [rejects](Network::reject) what comes in;
+//! - to a process: it [crashes](Cluster::crash) with its host, is [killed](Cluster::kill) on a host
+//!   that lives and refuses packets, [stands still](Cluster::freeze), is [jammed](Cluster::jam) or
+//!   [starved](Cluster::starve), restarts, moves and leaves.
 //!
 //! Everything follows from the seed of the [`Scenario`]: the same seed gives the same packets, byte
 //! for byte, and so the same [`trace_hash`](Cluster::trace_hash).
@@ -42,6 +52,9 @@
 
 mod clock;
 mod cluster;
+pub mod experiment;
+mod introduce;
+mod link;
 mod network;
 mod oracle;
 mod process;
@@ -49,9 +62,11 @@ mod queue;
 mod report;
 mod scenario;
 mod step;
+mod verbs;
 
 pub use cluster::{Cluster, Seen};
-pub use network::{Link, Network};
+pub use link::{Burst, Link};
+pub use network::Network;
 pub use oracle::Violation;
 pub use report::{Counts, Failure, Heard, Report, Step, seeds};
 pub use scenario::{Checks, Scenario, SimAddress};

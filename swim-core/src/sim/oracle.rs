@@ -385,7 +385,12 @@ mod tests {
     }
 
     fn header(sender: NodeId, incarnation: u32) -> Header {
-        Header { label: Label::default(), sender, incarnation: Incarnation::new(incarnation) }
+        Header {
+            label: Label::default(),
+            sender,
+            incarnation: Incarnation::new(incarnation),
+            round: 0,
+        }
     }
 
     fn packet(header: &Header, message: Option<Message<SimAddress>>, told: u32) -> Vec<u8> {

@@ -1,8 +1,10 @@
 //! One process: a node, if it runs, and what its operating system does for it.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::member::NodeId;
+use crate::rng::Rng;
 use crate::storage::Storage;
 use crate::time::Instant;
 use crate::{Node, Standing};
@@ -12,8 +14,10 @@ use super::oracle::Violation;
 use super::queue::FlightId;
 use super::scenario::SimAddress;
 
-/// Packets that wait for a frozen process; the newest are dropped and counted.
+/// Packets that wait for a process to read them; the newest are dropped and counted.
 const INBOX_LEN_MAX: usize = 1_024;
+/// Packets that wait for a process to be let send them; the newest are dropped and counted.
+const OUTBOX_LEN_MAX: usize = 1_024;
 /// Deadlines handled at one instant before they are held to be endless.
 const FIRINGS_MAX: u32 = 64;
 
@@ -28,8 +32,14 @@ pub(super) struct Process<S: Storage> {
     pub rows_max: usize,
     /// The next moment for which a look at its deadline is queued.
     pub alarm: Option<Instant>,
+    /// Whether its host answers for it when it does not run.
+    is_killed: bool,
     frozen_until: Option<Instant>,
+    jammed_until: Option<Instant>,
+    /// The shortest and the longest time by which it reads a packet late.
+    starvation: Option<(Duration, Duration)>,
     inbox: VecDeque<FlightId>,
+    outbox: VecDeque<FlightId>,
     last_firing: Instant,
     firings: u32,
     rows_gone: u64,
@@ -46,8 +56,12 @@ impl<S: Storage> Process<S> {
             clock: Clock::new(0, 0),
             rows_max: 0,
             alarm: None,
+            is_killed: false,
             frozen_until: None,
+            jammed_until: None,
+            starvation: None,
             inbox: VecDeque::new(),
+            outbox: VecDeque::new(),
             last_firing: Instant::ZERO,
             firings: 0,
             rows_gone: 0,
@@ -58,13 +72,21 @@ impl<S: Storage> Process<S> {
     /// Runs `node` by `clock`.
     pub fn start(&mut self, node: Node<SimAddress, S>, clock: Clock, rows_max: usize) {
         (self.node, self.clock, self.rows_max) = (Some(node), clock, rows_max);
-        (self.alarm, self.frozen_until, self.rows_gone) = (None, None, 0);
+        (self.alarm, self.rows_gone) = (None, 0);
     }
 
-    /// Ends the process; nothing of it is left but its name. Returns whether it ran.
-    pub fn stop(&mut self) -> bool {
-        (self.alarm, self.frozen_until) = (None, None);
-        self.node.take().is_some()
+    /// Ends the process; nothing of it is left but its name, and its host if that is said to live.
+    /// Returns whether it ran.
+    pub fn stop(&mut self, host_lives: bool) -> bool {
+        (self.alarm, self.frozen_until, self.jammed_until) = (None, None, None);
+        let ran = self.node.take().is_some();
+        self.is_killed = host_lives && (ran || self.is_killed);
+        ran
+    }
+
+    /// Whether it has died on a host that lives.
+    pub fn is_killed(&self) -> bool {
+        self.is_killed && self.node.is_none()
     }
 
     /// Whether it runs and is a member, or wants to be.
@@ -86,26 +108,56 @@ impl<S: Storage> Process<S> {
         self.frozen_until = self.frozen_until.max(Some(until));
     }
 
-    /// Goes on at `now`, unless it is not frozen or its time has not come.
-    pub fn thaw(&mut self, now: Instant) -> bool {
-        let thawed = self.frozen_until.is_some_and(|until| until <= now);
-        if thawed {
-            self.frozen_until = None;
-        }
-        thawed
+    /// Sends and reads nothing until `until`, or longer if it already does.
+    pub fn jam(&mut self, until: Instant) {
+        self.jammed_until = self.jammed_until.max(Some(until));
     }
 
-    /// Keeps a packet for later. Returns false when there is no room for it.
-    pub fn shelve(&mut self, flight: FlightId) -> bool {
-        let fits = self.inbox.len() < INBOX_LEN_MAX;
-        if fits {
-            self.inbox.push_back(flight);
+    pub fn is_jammed(&self) -> bool {
+        self.jammed_until.is_some()
+    }
+
+    /// Ends what holds it up and is over at `now`. Returns whether it goes on with anything.
+    pub fn wake(&mut self, now: Instant) -> bool {
+        let mut woken = false;
+        for until in [&mut self.frozen_until, &mut self.jammed_until] {
+            woken |= until.take_if(|until| *until <= now).is_some();
         }
-        fits
+        woken && !self.is_frozen()
+    }
+
+    /// Whether it reads what arrives.
+    pub fn is_reading(&self) -> bool {
+        !self.is_frozen() && !self.is_jammed()
+    }
+
+    /// Reads every packet late from now on, by a time drawn from the range; or no longer.
+    pub fn starve(&mut self, range: Option<(Duration, Duration)>) {
+        self.starvation = range;
+    }
+
+    /// By how much a packet that arrives now is read late, if it is.
+    pub fn lateness(&self, rng: &mut Rng) -> Option<Duration> {
+        let (least, most) = self.starvation?;
+        Some(least + rng.up_to(most.saturating_sub(least)))
+    }
+
+    /// Keeps a packet to be read later. Returns false when there is no room for it.
+    pub fn shelve(&mut self, flight: FlightId) -> bool {
+        keep(&mut self.inbox, INBOX_LEN_MAX, flight)
     }
 
     pub fn unshelve(&mut self) -> Option<FlightId> {
         self.inbox.pop_front()
+    }
+
+    /// Keeps a packet to be sent later. Returns false when there is no room for it.
+    pub fn hold(&mut self, flight: FlightId) -> bool {
+        keep(&mut self.outbox, OUTBOX_LEN_MAX, flight)
+    }
+
+    pub fn release(&mut self) -> Option<FlightId> {
+        self.outbox.pop_front()
     }
 
     /// Counts the deadlines handled at the moment `now`.
@@ -135,11 +187,37 @@ impl<S: Storage> Process<S> {
     }
 }
 
+fn keep(kept: &mut VecDeque<FlightId>, len_max: usize, flight: FlightId) -> bool {
+    let fits = kept.len() < len_max;
+    if fits {
+        kept.push_back(flight);
+    }
+    fits
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sim::scenario::address;
     use crate::storage::Growable;
+
+    #[test]
+    fn whoever_is_both_frozen_and_jammed_goes_on_step_by_step() {
+        let mut process = Process::<Growable>::new(NodeId::new(1), 0, address(0));
+        process.freeze(Instant::from_secs(2));
+        process.jam(Instant::from_secs(1));
+        process.jam(Instant::from_secs(3));
+        assert!(!process.wake(Instant::from_secs(1)) && process.is_frozen());
+        assert!(process.wake(Instant::from_secs(2)) && !process.is_frozen());
+        assert!(process.is_jammed() && !process.is_reading());
+        assert!(process.wake(Instant::from_secs(3)) && process.is_reading());
+        assert!(!process.wake(Instant::from_secs(4)));
+
+        process.jam(Instant::from_secs(5));
+        process.freeze(Instant::from_secs(6));
+        assert!(!process.wake(Instant::from_secs(5)), "still frozen");
+        assert!(process.wake(Instant::from_secs(6)) && process.is_reading());
+    }
 
     #[test]
     fn deadlines_that_do_not_end_are_noticed() {

@@ -6,14 +6,16 @@ use std::collections::BinaryHeap;
 use crate::Channel;
 use crate::time::Instant;
 
-use super::scenario::SimAddress;
+use super::scenario::{SimAddress, address};
 
 /// Something that will happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// A packet arrives.
     Arrival(FlightId),
-    /// A frozen process goes on.
+    /// A packet that has arrived is read at last.
+    Reading(FlightId),
+    /// A process that was held up goes on.
     Wake { process: usize },
     /// A deadline may have come.
     Deadline { process: usize },
@@ -23,7 +25,7 @@ impl What {
     /// At one instant packets come first and deadlines last, as in every adapter.
     const fn class(self) -> u64 {
         match self {
-            Self::Arrival(_) => 0,
+            Self::Arrival(_) | Self::Reading(_) => 0,
             Self::Wake { .. } => 1,
             Self::Deadline { .. } => 2,
         }
@@ -36,6 +38,8 @@ pub(super) struct Flight {
     pub from: SimAddress,
     pub to: SimAddress,
     pub channel: Channel,
+    /// Whether it is the news that a packet was refused, on its way back to who sent that.
+    pub refused: bool,
     pub bytes: Vec<u8>,
 }
 
@@ -60,27 +64,35 @@ impl Queue {
         self.entries.push(Entry { at, rank, what });
     }
 
-    /// Lets a packet arrive at the moment `at`.
-    pub fn send(
+    /// Takes a packet on. It arrives when that is [pushed](Self::push).
+    pub fn board(
         &mut self,
-        at: Instant,
         from: SimAddress,
         to: SimAddress,
-        packet: (Channel, &[u8]),
-    ) {
-        let (channel, bytes) = packet;
-        let id = match self.landed.pop() {
-            Some(id) => id,
-            None => {
-                self.flights.push(Flight { from, to, channel, bytes: Vec::new() });
-                FlightId(self.flights.len() - 1)
-            }
-        };
+        (channel, bytes): (Channel, &[u8]),
+    ) -> FlightId {
+        let id = self.vacant();
         let flight = &mut self.flights[id.0];
         (flight.from, flight.to, flight.channel) = (from, to, channel);
-        flight.bytes.clear();
         flight.bytes.extend_from_slice(bytes);
-        self.push(at, What::Arrival(id));
+        id
+    }
+
+    /// Takes the same packet on once more.
+    pub fn board_again(&mut self, id: FlightId) -> FlightId {
+        let copy = self.vacant();
+        let mut bytes = core::mem::take(&mut self.flights[copy.0].bytes);
+        let flight = &self.flights[id.0];
+        bytes.extend_from_slice(&flight.bytes);
+        self.flights[copy.0] = Flight { bytes, ..*flight };
+        copy
+    }
+
+    /// Makes of a packet the news that it was refused, for its sender.
+    pub fn turn_back(&mut self, id: FlightId) {
+        let flight = &mut self.flights[id.0];
+        core::mem::swap(&mut flight.from, &mut flight.to);
+        flight.refused = true;
     }
 
     /// What happens next, unless that is after `limit`.
@@ -100,6 +112,26 @@ impl Queue {
     /// Ends a flight: its packet is gone.
     pub fn land(&mut self, id: FlightId) {
         self.landed.push(id);
+    }
+
+    /// An empty flight, in the memory of one that has ended if there is any.
+    fn vacant(&mut self) -> FlightId {
+        let Some(id) = self.landed.pop() else {
+            let (nowhere, channel) = (address(0), Channel::Datagram);
+            let bytes = Vec::new();
+            self.flights.push(Flight {
+                from: nowhere,
+                to: nowhere,
+                channel,
+                refused: false,
+                bytes,
+            });
+            return FlightId(self.flights.len() - 1);
+        };
+        let flight = &mut self.flights[id.0];
+        flight.refused = false;
+        flight.bytes.clear();
+        id
     }
 }
 
@@ -127,7 +159,6 @@ impl PartialOrd for Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::scenario::address;
 
     #[test]
     fn packets_come_before_deadlines_and_equals_in_order_of_creation() {
@@ -135,8 +166,10 @@ mod tests {
         let noon = Instant::from_secs(12);
         queue.push(noon, What::Deadline { process: 1 });
         queue.push(noon, What::Wake { process: 2 });
-        queue.send(noon, address(0), address(1), (Channel::Datagram, b"first"));
-        queue.send(noon, address(0), address(1), (Channel::Datagram, b"second"));
+        for bytes in [&b"first"[..], b"second"] {
+            let flight = queue.board(address(0), address(1), (Channel::Datagram, bytes));
+            queue.push(noon, What::Arrival(flight));
+        }
         queue.push(Instant::from_secs(11), What::Deadline { process: 3 });
         let mut order = Vec::new();
         while let Some((_, what)) = queue.pop(noon) {
@@ -157,13 +190,25 @@ mod tests {
     fn a_landed_flight_lends_its_memory_to_the_next() {
         let mut queue = Queue::default();
         for _ in 0..100 {
-            queue.send(Instant::ZERO, address(0), address(1), (Channel::Datagram, &[7; 100]));
-            let Some((_, What::Arrival(id))) = queue.pop(Instant::ZERO) else {
-                panic!("a packet was sent");
-            };
+            let id = queue.board(address(0), address(1), (Channel::Datagram, &[7; 100]));
+            assert_eq!((queue.flight(id).refused, queue.flight(id).bytes.len()), (false, 100));
+            queue.turn_back(id);
             queue.land(id);
         }
         assert_eq!(queue.flights.len(), 1);
-        assert!(queue.pop(Instant::MAX).is_none());
+    }
+
+    #[test]
+    fn a_packet_taken_on_twice_is_the_same_and_one_turned_back_returns() {
+        let mut queue = Queue::default();
+        let id = queue.board(address(3), address(4), (Channel::Stream, b"words"));
+        let copy = queue.board_again(id);
+        queue.turn_back(id);
+        let seen = |id| {
+            let Flight { from, to, channel, refused, bytes } = queue.flight(id);
+            (*from, *to, *channel, *refused, bytes.as_slice())
+        };
+        assert_eq!(seen(copy), (address(3), address(4), Channel::Stream, false, &b"words"[..]));
+        assert_eq!(seen(id), (address(4), address(3), Channel::Stream, true, &b"words"[..]));
     }
 }

@@ -36,14 +36,20 @@ pub enum Step {
     Started,
     /// A process ended without a word.
     Crashed,
+    /// A process ended without a word, and its host lives.
+    Killed,
     /// A process stopped, for a while.
     Froze,
+    /// A process ceased to send and read, for a while.
+    Jammed,
     /// It went on.
     Woke,
     /// The application called a verb.
     Commanded,
     /// A packet was handed in.
     Received(SimAddress, Channel, usize),
+    /// It was told that a packet to this address was refused.
+    Refused(SimAddress, Channel),
     /// A deadline came.
     TimedOut,
     /// A packet was written.
@@ -55,7 +61,7 @@ pub enum Step {
 /// Plain counters of a whole run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Inputs given to nodes: packets, deadlines, commands.
+    /// Inputs given to nodes: packets, refusals, deadlines, commands.
     pub inputs: u64,
     /// Packets written.
     pub sent: u64,
@@ -73,7 +79,9 @@ pub struct Counts {
     pub cut: u64,
     /// Packets to an address where nobody listens.
     pub unclaimed: u64,
-    /// Packets that found the inbox of a frozen process full.
+    /// Packets a host refused: nobody listens there, or a firewall says so.
+    pub refused: u64,
+    /// Packets that found no room to wait at a process that is held up.
     pub overflowed: u64,
     /// Events polled.
     pub events: u64,
@@ -107,7 +115,8 @@ impl fmt::Display for Report {
         write!(f, "{} inputs, {} packets, {} B; ", counts.inputs, counts.sent, counts.bytes_sent)?;
         write!(f, "{} suspicions, {} deaths heard, ", counts.suspicions, counts.deaths)?;
         write!(f, "{false_deaths} false; {} lost, {} cut, ", counts.lost, counts.cut)?;
-        write!(f, "{} unclaimed, {} overflowed", counts.unclaimed, counts.overflowed)
+        write!(f, "{} unclaimed, {} refused, ", counts.unclaimed, counts.refused)?;
+        write!(f, "{} overflowed", counts.overflowed)
     }
 }
 

@@ -4,7 +4,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::Config;
 
-use super::network::Link;
+use super::link::Link;
 
 /// Addresses of the simulated network: as long on the wire as those of a real IPv4 network.
 pub type SimAddress = SocketAddrV4;

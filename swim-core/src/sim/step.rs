@@ -8,7 +8,7 @@ use crate::wire::Packet;
 use super::cluster::Cluster;
 use super::network::Fate;
 use super::oracle::{Row, Violation, deadline_is_ahead, packet_fits, table_is_sound};
-use super::queue::{FlightId, What};
+use super::queue::{Flight, FlightId, What};
 use super::report::Step;
 use super::scenario::{Checks, SimAddress, address_number};
 
@@ -22,36 +22,90 @@ impl<S: Storage> Cluster<S> {
     pub(super) fn happen(&mut self, what: What) -> (usize, Result<(), Violation>) {
         match what {
             What::Arrival(flight) => self.arrive(flight),
+            What::Reading(flight) => self.read(flight),
             What::Wake { process } => (process, self.wake(process)),
             What::Deadline { process } => (process, self.look_at_deadline(process)),
         }
     }
 
+    /// A packet reaches a host.
     fn arrive(&mut self, id: FlightId) -> (usize, Result<(), Violation>) {
-        let number = address_number(self.queue.flight(id).to).wrapping_sub(1);
-        let listener = self.listeners.get(number).copied().flatten();
-        let Some(node) = listener.filter(|&node| self.processes[node].node.is_some()) else {
-            self.recorder.counts.unclaimed += 1;
-            self.queue.land(id);
+        let Some(node) = self.listener(self.queue.flight(id).to) else {
+            self.unclaimed(id);
             return (0, Ok(()));
         };
-        if !self.processes[node].is_frozen() {
+        let process = &self.processes[node];
+        if process.is_killed() || self.network.rejects(node) {
+            self.refuse(node, id);
+            return (node, Ok(()));
+        }
+        match process.lateness(&mut self.rng) {
+            None => self.read(id),
+            Some(lateness) => {
+                self.queue.push(self.now.after(lateness), What::Reading(id));
+                (node, Ok(()))
+            }
+        }
+    }
+
+    /// A packet comes to be read by the process on its host.
+    fn read(&mut self, id: FlightId) -> (usize, Result<(), Violation>) {
+        let listener = self.listener(self.queue.flight(id).to);
+        let Some(node) = listener.filter(|&node| self.processes[node].node.is_some()) else {
+            self.unclaimed(id);
+            return (0, Ok(()));
+        };
+        if self.processes[node].is_reading() {
             return (node, self.deliver(node, id).and_then(|()| self.settle(node)));
         }
         if !self.processes[node].shelve(id) {
-            self.recorder.counts.overflowed += 1;
-            self.queue.land(id);
+            self.overflow(id);
         }
         (node, Ok(()))
     }
 
+    /// The host of `node` says that nobody takes this packet; about such news it says nothing.
+    fn refuse(&mut self, node: usize, id: FlightId) {
+        let Flight { from, channel, refused, .. } = *self.queue.flight(id);
+        let Some(sender) = self.listener(from).filter(|_| !refused) else {
+            return self.unclaimed(id);
+        };
+        self.recorder.counts.refused += 1;
+        self.queue.turn_back(id);
+        match channel {
+            Channel::Datagram => self.depart(node, sender, id),
+            // The time it takes to connect has already passed.
+            Channel::Stream => self.queue.push(self.now, What::Arrival(id)),
+        }
+    }
+
+    fn unclaimed(&mut self, id: FlightId) {
+        self.recorder.counts.unclaimed += 1;
+        self.queue.land(id);
+    }
+
+    fn overflow(&mut self, id: FlightId) {
+        self.recorder.counts.overflowed += 1;
+        self.queue.land(id);
+    }
+
+    /// Who listens at an address.
+    fn listener(&self, address: SimAddress) -> Option<usize> {
+        self.listeners.get(address_number(address).wrapping_sub(1)).copied().flatten()
+    }
+
     fn wake(&mut self, node: usize) -> Result<(), Violation> {
-        if !self.processes[node].thaw(self.now) {
+        if !self.processes[node].wake(self.now) {
             return Ok(());
         }
         self.recorder.step(self.now, node, Step::Woke);
-        while let Some(flight) = self.processes[node].unshelve() {
-            self.deliver(node, flight)?;
+        if self.processes[node].is_reading() {
+            while let Some(flight) = self.processes[node].release() {
+                self.dispatch(node, flight);
+            }
+            while let Some(flight) = self.processes[node].unshelve() {
+                self.deliver(node, flight)?;
+            }
         }
         self.time_out(node)?;
         self.settle(node)
@@ -89,17 +143,28 @@ impl<S: Storage> Cluster<S> {
         let process = &mut self.processes[index];
         let now = process.clock.local(self.now);
         let Some(node) = &mut process.node else { return Ok(()) };
-        let flight = self.queue.flight(id);
-        let accepted = match flight.channel {
-            Channel::Datagram => node.handle_datagram(flight.from, &flight.bytes, now),
-            Channel::Stream => node.handle_stream(flight.from, &flight.bytes, now),
+        let Flight { from, channel, refused, ref bytes, .. } = *self.queue.flight(id);
+        let accepted = match channel {
+            _ if refused => {
+                node.handle_unreachable(from, now);
+                Ok(())
+            }
+            Channel::Datagram => node.handle_datagram(from, bytes, now),
+            Channel::Stream => node.handle_stream(from, bytes, now),
         };
-        let received = Step::Received(flight.from, flight.channel, flight.bytes.len());
-        self.recorder.step(self.now, index, received);
         let counts = &mut self.recorder.counts;
-        (counts.inputs, counts.delivered) = (counts.inputs + 1, counts.delivered + 1);
+        counts.inputs += 1;
+        counts.delivered += u64::from(!refused);
         counts.rejected += u64::from(accepted.is_err());
-        let outcome = self.drain(index).and_then(|()| self.observe_told(index, id));
+        let step = match refused {
+            true => Step::Refused(from, channel),
+            false => Step::Received(from, channel, bytes.len()),
+        };
+        self.recorder.step(self.now, index, step);
+        let outcome = self.drain(index).and_then(|()| match refused {
+            true => Ok(()),
+            false => self.observe_told(index, id),
+        });
         self.queue.land(id);
         outcome
     }
@@ -137,31 +202,41 @@ impl<S: Storage> Cluster<S> {
         if self.recorder.counts.sent.is_multiple_of(every) {
             self.oracle.packet(process.id, bytes)?;
         }
-        self.dispatch(index, envelope, transmit.len);
+        let process = &mut self.processes[index];
+        let flight = self.queue.board(process.address, transmit.to, (transmit.channel, bytes));
+        if !process.is_jammed() {
+            self.dispatch(index, flight);
+        } else if !process.hold(flight) {
+            self.overflow(flight);
+        }
         Ok(true)
     }
 
-    /// Hands the first `len` bytes of the buffer to the network.
-    fn dispatch(&mut self, from: usize, envelope: (SimAddress, Channel), len: usize) {
-        let (to, channel) = envelope;
-        let number = address_number(to).wrapping_sub(1);
+    /// Hands a packet to the network.
+    fn dispatch(&mut self, from: usize, id: FlightId) {
+        match self.listener(self.queue.flight(id).to) {
+            Some(listener) => self.depart(from, listener, id),
+            None => self.unclaimed(id),
+        }
+    }
+
+    /// Sends a packet on its way between two nodes.
+    fn depart(&mut self, from: usize, to: usize, id: FlightId) {
         let counts = &mut self.recorder.counts;
-        let Some(listener) = self.listeners.get(number).copied().flatten() else {
-            counts.unclaimed += 1;
-            return;
-        };
-        match self.network.fate(from, listener, channel) {
+        match self.network.fate(from, to, self.queue.flight(id).channel) {
             Fate::Cut => counts.cut += 1,
             Fate::Lost => counts.lost += 1,
             Fate::Arrives { after, again_after } => {
-                counts.duplicated += u64::from(again_after.is_some());
-                let from = self.processes[from].address;
-                for after in [Some(after), again_after].into_iter().flatten() {
-                    let packet = (channel, &self.buffer[..len]);
-                    self.queue.send(self.now.after(after), from, to, packet);
+                self.queue.push(self.now.after(after), What::Arrival(id));
+                if let Some(after) = again_after {
+                    counts.duplicated += 1;
+                    let copy = self.queue.board_again(id);
+                    self.queue.push(self.now.after(after), What::Arrival(copy));
                 }
+                return;
             }
         }
+        self.queue.land(id);
     }
 
     /// Takes one event of a node, if there is any.
@@ -209,7 +284,7 @@ impl<S: Storage> Cluster<S> {
     }
 
     /// Walks the whole table of a node, so that rows that change unasked are noticed too.
-    fn inspect(&mut self, index: usize) -> Result<(), Violation> {
+    pub(super) fn inspect(&mut self, index: usize) -> Result<(), Violation> {
         let process = &self.processes[index];
         let Some(node) = &process.node else { return Ok(()) };
         let (mut rows, mut live_rows) = (0, 0);

@@ -7,6 +7,7 @@
 mod news;
 mod places;
 mod queue;
+mod ranks;
 mod roster;
 mod row;
 mod timers;
@@ -16,7 +17,7 @@ pub use row::Row;
 
 use crate::address::Address;
 use crate::judge::{Card, ClaimVerdict};
-use crate::member::{Incarnation, NodeId, Status};
+use crate::member::{Incarnation, NodeId, Patience, Status, Voice};
 use crate::rng::Rng;
 use crate::storage::{Index, List, Metadata, Storage};
 use crate::time::Instant;
@@ -24,6 +25,7 @@ use crate::wire::Update;
 
 use news::NewsQueue;
 use queue::GossipQueue;
+use ranks::Ranks;
 use roster::Roster;
 use timers::Timers;
 
@@ -39,6 +41,9 @@ const DRAWS_PER_PICK_MAX: usize = 8;
 /// Up to this many rows `pick` looks at all of them, so that it finds whoever there is.
 const PICK_EXACT_MAX: usize = 32;
 
+/// Rows looked at within one cell of the order before it counts as crowded.
+const CELL_WALK_MAX: usize = 256;
+
 /// A row of storage `S`.
 type RowOf<A, S> = Row<A, <S as Storage>::Metadata>;
 
@@ -51,6 +56,8 @@ pub struct Table<A, S: Storage> {
     vacant: S::List<u32>,
     index: S::Index,
     roster: Roster<S>,
+    ranks: Ranks<S>,
+    suspects: usize,
     gossip: GossipQueue<S>,
     timers: Timers<S>,
     news: NewsQueue<S>,
@@ -96,6 +103,8 @@ impl<A: Address, S: Storage> Table<A, S> {
             vacant: storage.list(),
             index: storage.index(),
             roster: Roster::new(&storage),
+            ranks: Ranks::new(&storage),
+            suspects: 0,
             gossip: GossipQueue::new(&storage),
             timers: Timers::new(&storage),
             news: NewsQueue::new(&storage),
@@ -105,6 +114,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             && table.me.set_card(card, table.storage.metadata_len_max())
             && table.index.insert(id.mixed(), ME, |_| id.mixed());
         table.me.claim.incarnation = card.incarnation;
+        table.ranks.count(id.mixed(), true);
         fits.then_some(table)
     }
 
@@ -122,6 +132,12 @@ impl<A: Address, S: Storage> Table<A, S> {
     /// Changes the node's own metadata; follow with [`reincarnate`](Self::reincarnate).
     pub fn set_my_metadata(&mut self, metadata: &[u8]) {
         self.me.set_metadata(metadata, self.storage.metadata_len_max());
+    }
+
+    /// Changes how long the node asks the others to wait for it; follow with
+    /// [`reincarnate`](Self::reincarnate).
+    pub fn set_my_patience(&mut self, patience: Patience) {
+        self.me.set_patience(patience);
     }
 
     /// Changes the node's own address; follow with [`reincarnate`](Self::reincarnate).
@@ -247,6 +263,37 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.roster.next_probe(rng)
     }
 
+    /// The live row that stands `steps` places after the node itself in the order of mixed ids, the
+    /// first following the last.
+    pub fn nth_after_me(&self, steps: usize) -> Option<u32> {
+        let my_key = self.me.id.mixed();
+        let (first_key, before) = self.ranks.before(my_key);
+        let beside = self.live_from(first_key).take_while(|row| row.id.mixed() < my_key).count();
+        let my_rank = before.saturating_add(beside);
+        let rank = my_rank.saturating_add(steps).checked_rem(self.live_count())?;
+        let (first_key, skipped) = self.ranks.find(rank);
+        let found = self.live_from(first_key).nth(skipped)?;
+        self.find(found.id).filter(|&row| row != ME)
+    }
+
+    /// The row of an accuser.
+    pub fn member_by_voice(&self, voice: Voice) -> Option<&RowOf<A, S>> {
+        let first = self.from(u64::from(voice.0) << 32).next()?;
+        (Voice::from(first.id) == voice).then_some(first)
+    }
+
+    /// How many members are suspect.
+    pub fn suspect_count(&self) -> usize {
+        self.suspects
+    }
+
+    /// Changes what is noted about a row besides what was said of it.
+    pub fn note(&mut self, row: u32, change: impl FnOnce(&mut RowOf<A, S>)) {
+        if let Some(row) = self.slot(row).and_then(Option::as_mut) {
+            change(row);
+        }
+    }
+
     /// Sets the deadline of a row.
     pub fn set_deadline(&mut self, row: u32, at: Instant) {
         self.timers.set(row, at);
@@ -276,6 +323,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         // While the row can still tell its key.
         let others = &self.others;
         self.index.remove(id.mixed(), |row| key_in(&self.me, others, row));
+        self.set_live(row, id, false);
         self.roster.remove(row);
         self.gossip.remove(row);
         self.timers.clear(row);
@@ -371,8 +419,14 @@ impl<A: Address, S: Storage> Table<A, S> {
             metadata_cut,
             evicted: false,
         };
+        self.count_suspect(before, after);
         self.refresh(number);
         Applied::Changed(change)
+    }
+
+    fn count_suspect(&mut self, before: Status, after: Status) {
+        let count = |status| usize::from(status == Status::Suspect);
+        self.suspects = self.suspects.saturating_add(count(after)).saturating_sub(count(before));
     }
 
     /// Whether nothing but the end of this member is known.
@@ -419,6 +473,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             let _ = self.vacant.push(row);
             return None;
         }
+        self.spread_ranks();
         Some((row, evicted))
     }
 
@@ -452,9 +507,34 @@ impl<A: Address, S: Storage> Table<A, S> {
         let Some(row) = self.row(number) else { return };
         let live = row.claim.status.is_live() && row.address().is_some();
         let news = row.told.differs(row.claim.status, row.boot());
-        self.roster.set_live(number, live);
+        let id = row.id;
+        self.set_live(number, id, live);
         if news {
             self.news.push(number);
+        }
+    }
+
+    fn set_live(&mut self, row: u32, id: NodeId, live: bool) {
+        if self.roster.set_live(row, live) {
+            self.ranks.count(id.mixed(), live);
+        }
+    }
+
+    /// Live rows whose mixed ids are at least `key`, ascending, at most [`CELL_WALK_MAX`] rows far:
+    /// ids chosen to crowd one place find their targets at random.
+    fn live_from(&self, key: u64) -> impl Iterator<Item = &RowOf<A, S>> {
+        let live = |row: &&RowOf<A, S>| row.id == self.me.id || row.is_live();
+        self.from(key).take(CELL_WALK_MAX).filter(live)
+    }
+
+    /// After a row was added to the index: more cells if they have become crowded.
+    fn spread_ranks(&mut self) {
+        if !self.ranks.grow(self.roster.all().len().saturating_add(1)) {
+            return;
+        }
+        self.ranks.count(self.me.id.mixed(), true);
+        for &row in self.roster.live() {
+            self.ranks.count(key_in(&self.me, &self.others, row), true);
         }
     }
 
@@ -494,7 +574,13 @@ mod tests {
     type Small = Table<u16, Fixed<6, 4>>;
 
     fn card(address: u16, incarnation: u32) -> Card<'static, u16> {
-        Card { incarnation: Incarnation::new(incarnation), boot: 1, address, metadata: b"" }
+        Card {
+            incarnation: Incarnation::new(incarnation),
+            boot: 1,
+            patience: Patience::NONE,
+            address,
+            metadata: b"",
+        }
     }
 
     fn table() -> Small {

@@ -67,9 +67,10 @@ impl<S: Storage> Roster<S> {
         self.places.clear(row);
     }
 
-    /// Says whether a row is live; one that becomes so is probed within this round.
-    pub fn set_live(&mut self, row: u32, live: bool) {
-        let Some(place) = self.places.find(row) else { return };
+    /// Says whether a row is live; one that becomes so is probed within this round. Returns whether
+    /// that is a change.
+    pub fn set_live(&mut self, row: u32, live: bool) -> bool {
+        let Some(place) = self.places.find(row) else { return false };
         match (place < self.live, live) {
             (false, true) => {
                 self.swap(place, self.live);
@@ -85,8 +86,9 @@ impl<S: Storage> Roster<S> {
                 self.live = self.live.saturating_sub(1);
                 self.swap(place, self.live);
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     /// The next row to probe: every live row once per round, in an order drawn anew each round.

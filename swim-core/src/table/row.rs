@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 
 use crate::judge::{Card, Claim, ClaimVerdict, Verdict, judge};
-use crate::member::{Incarnation, Member, NodeId, Status};
+use crate::member::{Incarnation, Member, NodeId, Patience, Status};
 use crate::storage::Metadata;
 use crate::time::Instant;
 use crate::wire::Update;
@@ -24,11 +24,24 @@ pub struct Row<A, M> {
     /// At which incarnation it last said something of itself.
     card_incarnation: Incarnation,
     boot: u16,
+    /// How long it asks to be waited for.
+    patience: Patience,
+    /// What was done to find out whether it lives, while it is suspect.
+    pub trial: Trial,
     /// Where it listens; before it is introduced, where the news came from.
     address: A,
     metadata: M,
     /// Its metadata is longer than this table holds, so its card cannot be passed on.
     metadata_cut: bool,
+}
+
+/// What was done to find out whether a suspect lives. Begins anew with every suspicion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trial {
+    /// Pings of the verification sent so far (R8).
+    pub pings: u8,
+    /// It has answered since it became suspect, at `Row::since`: nobody else's voice counts.
+    pub reprieved: bool,
 }
 
 impl<A: Copy + Ord, M: Metadata> Row<A, M> {
@@ -42,6 +55,8 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
             introduced: false,
             card_incarnation: Incarnation::default(),
             boot: 0,
+            patience: Patience::NONE,
+            trial: Trial::default(),
             address: informant,
             metadata: M::default(),
             metadata_cut: false,
@@ -58,6 +73,7 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
         Card {
             incarnation: self.card_incarnation,
             boot: self.boot,
+            patience: self.patience,
             address: self.address,
             metadata: self.metadata.as_slice(),
         }
@@ -66,6 +82,28 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
     /// Where the member listens.
     pub fn address(&self) -> Option<A> {
         self.introduced.then_some(self.address)
+    }
+
+    /// Whether it counts among the living: alive or suspect, and reachable.
+    pub fn is_live(&self) -> bool {
+        self.introduced && self.claim.status.is_live()
+    }
+
+    /// Its suspicion begins anew: `reprieved` because it was heard from, or else because nobody
+    /// could have been heard meanwhile.
+    pub fn restart_suspicion(&mut self, reprieved: bool, now: Instant) {
+        self.since = now;
+        self.trial = Trial { pings: 0, reprieved: reprieved || self.trial.reprieved };
+    }
+
+    /// How long it asks to be waited for.
+    pub fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// Takes over how long to ask the others to wait.
+    pub fn set_patience(&mut self, patience: Patience) {
+        self.patience = patience;
     }
 
     /// Which life of its process this is; 0 before it is introduced.
@@ -110,6 +148,7 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
                 // A suspicion of a later incarnation is another suspicion.
                 if told.status != self.claim.status || told.status == Status::Suspect {
                     self.since = now;
+                    self.trial = Trial::default();
                 }
                 self.claim = *told;
             }
@@ -118,13 +157,16 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
 
     /// Takes over a card. Returns false when its metadata does not fit and was left out.
     pub fn set_card(&mut self, card: &Card<'_, A>, metadata_len_max: usize) -> bool {
-        let Card { incarnation, boot, address, metadata } = *card;
-        let same = self.card().is_some_and(|known| known.content_order(card) == Ordering::Equal);
+        let Card { incarnation, boot, patience, address, metadata } = *card;
+        // Applications do not hear of patience.
+        let same = self.card().is_some_and(|known| {
+            known.content_order(&Card { patience: known.patience, ..*card }) == Ordering::Equal
+        });
         (self.introduced, self.card_incarnation) = (true, incarnation);
-        (self.boot, self.address) = (boot, address);
         if !same {
             self.told.note_update();
         }
+        (self.boot, self.patience, self.address) = (boot, patience, address);
         self.set_metadata(metadata, metadata_len_max)
     }
 

@@ -20,6 +20,8 @@ pub struct Header {
     pub sender: NodeId,
     /// At which incarnation of itself.
     pub incarnation: Incarnation,
+    /// The round of probes it is in (R1); 0 while it knows of none.
+    pub round: u16,
 }
 
 impl Header {
@@ -35,8 +37,9 @@ impl Header {
         }
         let ((sender, incarnation), rest) =
             postcard::take_from_bytes(rest).map_err(|_| ParseError::TooShort)?;
+        let (&round, rest) = rest.split_first_chunk().ok_or(ParseError::TooShort)?;
         let label = Label(u32::from_le_bytes([a, b, c, d]));
-        Ok((Self { label, sender, incarnation }, rest))
+        Ok((Self { label, sender, incarnation, round: u16::from_le_bytes(round) }, rest))
     }
 
     /// Writes the header to the front of `buffer`. Returns its length, or `None` if there is no
@@ -45,7 +48,8 @@ impl Header {
         let [a, b, c, d] = self.label.0.to_le_bytes();
         let (fixed, rest) = buffer.split_first_chunk_mut()?;
         *fixed = [VERSION, 0, a, b, c, d];
-        let speaker = postcard::to_slice(&(self.sender, self.incarnation), rest).ok()?;
-        speaker.len().checked_add(fixed.len())
+        let speaker_len = postcard::to_slice(&(self.sender, self.incarnation), rest).ok()?.len();
+        *rest.get_mut(speaker_len..)?.first_chunk_mut()? = self.round.to_le_bytes();
+        speaker_len.checked_add(fixed.len())?.checked_add(size_of_val(&self.round))
     }
 }

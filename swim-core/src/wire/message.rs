@@ -35,7 +35,7 @@ pub enum Message<A> {
 }
 
 /// What the sender of a ping believes of its target: the buddy system of Lifeguard IV-C.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Belief {
     /// The incarnation it knows.
     pub incarnation: Incarnation,
@@ -52,6 +52,7 @@ pub struct Ping {
     /// Who is meant. Anybody else at this address keeps silent.
     pub target: NodeId,
     /// What the sender holds of the target, if it says so.
+    #[serde(with = "super::belief")]
     pub belief: Option<Belief>,
 }
 
@@ -76,8 +77,10 @@ pub struct PingRequest<A> {
     /// Where.
     pub address: A,
     /// What the requester holds of the target, to be passed on.
+    #[serde(with = "super::belief")]
     pub belief: Option<Belief>,
-    /// After how many milliseconds without an ack a nack is wanted; 0: never.
+    /// After how many milliseconds without an ack a nack is wanted, or later if the relay is used
+    /// to slower answers; 0: never.
     pub nack_after_ms: u32,
 }
 
@@ -87,6 +90,8 @@ pub struct Nack {
     /// The number of the request.
     #[serde(with = "postcard::fixint::le")]
     pub number: u32,
+    /// Whether the target's host said that nothing listens there (R11).
+    pub refused: bool,
 }
 
 /// A request to be admitted.

@@ -3,7 +3,7 @@
 //! A packet is a header, at most one message, and updates about members:
 //!
 //! ```text
-//! version u8 | flags u8 | label u32 | sender varint | incarnation varint | frame | frame | ...
+//! version u8 | flags u8 | label u32 | sender varint | incarnation varint | round u16 | frame | ...
 //! ```
 //!
 //! and a frame is `length varint | kind u8 | body`, the length being that of the body. Bodies are
@@ -13,6 +13,7 @@
 //!
 //! A packet is checked whole by [`Packet::parse`]; after that, reading it cannot fail.
 
+mod belief;
 mod error;
 mod frame;
 mod header;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::address::Address;
 use crate::judge::{Card, Claim, VOICES_MAX, Voices};
-use crate::member::{Incarnation, NodeId, Status, Voice};
+use crate::member::{Incarnation, NodeId, Patience, Status, Voice};
 
 use super::error::ParseError;
 use super::frame::{Frame, write_frame};
@@ -31,16 +31,6 @@ impl<'a, A: Copy> Update<'a, A> {
         Self { id, claim: Claim::new(card.incarnation, Status::Alive), card: Some(card) }
     }
 
-    /// The same update, voices left out unless it is a suspicion: a death is no less certain for
-    /// want of them, and they must not make old news look new.
-    pub(crate) fn with_voices_of_suspects_only(&self) -> Self {
-        let mut update = *self;
-        if update.claim.status != Status::Suspect {
-            update.claim.voices = Voices::NONE;
-        }
-        update
-    }
-
     /// The update that makes `claim` about a member and says nothing else.
     pub const fn claim(id: NodeId, claim: Claim) -> Self {
         Self { id, claim, card: None }
@@ -53,6 +43,7 @@ struct AliveBody<'a, A> {
     incarnation: Incarnation,
     #[serde(with = "postcard::fixint::le")]
     boot: u16,
+    patience: Patience,
     address: A,
     #[serde(borrow)]
     metadata: Bytes<'a>,
@@ -76,8 +67,10 @@ impl<'a, A: Address> Update<'a, A> {
     pub(super) fn read(frame: Frame<'a>) -> Result<Option<Self>, ParseError> {
         Ok(Some(match frame.kind {
             kind::ALIVE => {
-                let AliveBody { id, incarnation, boot, address, metadata } = frame.read()?;
-                Self::alive(id, Card { incarnation, boot, address, metadata: metadata.0 })
+                let AliveBody { id, incarnation, boot, patience, address, metadata } =
+                    frame.read()?;
+                let metadata = metadata.0;
+                Self::alive(id, Card { incarnation, boot, patience, address, metadata })
             }
             kind::SUSPECT => Self::read_accused(frame, Status::Suspect)?,
             kind::DEAD => Self::read_accused(frame, Status::Dead)?,
@@ -109,9 +102,9 @@ impl<'a, A: Address> Update<'a, A> {
     pub(super) fn write(&self, buffer: &mut [u8]) -> Option<usize> {
         let Self { id, claim: Claim { incarnation, status, voices }, card } = *self;
         match (status, card) {
-            (Status::Alive, Some(Card { incarnation, boot, address, metadata })) => {
+            (Status::Alive, Some(Card { incarnation, boot, patience, address, metadata })) => {
                 let metadata = Bytes(metadata);
-                let body = AliveBody { id, incarnation, boot, address, metadata };
+                let body = AliveBody { id, incarnation, boot, patience, address, metadata };
                 write_frame(buffer, kind::ALIVE, &body)
             }
             // An Alive without a card says nothing that could be acted on.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use swim_core::wire::{Belief, Message, Ping};
-use swim_core::{Channel, Config, Detector, Event, Lifeguard, RELAYS_MAX, Status};
+use swim_core::{Channel, Config, Detector, Event, Lifeguard, Patience, RELAYS_MAX, Status};
 
 use crate::harness::*;
 
@@ -396,7 +396,8 @@ fn a_prober_unknown_to_its_target_introduces_itself() {
     world.start(B);
     let words = world.node(B).me();
     let (boot, incarnation) = (words.boot, words.incarnation);
-    let card = swim_core::Card { incarnation, boot, address: B, metadata: b"" };
+    let card =
+        swim_core::Card { incarnation, boot, patience: Patience::NONE, address: B, metadata: b"" };
     world.tell(A, STRANGER, last_page(0), &[swim_core::wire::Update::alive(id(B), card)]).unwrap();
     world.next(|sent| sent.from == A && sent.ping().is_some());
     let answer = world.next(|sent| sent.from == B);

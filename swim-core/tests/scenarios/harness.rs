@@ -10,8 +10,9 @@ use std::time::Duration;
 use swim_core::storage::{Fixed, Growable};
 use swim_core::wire::{Header, Message, Ping, Update};
 use swim_core::{
-    Card, Channel, Config, Event, Identity, Instant, JoinError, Member, MetadataTooLong, NewError,
-    Node, OUTBOX_LEN_MAX, Rejected, Standing, Stats, Status, Transmit,
+    Card, Channel, Config, Detector, Event, Identity, Instant, JoinError, Lifeguard, Member,
+    MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, Standing, Stats, Status,
+    Transmit,
 };
 
 pub use crate::packets::*;
@@ -22,10 +23,11 @@ const STEPS_PER_MOMENT_MAX: usize = 10_000;
 /// How long one waits for what ought to happen.
 const SEARCH_MAX: Duration = Duration::from_secs(86_000);
 
-/// Servers as they ship, without the table exchange.
+/// Servers under memberlist's detector, without the table exchange.
 pub fn quiet() -> Config {
     let day = Duration::from_secs(86_400);
-    Config { sync_interval: day, sync_interval_min: day, ..Config::lan() }
+    let detector = Detector::Lifeguard(Lifeguard::Memberlist);
+    Config { detector, sync_interval: day, sync_interval_min: day, ..Config::lan() }
 }
 
 /// Nothing goes out of its own accord: no gossip apart from answers, no probe for half an hour.
@@ -279,7 +281,13 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
                 let Member { id, incarnation, boot, address, metadata, .. } = card;
                 let metadata = metadata.to_vec();
                 let address = address.expect("an address of one's own");
-                let card = Card { incarnation, boot, address, metadata: &metadata };
+                let card = Card {
+                    incarnation,
+                    boot,
+                    patience: Patience::NONE,
+                    address,
+                    metadata: &metadata,
+                };
                 let header = self.header(STRANGER);
                 let bytes = forge(&header, last_page(0), &[Update::alive(id, card)]);
                 self.hand(node, STRANGER, &bytes).expect("a page");
@@ -289,7 +297,7 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
     }
 
     pub fn header(&self, sender: u16) -> Header {
-        Header { label: self.config.label, sender: id(sender), incarnation: at(0) }
+        Header { label: self.config.label, sender: id(sender), incarnation: at(0), round: 0 }
     }
 
     /// Hands `node` a datagram that `from` never sent.

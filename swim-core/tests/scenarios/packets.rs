@@ -2,7 +2,9 @@
 
 use swim_core::wire::{Ack, Header, Message, Nack, Packet, PacketWriter, Page, Ping, PingRequest};
 use swim_core::wire::{Pull, Update};
-use swim_core::{Card, Channel, Claim, Incarnation, Instant, NodeId, Status, Voice, Voices};
+use swim_core::{
+    Card, Channel, Claim, Incarnation, Instant, NodeId, Patience, Status, Voice, Voices,
+};
 
 pub const A: u16 = 1;
 pub const B: u16 = 2;
@@ -32,7 +34,13 @@ pub fn alive(member: u16, incarnation: u32) -> Update<'static, u16> {
 }
 
 pub fn alive_with(member: u16, incarnation: u32, metadata: &[u8]) -> Update<'_, u16> {
-    let card = Card { incarnation: at(incarnation), boot: member, address: member, metadata };
+    let card = Card {
+        incarnation: at(incarnation),
+        boot: member,
+        patience: Patience::NONE,
+        address: member,
+        metadata,
+    };
     Update::alive(id(member), card)
 }
 
@@ -62,7 +70,7 @@ pub fn ack(number: u32) -> Option<Message<u16>> {
 }
 
 pub fn nack(number: u32) -> Option<Message<u16>> {
-    Some(Message::Nack(Nack { number }))
+    Some(Message::Nack(Nack { number, refused: false }))
 }
 
 /// A request that wants a nack after `nack_after_ms`.

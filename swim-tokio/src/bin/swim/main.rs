@@ -1,9 +1,10 @@
 //! `swim`: cluster membership from the command line.
 //!
 //! `swim agent` runs one member in the foreground, `swim demo` a whole cluster of them and shows
-//! how it notices a crash, a return and a goodbye, `swim drill` kills and stops the members of such a
-//! cluster again and again and measures what the others make of it. Standard output carries the product (lines for
-//! people or JSON), standard error diagnostics and the reason for a failure.
+//! how it notices a crash, a return and a goodbye, `swim drill` kills and stops members of such a
+//! cluster again and again and measures what the others make of it, `swim sim` compares failure
+//! detectors on simulated clusters. Standard output carries the product (lines for people or JSON),
+//! standard error diagnostics and the reason for a failure.
 //!
 //! Exit status: 0 when all went well, 1 for a failure at run time, 2 for a wrong command line, 130
 //! and 143 for a demo or a drill ended by Ctrl-C and by SIGTERM.
@@ -21,6 +22,7 @@ mod drill;
 mod failure;
 mod report;
 mod signals;
+mod sim;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -48,6 +50,7 @@ Examples:
   swim agent                                   a member on port 7946
   swim agent --bind 127.0.0.1:7947 --name b --join 127.0.0.1:7946
   swim agent --join db-1:7946 --json | jq .    membership changes as JSON
+  swim sim crash                               how soon each detector finds a crash
 
 Exit status: 0 all went well, 1 a failure (the reason is on standard error), 2 wrong usage.";
 
@@ -57,6 +60,7 @@ enum Command {
     Demo(demo::Args),
     #[cfg(unix)]
     Drill(drill::Args),
+    Sim(sim::Args),
 }
 
 fn main() -> ExitCode {
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         #[cfg(unix)]
         Command::Drill(args) => drill::run(args),
+        Command::Sim(args) => sim::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,246 @@
+//! Probes: whom this node asks whether it lives, and what follows when it does not answer.
+
+use core::time::Duration;
+
+use crate::address::Address;
+use crate::config::INDIRECT_PROBES_MAX;
+use crate::judge::{Claim, Voices};
+use crate::member::{NodeId, Status, Voice};
+use crate::outbox::{Channel, Intent};
+use crate::probe::{Findings, PROBES_MAX, Plan, Step};
+use crate::storage::Storage;
+use crate::table::Row;
+use crate::time::{Instant, micros};
+use crate::wire::{Belief, Message, Nack, Ping, PingRequest, Update};
+
+use super::{Node, Standing, TableFull, count};
+
+/// Steps of probes in one call; what is left over follows in the next, which is due at once.
+const STEPS_PER_CALL_MAX: usize = PROBES_MAX + 1;
+
+impl<A: Address, S: Storage> Node<A, S> {
+    /// Takes in that the operating system refused a packet to `address`: its host lives, and
+    /// nothing listens there (ICMP port unreachable, connection refused). Of other errors a driver
+    /// says nothing.
+    ///
+    /// A member that is refused to this node and to two relays is declared dead at once (R11).
+    /// Refusals about anybody who is not being probed mean nothing and are counted.
+    pub fn handle_unreachable(&mut self, address: A, now: Instant) {
+        self.advance(now);
+        if !self.rules.refusal || self.standing != Standing::Alive {
+            return;
+        }
+        let relayed = self.relay_refusals(address);
+        let table = &self.table;
+        let listens_there = |id| table.member(id).is_some_and(|row| row.address() == Some(address));
+        match self.prober.find_target(listens_there) {
+            Some(target) => {
+                count(&mut self.stats.refusals_heard);
+                self.prober.refused(target, self.now);
+                self.convict_if_refused(target);
+            }
+            None if relayed => count(&mut self.stats.refusals_heard),
+            None => count(&mut self.stats.refusals_unasked),
+        }
+    }
+
+    /// Passes a refusal on to everybody who wanted to know. Returns whether there was anybody.
+    fn relay_refusals(&mut self, address: A) -> bool {
+        let mut relayed = false;
+        while let Some(relay) = self.relays.pop_refused(address) {
+            relayed = true;
+            let nack = Nack { number: relay.request, refused: true };
+            self.send(relay.requester, relay.channel, Message::Nack(nack));
+        }
+        relayed
+    }
+
+    pub(super) fn convict_if_refused(&mut self, target: NodeId) {
+        let me = Voice::from(self.id());
+        let Some(judges) = self.prober.refused_by(target, me) else { return };
+        let Some(row) = self.table.member(target) else { return };
+        let claim = Claim { voices: judges, ..Claim::new(row.claim.incarnation, Status::Dead) };
+        count(&mut self.stats.deaths_declared);
+        self.apply(&Update::claim(target, claim), self.address(), true);
+    }
+
+    pub(super) fn step_probe(&mut self) {
+        for _ in 0..STEPS_PER_CALL_MAX {
+            match self.prober.step(self.now) {
+                None => return,
+                Some(Step::Start) => self.start_probe(),
+                Some(Step::Stage { target, number, ping_again }) => {
+                    self.begin_stage(target, number, ping_again)
+                }
+                Some(Step::Failed { target, findings }) => self.end_probe(target, findings),
+            }
+        }
+    }
+
+    fn start_probe(&mut self) {
+        let plan = self.probe_plan();
+        let interval = match (plan.window, self.rules.interval_scaled_always) {
+            (Some(window), true) => window,
+            _ => self.config.probe_interval,
+        };
+        let row = self.next_target().and_then(|row| self.table.row(row));
+        let Some((row, address)) = row.and_then(|row| Some((row, row.address()?))) else {
+            return self.prober.skip(interval, self.now);
+        };
+        let (target, belief) = (row.id, self.belief(&row.claim));
+        let number = self.rng.next_u32();
+        if !self.prober.start((target, number), plan, interval, self.now) {
+            return count(&mut self.stats.probes_skipped);
+        }
+        count(&mut self.stats.probes);
+        let number = self.prober.first_ping(number);
+        self.send(address, Channel::Datagram, Message::Ping(Ping { number, target, belief }));
+    }
+
+    /// A table that holds only part of the cluster has another order than the others.
+    fn next_target(&mut self) -> Option<u32> {
+        if self.rules.rotation {
+            self.prober.rotation.advance();
+        }
+        let whole = self.table_full == TableFull::NotYet;
+        let rotated = match self.prober.rotation.shift(self.table.live_count()) {
+            Some(steps) if self.rules.rotation && whole => self.table.nth_after_me(steps),
+            _ => None,
+        };
+        rotated.or_else(|| self.table.next_probe(&mut self.rng))
+    }
+
+    fn probe_plan(&self) -> Plan {
+        let timeout = self.answer_timeout();
+        let health = self.senses.health;
+        match self.rules.stages {
+            0 => Plan {
+                timeout: if self.rules.timeout_scaled { health.scale(timeout) } else { timeout },
+                stages: 1,
+                window: Some(health.scale(self.config.probe_interval)),
+            },
+            stages => Plan { timeout, stages, window: None },
+        }
+    }
+
+    /// How long to wait for an answer.
+    pub(super) fn answer_timeout(&self) -> Duration {
+        match self.rules.timeout_measured {
+            true => self.senses.answer_timeout(self.config.timeout_range()),
+            false => self.config.probe_timeout,
+        }
+    }
+
+    /// What a ping tells its target, under the buddy system.
+    pub(super) fn belief(&self, claim: &Claim) -> Option<Belief> {
+        let Claim { incarnation, status, .. } = *claim;
+        self.rules.buddy.then_some(Belief { incarnation, status })
+    }
+
+    fn begin_stage(&mut self, target: NodeId, number: u32, ping_again: bool) {
+        let Some(row) = self.table.member(target) else { return };
+        let Some(address) = row.address() else { return };
+        let belief = self.belief(&row.claim);
+        let ping = Message::Ping(Ping { number, target, belief });
+        if ping_again {
+            self.send(address, Channel::Datagram, ping);
+        }
+        let nack_after_ms = self.nack_after_ms();
+        let request = PingRequest { number, target, address, belief, nack_after_ms };
+        let relays = self.pick_relays(&request);
+        for &(relay, to) in &relays {
+            if self.prober.asked(number, relay) {
+                self.send(to, Channel::Datagram, Message::PingRequest(request));
+            }
+        }
+        self.prober.stage_begun(number, relays.len(), self.now);
+        if self.rules.stream_ping {
+            self.send(address, Channel::Stream, ping);
+        }
+    }
+
+    /// Relays not asked yet; first those from other parts of the network than this node and the
+    /// target, so that one broken switch does not speak with four voices.
+    fn pick_relays(
+        &mut self,
+        request: &PingRequest<A>,
+    ) -> heapless::Vec<(Voice, A), INDIRECT_PROBES_MAX> {
+        let wanted = usize::from(self.config.indirect_probes);
+        count(&mut self.stats.probes_indirect);
+        let near = [self.address().part(), request.address.part()];
+        let mut relays = heapless::Vec::new();
+        for elsewhere in [true, false] {
+            let prober = &self.prober;
+            let fits = |row: &Row<A, S::Metadata>| {
+                let relay = Voice::from(row.id);
+                let apart = row.address().is_some_and(|address| !near.contains(&address.part()));
+                row.id != request.target
+                    && row.claim.status == Status::Alive
+                    && (apart || !elsewhere)
+                    && !prober.has_asked(request.number, relay)
+                    && relays.iter().all(|&(picked, _)| picked != relay)
+            };
+            let missing = wanted.saturating_sub(relays.len());
+            let rows = self.table.pick::<INDIRECT_PROBES_MAX>(missing, false, &mut self.rng, fits);
+            for row in rows {
+                let found = self.table.row(row).and_then(|row| Some((row.id, row.address()?)));
+                if let Some((id, address)) = found {
+                    // There is room: as many are picked as are missing.
+                    let _ = relays.push((Voice::from(id), address));
+                }
+            }
+        }
+        relays
+    }
+
+    fn nack_after_ms(&self) -> u32 {
+        let percent = u64::from(self.rules.nack_percent);
+        let millis = micros(self.probe_plan().timeout).saturating_mul(percent) / 100_000;
+        u32::try_from(millis).unwrap_or(u32::MAX)
+    }
+
+    fn end_probe(&mut self, target: NodeId, findings: Findings) {
+        count(&mut self.stats.probes_failed);
+        self.worsen_health(&findings);
+        if self.rules.witness_needed && findings.asked > 0 && findings.nacks == 0 {
+            return count(&mut self.stats.accusations_withheld);
+        }
+        let mut voices = Voices::one(Voice::from(self.id()));
+        if self.rules.nacks_are_voices {
+            voices = voices.union(&findings.nackers);
+        }
+        self.accuse(target, voices);
+    }
+
+    /// Nacks that did not come tell of trouble at this node. Of one-stage probes each counts, and
+    /// that the target did not answer counts only when no relay could have nacked (memberlist), or
+    /// always (Lifeguard); in stages, nothing counts as long as one came.
+    fn worsen_health(&mut self, findings: &Findings) {
+        let Findings { asked, nacks, .. } = *findings;
+        let points = if self.rules.stages > 0 {
+            u8::from(asked > 0 && nacks == 0)
+        } else {
+            let expected = if self.rules.nack_percent > 0 { asked } else { 0 };
+            let failure = self.rules.failure_costs_health || expected == 0;
+            expected.saturating_sub(nacks).saturating_add(u8::from(failure))
+        };
+        self.senses.health.worsen(points);
+    }
+
+    /// Suspects `target`, and tells it so (R7).
+    fn accuse(&mut self, target: NodeId, voices: Voices) {
+        let Some(row) = self.table.member(target) else { return };
+        let incarnation = row.claim.incarnation;
+        let newly_suspected = row.claim.status == Status::Alive;
+        if newly_suspected {
+            count(&mut self.stats.suspicions_raised);
+        }
+        let claim = Claim { incarnation, status: Status::Suspect, voices };
+        self.apply(&Update::claim(target, claim), self.address(), true);
+        let address = self.table.member(target).and_then(|row| row.address());
+        if let Some(to) = address.filter(|_| self.rules.told_directly) {
+            let (channel, about) = (Channel::Datagram, Some(target));
+            self.post(Intent { to, channel, message: None, about });
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Suspects: how long they have, what is done to hear from them, and when they are dead.
+
+use core::time::Duration;
+
+use crate::address::Address;
+use crate::judge::Claim;
+use crate::member::{NodeId, Status, Voice};
+use crate::outbox::Channel;
+use crate::rotation::Rotation;
+use crate::stall::STALL_MIN;
+use crate::storage::Storage;
+use crate::suspicion::{Floor, VERIFICATION_PINGS};
+use crate::table::Row;
+use crate::time::Instant;
+use crate::wire::{Message, Ping, Update};
+
+use super::{Node, Standing, count};
+
+/// For so long nobody is buried here on the word of others after it has answered (R8).
+const REPRIEVE_TIME: Duration = Duration::from_secs(3);
+
+/// Judges whose common word is enough for a sudden death (R9).
+const JUDGES_MIN: usize = 2;
+
+impl<A: Address, S: Storage> Node<A, S> {
+    /// Sets the deadline of a suspicion: sooner the more voices agree (Lifeguard IV-B, R6). A
+    /// verification that has begun runs to its end.
+    pub(super) fn time_suspicion(&mut self, row: u32) {
+        let Some(suspect) = self.table.row(row).filter(|suspect| suspect.trial.pings == 0) else {
+            return;
+        };
+        let end = suspect.since.after(self.suspicion_wait(suspect));
+        self.table.set_deadline(row, self.verification_start(end));
+    }
+
+    fn suspicion_wait(&self, suspect: &Row<A, S::Metadata>) -> Duration {
+        let (voices, members) = (&suspect.claim.voices, self.table.live_count());
+        let confirmations = match suspect.trial.reprieved {
+            true => 0,
+            false => voices.count().saturating_sub(1),
+        };
+        if !self.rules.floor {
+            return self.config.suspicion_bounds(members).timeout(confirmations);
+        }
+        let mut wait = self.suspicion_floor().wait(confirmations);
+        if self.rules.accusers_first && !voices.as_slice().contains(&Voice::from(self.id())) {
+            wait = wait.saturating_add(self.config.accusers_lead(members));
+        }
+        wait.max(self.patience_with(suspect))
+    }
+
+    fn suspicion_floor(&self) -> Floor {
+        self.config.suspicion_floor(self.answer_timeout())
+    }
+
+    /// How long this node grants a member that asks for patience (R12).
+    fn patience_with(&self, member: &Row<A, S::Metadata>) -> Duration {
+        match self.rules.patience {
+            true => member.patience().duration().min(self.config.patience_max),
+            false => Duration::ZERO,
+        }
+    }
+
+    fn verification_start(&self, end: Instant) -> Instant {
+        match self.rules.verification {
+            true => end.before(self.suspicion_floor().verification_len()),
+            false => end,
+        }
+    }
+
+    /// The time of a suspect is up, or that of the next ping which verifies that it is dead.
+    pub(super) fn try_suspect(&mut self, row: u32) {
+        let Some(suspect) = self.table.row(row) else { return };
+        if suspect.since < self.senses.stall.ended_at() {
+            return self.begin_anew(row);
+        }
+        let Some(pings_left) = VERIFICATION_PINGS.checked_sub(suspect.trial.pings) else { return };
+        let first = suspect.trial.pings == 0;
+        if let Some(later) = self.held_until(suspect).filter(|_| first) {
+            count(&mut self.stats.deaths_held);
+            self.table.set_deadline(row, later);
+        } else if self.rules.verification && pings_left > 0 {
+            self.verify(row, pings_left);
+        } else {
+            self.bury(row);
+        }
+    }
+
+    /// R12: a suspicion from before this process stood still. Its refutation may have been missed.
+    fn begin_anew(&mut self, row: u32) {
+        let ended_at = self.senses.stall.ended_at();
+        self.table.note(row, |suspect| suspect.restart_suspicion(false, ended_at));
+        self.time_suspicion(row);
+    }
+
+    /// R10: when to look again whether a verdict may be given, if it may not now.
+    fn held_until(&self, suspect: &Row<A, S::Metadata>) -> Option<Instant> {
+        if !self.rules.holds {
+            return None;
+        }
+        let floor = self.suspicion_floor();
+        let (suspects, members) = (self.table.suspect_count(), self.table.live_count());
+        let hold = floor.hold(suspects, members, self.senses.health.score());
+        let end = self.verification_start(suspect.since.after(hold));
+        (end > self.now).then(|| end.min(self.now.after(floor.wait_min / 2)))
+    }
+
+    /// R8: one of the pings that verify whether a suspect is dead.
+    fn verify(&mut self, row: u32, pings_left: u8) {
+        let Some(suspect) = self.table.row(row) else { return };
+        let (target, belief) = (suspect.id, self.belief(&suspect.claim));
+        let number = self.prober.verification(target, suspect.since);
+        if let Some(to) = suspect.address() {
+            count(&mut self.stats.verification_pings);
+            self.send(to, Channel::Datagram, Message::Ping(Ping { number, target, belief }));
+        }
+        let floor = self.suspicion_floor();
+        let pause = match pings_left {
+            1 => floor.answer_timeout,
+            _ => floor.verification_spacing(),
+        };
+        self.table.note(row, |suspect| {
+            suspect.trial.pings = suspect.trial.pings.saturating_add(1);
+        });
+        self.table.set_deadline(row, self.now.after(pause));
+    }
+
+    fn bury(&mut self, row: u32) {
+        let Some(suspect) = self.table.row(row) else { return };
+        count(&mut self.stats.deaths_declared);
+        let claim = Claim::new(suspect.claim.incarnation, Status::Dead);
+        let dead = Update::claim(suspect.id, claim);
+        self.apply(&dead, self.address(), true);
+    }
+
+    /// Whether an ack from `sender` answers a ping of its verification.
+    pub(super) fn is_verification(&self, number: u32, sender: NodeId) -> bool {
+        let suspect = self.suspect(sender).and_then(|row| self.table.row(row));
+        suspect.is_some_and(|row| {
+            row.trial.pings > 0 && self.prober.verification(sender, row.since) == number
+        })
+    }
+
+    /// R8: a suspect has answered. Its time begins anew, and only this node's voice counts.
+    pub(super) fn reprieve(&mut self, id: NodeId) {
+        let Some(row) = self.suspect(id).filter(|_| self.rules.verification) else { return };
+        count(&mut self.stats.reprieves);
+        let now = self.now;
+        self.table.note(row, |suspect| suspect.restart_suspicion(true, now));
+        self.time_suspicion(row);
+    }
+
+    fn suspect(&self, id: NodeId) -> Option<u32> {
+        let is_suspect = |row: &Row<A, S::Metadata>| row.claim.status == Status::Suspect;
+        self.table.find(id).filter(|&row| self.table.row(row).is_some_and(is_suspect))
+    }
+
+    /// R9: news of the death of somebody who was not long suspect here. Most who died were suspect
+    /// everywhere before; who was not, has had no chance to refute.
+    pub(super) fn is_sudden_death(&self, told: &Update<'_, A>) -> bool {
+        if !self.rules.no_sudden_death || told.claim.status != Status::Dead {
+            return false;
+        }
+        let Some(row) = self.table.member(told.id).filter(|row| row.is_live()) else {
+            return false;
+        };
+        let age = self.now.since(row.since);
+        let (suspect, trial) = (row.claim.status == Status::Suspect, row.trial);
+        if suspect && trial.reprieved && age < REPRIEVE_TIME {
+            return true;
+        }
+        let another = told.claim.incarnation.ahead_of(row.claim.incarnation) > 0;
+        let least = (self.suspicion_floor().wait_min / 2).max(self.patience_with(row));
+        (!suspect || another || age < least) && !self.is_condemned(&told.claim)
+    }
+
+    /// Whether a death was declared by several living members who were refused (R11).
+    fn is_condemned(&self, claim: &Claim) -> bool {
+        let lives = |voice: &&Voice| {
+            self.table.member_by_voice(**voice).is_some_and(|row| row.claim.status.is_live())
+        };
+        self.rules.refusal && claim.voices.as_slice().iter().filter(lives).count() >= JUDGES_MIN
+    }
+
+    /// R12: an input comes much later than something was due. If it was this process that stood
+    /// still, what ran is void, and the others are asked for patience.
+    pub(super) fn notice_stall(&mut self, now: Instant) {
+        let Some(due) = self.poll_timeout().filter(|_| self.rules.stall) else { return };
+        let lateness = now.since(due);
+        if lateness <= STALL_MIN || self.standing != Standing::Alive {
+            return;
+        }
+        self.now = now;
+        count(&mut self.stats.stalls);
+        self.stats.probes_void = self.stats.probes_void.wrapping_add(self.prober.clear());
+        self.prober.rotation = Rotation::new();
+        self.relays.clear();
+        self.senses.health.worsen(1);
+        let raised = self.senses.stall.end(lateness, self.config.patience_max, now);
+        if raised && self.rules.patience {
+            self.table.set_my_patience(self.senses.stall.patience());
+            self.outrank(self.incarnation());
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Experiments: how soon failures are found, how often the healthy are taken for failed, and what
+//! that costs.
+//!
+//! An [`Experiment`] with its parameters, run by a [`Trial`] (an [`Arm`]'s settings, a number of
+//! nodes, a seed), gives an [`Outcome`] of plain numbers; a [`Summary`] over the outcomes of many
+//! seeds gives quantiles, means and shares with their 95 % confidence intervals. Nothing is printed.
+//!
+//! ```
+//! use swim_core::sim::experiment::{Arm, Crash, Experiment, Profile, Summary, Trial};
+//! use swim_core::sim::Failure;
+//!
+//! let config = Arm::Memberlist.config(Profile::Lan);
+//! let trials = (1..4).map(|seed| Trial { config, nodes: 8, seed });
+//! let outcomes: Vec<_> =
+//!     trials.map(|trial| Crash::default().run(&trial)).collect::<Result<_, _>>()?;
+//! let summary = Summary::of(&outcomes);
+//! assert!(summary.first.is_some_and(|times| times.p50.value < 20.0));
+//! # Ok::<(), Failure>(())
+//! ```
+//!
+//! # What is measured
+//!
+//! - **first**: from a failure to the first application that hears `MemberDead` of the failed one;
+//! - **all**: until every healthy member holds it dead or does not list it;
+//! - **FP**: `MemberDead` events about non-anomalous members, heard at all members; **FP-**: those of
+//!   them heard at non-anomalous members (Lifeguard section V). Anomalous is whom the experiment
+//!   does something to; of a partition, the smaller side;
+//! - **suspicions**: `MemberSuspected` events about non-anomalous members, heard at all members;
+//! - **messages** and **bytes**: packets of both channels written, and what they carry, per node and
+//!   second of the measured window.
+//!
+//! All clusters start settled: every node knows every other, and has run for [`WARM_UP`] or longer
+//! on a clock that is up to 200 ppm off.
+
+mod arm;
+mod crash;
+mod loss;
+mod outcome;
+mod partition;
+mod pause;
+mod stage;
+mod statistics;
+mod summary;
+mod watch;
+
+use super::report::Failure;
+use crate::Config;
+
+pub use arm::{Arm, Profile};
+pub use crash::Crash;
+pub use loss::Loss;
+pub use outcome::{Detection, Outcome, Reading, Traffic, Value};
+pub use partition::Partition;
+pub use pause::Pause;
+pub use stage::WARM_UP;
+pub use statistics::{Estimate, mean, quantile, share};
+pub use summary::{Figure, Summary, Times};
+
+/// Something that is done to a cluster, and looked at. Its fields are its parameters.
+pub trait Experiment: Sync {
+    /// Does it once.
+    ///
+    /// # Errors
+    ///
+    /// A rule of the simulator's oracle was broken: the core's fault.
+    fn run(&self, trial: &Trial) -> Result<Outcome, Failure>;
+}
+
+/// One run of an experiment: equal trials have equal outcomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// The settings of every node.
+    pub config: Config,
+    /// How many nodes there are.
+    pub nodes: usize,
+    /// What every draw follows from.
+    pub seed: u64,
+}

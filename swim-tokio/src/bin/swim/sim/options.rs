@@ -1,0 +1,133 @@
+//! The options all experiments share.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use swim_core::sim::experiment::{Arm, Profile};
+
+use super::contender::Contender;
+use super::span::Span;
+
+/// The largest cluster worth waiting for.
+const NODES_MAX: u64 = 100_000;
+
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Options {
+    /// Runs of each row, each with another seed. [default: enough for a first look]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: Option<u64>,
+
+    /// The seed of the first run; the others follow.
+    #[arg(long, global = true, value_name = "SEED", default_value_t = 1)]
+    pub first_seed: u64,
+
+    /// Nodes in the cluster; several give a row each. [default: the experiment's]
+    #[arg(long, global = true, value_name = "N,...", value_delimiter = ',',
+        value_parser = clap::value_parser!(u64).range(3..=NODES_MAX))]
+    pub nodes: Vec<u64>,
+
+    /// Detectors to compare.
+    #[arg(long, global = true, value_name = "NAME,...", value_enum, value_delimiter = ',',
+        default_values_t = Name::COMPARED)]
+    pub detector: Vec<Name>,
+
+    /// The settings every detector starts from.
+    #[arg(long, global = true, value_enum, default_value_t = Preset::Lan)]
+    pub profile: Preset,
+
+    /// The longest pause a healthy member may show: witness's one knob. Several give a column each.
+    /// [default: the profile's]
+    #[arg(long, global = true, value_name = "TIME,...", value_delimiter = ',')]
+    pub pause_tolerance: Vec<Span>,
+
+    /// Print one JSON object per row instead of a table.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Write all numbers of all rows to a file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+
+    /// Draw the result.
+    #[arg(long, global = true, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+}
+
+impl Options {
+    /// The columns, in the order asked for.
+    pub fn contenders(&self) -> Vec<Contender> {
+        let profile = self.profile.profile();
+        let mut contenders = Vec::new();
+        for &Name(arm) in &self.detector {
+            let contender = Contender::new(arm, profile);
+            if arm == Arm::Witness && !self.pause_tolerance.is_empty() {
+                let tolerances = self.pause_tolerance.iter();
+                contenders.extend(tolerances.map(|&pause| contender.clone().tolerating(pause)));
+            } else {
+                contenders.push(contender);
+            }
+        }
+        contenders
+    }
+
+    /// The option that names the profile, if it is not the default one.
+    pub fn profile_flag(&self) -> Option<String> {
+        let value = self.profile.to_possible_value()?;
+        (self.profile != Preset::default()).then(|| format!("--profile {}", value.get_name()))
+    }
+}
+
+/// A detector by its name in tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name(pub Arm);
+
+impl Name {
+    const COMPARED: [Self; 4] =
+        [Self(Arm::Swim), Self(Arm::Lifeguard), Self(Arm::Memberlist), Self(Arm::Witness)];
+}
+
+impl ValueEnum for Name {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self(Arm::Swim),
+            Self(Arm::PlainAgent),
+            Self(Arm::Lifeguard),
+            Self(Arm::Memberlist),
+            Self(Arm::Witness),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let help = match self.0 {
+            Arm::Swim => "SWIM as published",
+            Arm::PlainAgent => "what the Lifeguard paper calls SWIM: its agent without Lifeguard",
+            Arm::Lifeguard => "Lifeguard as published (alpha 5)",
+            Arm::Memberlist => "Lifeguard as memberlist ships it (alpha 4)",
+            Arm::Witness => "this library's own",
+        };
+        Some(clap::builder::PossibleValue::new(self.0.name()).help(help))
+    }
+}
+
+/// A profile by its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    #[default]
+    Lan,
+    LanFast,
+    Wan,
+    Local,
+    Radio,
+}
+
+impl Preset {
+    const fn profile(self) -> Profile {
+        match self {
+            Self::Lan => Profile::Lan,
+            Self::LanFast => Profile::LanFast,
+            Self::Wan => Profile::Wan,
+            Self::Local => Profile::Local,
+            Self::Radio => Profile::Radio,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Rows for programs: JSON and CSV with every number.
+
+use std::io::{self, Write};
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use swim_core::sim::experiment::{Estimate, Figure, Times};
+
+use super::row::Row;
+
+/// A row as names and values, in a fixed order.
+pub struct Record(Vec<(String, Value)>);
+
+/// Writes one JSON object a line.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write_json(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
+    for row in rows {
+        serde_json::to_writer(&mut *out, &Record::of(row))?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// Writes a header and one line a row; what a row has not stays empty.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write_csv(rows: &[Row], out: impl Write) -> csv::Result<()> {
+    let records: Vec<_> = rows.iter().map(Record::of).collect();
+    let mut header: Vec<&String> = Vec::new();
+    for (name, _) in records.iter().flat_map(|record| &record.0) {
+        if !header.contains(&name) {
+            header.push(name);
+        }
+    }
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(&header)?;
+    for record in &records {
+        writer.write_record(header.iter().map(|name| record.text(name)))?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+impl Record {
+    pub fn of(row: &Row) -> Self {
+        let mut record = Self(Vec::new());
+        let summary = &row.summary;
+        record.text_field("experiment", row.experiment);
+        record.text_field("detector", &row.contender.label);
+        record.push("nodes", row.nodes.into());
+        for setting in &row.settings {
+            record.text_field(setting.flag, setting.shown());
+        }
+        record.push("runs", summary.runs.into());
+        record.times("first", summary.first);
+        record.times("all", summary.all);
+        record.estimate("fp", summary.false_deaths);
+        record.estimate("fp_minus", summary.false_deaths_at_healthy);
+        record.estimate("false_suspicions", summary.false_suspicions);
+        record.estimate("messages_per_node_s", summary.message_rate);
+        record.estimate("bytes_per_node_s", summary.byte_rate);
+        for (name, figure) in &summary.readings {
+            let name = name.replace(' ', "_");
+            match figure {
+                Figure::Mean(mean) => record.estimate(&name, *mean),
+                Figure::Times(times) => record.times(&name, Some(*times)),
+                Figure::Share { hits, of, share } => {
+                    record.push(&format!("{name}_hits"), (*hits).into());
+                    record.push(&format!("{name}_of"), (*of).into());
+                    record.estimate(&name, *share);
+                }
+            }
+        }
+        record.push("events_lost", summary.unheard.into());
+        record.text_field("command", &row.command);
+        record
+    }
+
+    fn times(&mut self, name: &str, times: Option<Times>) {
+        let Some(times) = times else { return };
+        self.estimate(&format!("{name}_p50_s"), times.p50);
+        self.estimate(&format!("{name}_p99_s"), times.p99);
+        self.push(&format!("{name}_max_s"), number(times.max));
+        self.push(&format!("{name}_missed"), times.missed.into());
+        self.push(&format!("{name}_of"), times.samples.into());
+    }
+
+    fn estimate(&mut self, name: &str, estimate: Estimate) {
+        self.push(name, number(estimate.value));
+        self.push(&format!("{name}_low"), number(estimate.low));
+        self.push(&format!("{name}_high"), number(estimate.high));
+    }
+
+    fn text_field(&mut self, name: &str, text: &str) {
+        self.push(name, text.into());
+    }
+
+    fn push(&mut self, name: &str, value: Value) {
+        self.0.push((name.replace('-', "_"), value));
+    }
+
+    /// A value as CSV has it; nothing where there is none.
+    fn text(&self, name: &str) -> String {
+        let value = self.0.iter().find(|field| field.0 == name).map(|field| &field.1);
+        match value {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+        }
+    }
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// To the microsecond. What is infinite (it never came, the sample does not bound it) is null.
+fn number(number: f64) -> Value {
+    Value::from((number * 1e6).round() / 1e6)
+}
