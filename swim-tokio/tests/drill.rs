@@ -32,7 +32,7 @@ fn the_killed_are_declared_dead_and_the_sleeping_only_if_they_sleep_long() {
     for [earlier, later] in
         [["first_suspect_ms", "first_dead_ms"], ["first_dead_ms", "all_dead_ms"]]
     {
-        assert!(kills[earlier]["p50"].as_u64() <= kills[later]["p50"].as_u64(), "{kills}");
+        assert!(kills[earlier]["p50"].as_f64() <= kills[later]["p50"].as_f64(), "{kills}");
     }
 
     if is_late(&summary) {

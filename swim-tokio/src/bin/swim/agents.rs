@@ -87,15 +87,15 @@ impl Agents {
     /// SIGSTOP. On the board the agent stays what it was: it believes what it believed.
     #[cfg(unix)]
     pub fn stop(&self, node: usize) -> Result<(), String> {
-        let sent = self.children.signal(node, rustix::process::Signal::STOP);
-        sent.map_err(|error| format!("cannot stop {}: {error}", self.board.name(node)))
+        let stopped = self.children.stop(node);
+        stopped.map_err(|error| format!("cannot stop {}: {error}", self.board.name(node)))
     }
 
     /// SIGCONT.
     #[cfg(unix)]
     pub fn resume(&self, node: usize) -> Result<(), String> {
-        let sent = self.children.signal(node, rustix::process::Signal::CONT);
-        sent.map_err(|error| format!("cannot resume {}: {error}", self.board.name(node)))
+        let resumed = self.children.resume(node);
+        resumed.map_err(|error| format!("cannot resume {}: {error}", self.board.name(node)))
     }
 
     /// Tells an agent to say goodbye.

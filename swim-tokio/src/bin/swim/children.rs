@@ -110,12 +110,31 @@ impl Children {
         }
     }
 
-    /// Stops a process where it is (SIGSTOP) or lets it go on (SIGCONT); one that has ended stays so.
+    /// Stops a process where it is (SIGSTOP); returns when it stands still. One that has ended
+    /// stays so.
     #[cfg(unix)]
-    pub fn signal(&self, node: usize, signal: rustix::process::Signal) -> io::Result<()> {
-        let pid = self.pid(node).and_then(|pid| i32::try_from(pid).ok());
-        let pid = pid.and_then(rustix::process::Pid::from_raw);
-        pid.map_or(Ok(()), |pid| Ok(rustix::process::kill_process(pid, signal)?))
+    pub fn stop(&self, node: usize) -> io::Result<()> {
+        use rustix::process::{Signal, WaitId, WaitIdOptions, kill_process, waitid};
+        let Some(pid) = self.unix_pid(node) else { return Ok(()) };
+        kill_process(pid, Signal::STOP)?;
+        // When a parent dies, the system wakes and ends those that stand, not those about to.
+        let stopped_or_ended =
+            WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(pid), stopped_or_ended)?;
+        Ok(())
+    }
+
+    /// Lets a stopped process go on (SIGCONT).
+    #[cfg(unix)]
+    pub fn resume(&self, node: usize) -> io::Result<()> {
+        use rustix::process::{Signal, kill_process};
+        let Some(pid) = self.unix_pid(node) else { return Ok(()) };
+        Ok(kill_process(pid, Signal::CONT)?)
+    }
+
+    #[cfg(unix)]
+    fn unix_pid(&self, node: usize) -> Option<rustix::process::Pid> {
+        rustix::process::Pid::from_raw(self.pid(node)?.try_into().ok()?)
     }
 
     /// Tells an agent to say goodbye and end, by closing its standard input.

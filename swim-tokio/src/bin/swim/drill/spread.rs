@@ -1,53 +1,58 @@
 //! Measured times, reduced to a few numbers.
 
-use serde::Serialize;
+use std::fmt;
 
-/// Percentiles by nearest rank: each is a time that was measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+use serde::Serialize;
+use swim_core::sim::experiment::{Estimate, quantile};
+
+/// Milliseconds, by nearest rank: each percentile is a time that was measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// How many times were measured.
     pub n: usize,
-    pub p50: u64,
-    /// Where the median of endless trials lies with at least 95 % confidence: null below 6 trials.
-    pub p50_interval: Option<[u64; 2]>,
-    pub p99: u64,
+    pub p50: f64,
+    pub p50_interval: Interval,
+    pub p99: f64,
+    pub p99_interval: Interval,
     pub max: u64,
 }
+
+/// What holds the true value with 95 % confidence; an end that the trials do not bound is null.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Interval(f64, f64);
 
 impl Spread {
     /// Nothing of nothing.
     pub fn of(times: impl IntoIterator<Item = u64>) -> Option<Self> {
-        let mut times: Vec<u64> = times.into_iter().collect();
-        times.sort_unstable();
-        let n = times.len();
-        let rank = |percent: usize| times.get((n * percent).div_ceil(100).saturating_sub(1));
-        let inward = |rank: usize| Some([*times.get(rank)?, *times.get(n - 1 - rank)?]);
+        let times: Vec<u64> = times.into_iter().collect();
+        let trials: Vec<_> = times.iter().map(|&time| vec![time as f64]).collect();
+        let (p50, p99) = (quantile(&trials, 0.5), quantile(&trials, 0.99));
         Some(Self {
-            n,
-            p50: *rank(50)?,
-            p50_interval: interval_rank(n).and_then(inward),
-            p99: *rank(99)?,
-            max: *times.last()?,
+            n: times.len(),
+            p50: p50.value,
+            p50_interval: p50.into(),
+            p99: p99.value,
+            p99_interval: p99.into(),
+            max: times.into_iter().max()?,
         })
     }
 }
 
-/// How many of `n` sorted values may be cut off at either end so that the rest spans the median
-/// with 95 % confidence: each value lies below it with one half (the sign test).
-fn interval_rank(n: usize) -> Option<usize> {
-    const TAIL: f64 = 0.025;
-    let mut chance = 0.5_f64.powi(i32::try_from(n).ok()?);
-    let mut below = 0.0;
-    let mut rank = None;
-    for values in 0..n {
-        below += chance;
-        if below > TAIL {
-            break;
-        }
-        rank = Some(values);
-        chance *= (n - values) as f64 / (values + 1) as f64;
+impl From<Estimate> for Interval {
+    fn from(estimate: Estimate) -> Self {
+        Self(estimate.low, estimate.high)
     }
-    rank
+}
+
+/// `[9102, 10822]`, or `[≥ 9102]` when too few trials bound it from above.
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(low, high) = self;
+        match high.is_finite() {
+            true => write!(f, "[{low}, {high}]"),
+            false => write!(f, "[≥ {low}]"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -56,19 +61,17 @@ mod tests {
 
     #[test]
     fn percentiles_are_times_that_were_measured() {
-        let spread = Spread::of((1..=100).rev()).unwrap();
-        assert_eq!((spread.n, spread.p50, spread.p99, spread.max), (100, 50, 99, 100));
-        let one = Spread::of([7]).unwrap();
-        assert_eq!((one.p50, one.p50_interval, one.p99, one.max), (7, None, 7, 7));
+        let spread = Spread::of((1..=20).rev()).unwrap();
+        assert_eq!((spread.n, spread.p50, spread.p99, spread.max), (20, 10.0, 20.0, 20));
+        let intervals = [spread.p50_interval, spread.p99_interval];
+        assert_eq!(intervals.map(|it| it.to_string()), ["[6, 15]", "[≥ 19]"]);
         assert_eq!(Spread::of([]), None);
     }
 
-    /// The ranks printed in tables of the sign test: 6 values 1-6, 10 values 2-9, 30 values 10-21.
     #[test]
-    fn the_interval_of_the_median_is_the_one_of_the_sign_test() {
-        assert_eq!(interval_rank(5), None);
-        assert_eq!(interval_rank(6), Some(0));
-        assert_eq!(Spread::of(1..=10).unwrap().p50_interval, Some([2, 9]));
-        assert_eq!(Spread::of(1..=30).unwrap().p50_interval, Some([10, 21]));
+    fn an_open_end_is_null_in_json() {
+        let json = serde_json::to_value(Spread::of([7]).unwrap()).unwrap();
+        assert!(json["p99_interval"][1].is_null(), "{json}");
+        assert_eq!((&json["p50"], &json["max"]), (&7.0.into(), &7.into()));
     }
 }

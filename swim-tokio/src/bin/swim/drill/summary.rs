@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
+use swim_core::sim::experiment::share;
 
-use super::spread::Spread;
+use super::spread::{Interval, Spread};
 use super::trial::{Fault, Idle, Trial};
 
 /// How the drill was made, and what came of it.
@@ -44,6 +47,8 @@ struct Series {
     /// Trials in which somebody declared the agent dead, and in which all others did.
     declared: usize,
     declared_by_all: usize,
+    /// The share of the former in all trials there could be.
+    declared_interval: Interval,
     first_suspect_ms: Option<Spread>,
     first_dead_ms: Option<Spread>,
     all_dead_ms: Option<Spread>,
@@ -88,9 +93,12 @@ impl Series {
             let rates: Option<Vec<f64>> = trials.iter().copied().map(rate).collect();
             rates.map(|rates| rates.iter().sum::<f64>() / rates.len() as f64)
         };
+        let declared = |trial: &&Trial| (u64::from(trial.first_dead_ms.is_some()), 1);
+        let declared: Vec<_> = trials.iter().map(declared).collect();
         Self {
             fault,
             n: trials.len(),
+            declared_interval: share(&declared).into(),
             declared: sum(|trial| usize::from(trial.first_dead_ms.is_some())),
             declared_by_all: sum(|trial| usize::from(trial.all_dead_ms.is_some())),
             first_suspect_ms: spread(|trial| trial.first_suspect_ms),
@@ -106,6 +114,25 @@ impl Series {
         }
     }
 
+    fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_header(["", "n", "p50, ms", "p99, ms", "max, ms"]);
+        for (what, spread) in self.spreads() {
+            let Some(spread) = spread else { continue };
+            table.add_row([
+                what.to_owned(),
+                spread.n.to_string(),
+                format!("{} {}", spread.p50, spread.p50_interval),
+                format!("{} {}", spread.p99, spread.p99_interval),
+                spread.max.to_string(),
+            ]);
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table.trim_fmt()
+    }
+
     fn spreads(&self) -> [(&'static str, Option<&Spread>); 4] {
         [
             ("first suspected", self.first_suspect_ms.as_ref()),
@@ -115,32 +142,37 @@ impl Series {
         ]
     }
 
+    /// Those that should be zero are not told when they are.
     fn counts(&self) -> [(&'static str, usize); 6] {
         [
-            ("trials in which it was declared dead", self.declared),
-            ("trials in which all others did so", self.declared_by_all),
-            ("others it suspected", self.sleeper_suspected),
-            ("others it declared dead", self.sleeper_declared),
-            ("others suspected by others", self.false_suspicions),
-            ("others declared dead by others", self.false_deaths),
+            ("times declared dead", self.declared),
+            ("times by all others", self.declared_by_all),
+            ("times it suspected another", self.sleeper_suspected),
+            ("times it declared another dead", self.sleeper_declared),
+            ("times others suspected a bystander", self.false_suspicions),
+            ("times others declared a bystander dead", self.false_deaths),
         ]
     }
 }
 
 impl fmt::Display for Account<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\n  {} agents", self.agents)?;
+        write!(f, "\n{} agents", self.agents)?;
         if !self.agent_args.is_empty() {
             write!(f, " ({})", self.agent_args.join(" "))?;
         }
         writeln!(f, ", {} of 1000 datagrams lost", self.loss_permille)?;
         if let Some(idle) = self.idle {
-            writeln!(f, "  {idle}")?;
+            writeln!(f, "{idle}")?;
         }
         for series in &self.series {
             write!(f, "\n{series}")?;
         }
-        write!(f, "\n  this drill itself was up to {} ms late", self.drill_late_ms)
+        write!(
+            f,
+            "\nthis drill itself was up to {} ms late; [ ]: 95 % confidence",
+            self.drill_late_ms
+        )
     }
 }
 
@@ -150,20 +182,12 @@ impl fmt::Display for Series {
             Fault::Kill => format!("killed, {} times", self.n),
             Fault::Pause { pause_ms } => format!("stopped for {pause_ms} ms, {} times", self.n),
         };
-        writeln!(f, "  {title:<38}{:>4}{:>9}{:>19}{:>9}{:>9}", "n", "p50", "95 %", "p99", "max")?;
-        for (what, spread) in self.spreads() {
-            let Some(spread) = spread else { continue };
-            let Spread { n, p50, p50_interval, p99, max } = spread;
-            let interval =
-                p50_interval.map_or("-".to_owned(), |[low, high]| format!("{low}-{high}"));
-            let what = format!("{what}, ms");
-            writeln!(f, "  {what:<38}{n:>4}{p50:>9}{interval:>19}{p99:>9}{max:>9}")?;
-        }
-        for (what, count) in self.counts() {
-            writeln!(f, "  {what:<38}{count:>4}")?;
+        writeln!(f, "{title}\n\n{}\n", self.table())?;
+        for (what, count) in self.counts().into_iter().filter(|&(_, count)| count > 0) {
+            writeln!(f, "{count} {what}")?;
         }
         if let (Some(datagrams), Some(bytes)) = (self.datagrams_per_s, self.datagram_bytes_per_s) {
-            writeln!(f, "  {datagrams:.2} datagrams and {bytes:.0} bytes per agent and second")?;
+            writeln!(f, "{datagrams:.2} datagrams and {bytes:.0} bytes per agent and second")?;
         }
         Ok(())
     }
@@ -204,7 +228,7 @@ mod tests {
         let [kill, short, long] = [0, 1, 2].map(|index| &json["series"][index]);
         assert_eq!((&kill["fault"], &kill["n"]), (&"kill".into(), &2.into()));
         assert_eq!(kill["first_dead_ms"]["max"], 10_000);
-        assert_eq!(kill["all_dead_ms"]["p50"], 9_300);
+        assert_eq!(kill["all_dead_ms"]["p50"], 9_300.0);
         assert_eq!(kill["false_deaths"], 2);
         assert_eq!((&short["pause_ms"], &short["declared"]), (&2_000.into(), &0.into()));
         assert!(short["first_dead_ms"].is_null() && kill["datagrams_per_s"].is_null());
@@ -215,7 +239,8 @@ mod tests {
     fn the_account_for_people_fits_a_terminal() {
         let trials = vec![trial(Fault::Kill, Some(10_000)); 7];
         let text = Summary { trials, ..Summary::default() }.account().to_string();
-        assert!(text.contains("10000-10000"), "{text}");
+        assert!(text.contains("10000 [10000, 10000]"), "{text}");
+        assert!(text.contains("7 times declared dead") && !text.contains("it suspected"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 90), "{text}");
     }
 }
