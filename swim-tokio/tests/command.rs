@@ -2,18 +2,18 @@
 
 #![cfg(feature = "cli")]
 
+mod launch;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use launch::{PATIENCE, json_lines, lines_of, swim, text, wait};
 use serde_json::Value;
-
-/// Far beyond what anything here takes; a hang fails instead of lasting for ever.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn the_demo_ends_well_and_sums_up() {
@@ -405,40 +405,4 @@ impl Drop for Agent {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Lines as they come, so that waiting for one can be given up.
-fn lines_of(stdout: BufReader<ChildStdout>) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for line in stdout.lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-fn swim(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_swim")).args(args).stdin(Stdio::null()).output().unwrap()
-}
-
-fn wait(process: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(status) = process.try_wait().unwrap() {
-            return status;
-        }
-        assert!(Instant::now() < deadline, "the process does not end");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn json_lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -1,18 +1,24 @@
 //! `swim`: cluster membership from the command line.
 //!
 //! `swim agent` runs one member in the foreground, `swim demo` a whole cluster of them and shows
-//! how it notices a crash, a return and a goodbye, `swim sim` compares failure detectors on simulated
-//! clusters. Standard output carries the product (lines for
-//! people or JSON), standard error diagnostics and the reason for a failure.
+//! how it notices a crash, a return and a goodbye, `swim drill` kills and stops members of such a
+//! cluster again and again and measures what the others make of it, `swim sim` compares failure
+//! detectors on simulated clusters. Standard output carries the product (lines for people or JSON),
+//! standard error diagnostics and the reason for a failure.
 //!
 //! Exit status: 0 when all went well, 1 for a failure at run time, 2 for a wrong command line, 130
-//! and 143 for a demo ended by Ctrl-C and by SIGTERM.
+//! and 143 for a demo or a drill ended by Ctrl-C and by SIGTERM.
 
 #![forbid(unsafe_code)]
 
 mod agent;
+mod agents;
+mod board;
+mod children;
 mod clock;
 mod demo;
+#[cfg(unix)]
+mod drill;
 mod failure;
 mod report;
 mod signals;
@@ -40,6 +46,7 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   swim demo                                    five processes: crash, return, goodbye
+  swim drill                                   kill, stop, restart processes; measure
   swim agent                                   a member on port 7946
   swim agent --bind 127.0.0.1:7947 --name b --join 127.0.0.1:7946
   swim agent --join db-1:7946 --json | jq .    membership changes as JSON
@@ -51,6 +58,8 @@ Exit status: 0 all went well, 1 a failure (the reason is on standard error), 2 w
 enum Command {
     Agent(agent::Args),
     Demo(demo::Args),
+    #[cfg(unix)]
+    Drill(drill::Args),
     Sim(sim::Args),
 }
 
@@ -60,6 +69,8 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Agent(args) => agent::run(args),
         Command::Demo(args) => demo::run(args),
+        #[cfg(unix)]
+        Command::Drill(args) => drill::run(args),
         Command::Sim(args) => sim::run(args),
     };
     match outcome {

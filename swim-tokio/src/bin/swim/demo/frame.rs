@@ -3,7 +3,7 @@
 use crossterm::style::Color;
 use swim_tokio::Status;
 
-use super::board::{Board, Standing};
+use crate::board::{Board, Standing};
 use crate::clock::Elapsed;
 
 /// Lines above the matrix and below it that are not the log.

@@ -1,7 +1,5 @@
 //! `swim demo`: a cluster of real processes, a crash, a return, a goodbye.
 
-mod board;
-mod children;
 mod frame;
 mod stage;
 mod step;
@@ -13,11 +11,10 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::agents::Agents;
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::signals::Signals;
-use board::Board;
-use children::Children;
 use stage::{Stage, Trouble};
 use step::Step;
 use summary::{Account, Summary};
@@ -27,6 +24,9 @@ use view::View;
 const NODES_MIN: u16 = 3;
 /// Most agents: beyond it one machine runs out of file descriptors and patience.
 const NODES_MAX: u16 = 200;
+
+/// How the agents run.
+const AGENT_ARGS: [&str; 2] = ["--profile", "local"];
 
 /// Run a cluster of real processes on this machine and watch it notice a crash.
 ///
@@ -75,10 +75,10 @@ async fn play(args: Args) -> Result<(), Failure> {
     let nodes = usize::from(args.nodes);
     let clock = Clock::start();
     let cannot_start = |error: io::Error| Failure::Runtime(format!("cannot start: {error}"));
-    let (children, heard) = Children::new(nodes).map_err(cannot_start)?;
+    let agents = Agents::new(nodes, &AGENT_ARGS).map_err(cannot_start)?;
     let signals = Signals::listen().map_err(cannot_start)?;
     let view = View::new(args.json, clock);
-    let mut stage = Stage::new(Board::new(nodes), children, heard, signals, view);
+    let mut stage = Stage::new(agents, signals, view);
     let mut summary = Summary { nodes, ..Summary::default() };
     let trouble = story::play(&mut stage, &mut summary).await.err();
     summary.false_deaths = stage.false_deaths();

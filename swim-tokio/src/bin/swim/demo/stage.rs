@@ -5,16 +5,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use swim_tokio::Status;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout_at};
 
-use super::board::{Board, Standing};
-use super::children::{Children, Heard, Said};
 use super::step::Step;
 use super::summary::Witness;
 use super::view::View;
+use crate::agents::{Agents, Notice, Sighting};
+use crate::board::{Board, Standing};
+use crate::children::{ANY_PORT, Heard};
 use crate::clock::millis;
-use crate::report::News;
 use crate::signals::{Signal, Signals};
 
 /// Time between two pictures of the live view.
@@ -45,15 +44,11 @@ impl From<io::Error> for Trouble {
 
 /// All that takes part in the demo.
 pub struct Stage {
-    pub board: Board,
-    children: Children,
-    heard: mpsc::Receiver<Heard>,
+    agents: Agents,
     signals: Signals,
     redraw: Interval,
     view: View,
     act: Option<Act>,
-    last_words: Vec<Option<String>>,
-    ended: Vec<bool>,
     witnesses: Vec<Witness>,
     false_deaths: usize,
 }
@@ -67,29 +62,14 @@ struct Act {
 }
 
 impl Stage {
-    pub fn new(
-        board: Board,
-        children: Children,
-        heard: mpsc::Receiver<Heard>,
-        signals: Signals,
-        view: View,
-    ) -> Self {
-        let nodes = board.len();
+    pub fn new(agents: Agents, signals: Signals, view: View) -> Self {
         let mut redraw = interval(REDRAW_INTERVAL);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
-            board,
-            children,
-            heard,
-            signals,
-            redraw,
-            view,
-            act: None,
-            last_words: vec![None; nodes],
-            ended: vec![false; nodes],
-            witnesses: Vec::new(),
-            false_deaths: 0,
-        }
+        Self { agents, signals, redraw, view, act: None, witnesses: Vec::new(), false_deaths: 0 }
+    }
+
+    pub fn board(&self) -> &Board {
+        &self.agents.board
     }
 
     /// Begins an action on one agent or on all: consequences are timed from now.
@@ -109,39 +89,29 @@ impl Stage {
     }
 
     pub fn start(&mut self, node: usize, seed: Option<SocketAddr>) -> Result<(), Trouble> {
-        let name = self.board.name(node).to_owned();
-        self.board.set_standing(node, Standing::Running);
-        self.ended[node] = false;
-        self.children
-            .start(node, &name, seed)
-            .map_err(|error| Trouble::Failed(format!("cannot start {name}: {error}")))
+        self.agents.start(node, ANY_PORT, seed).map_err(Trouble::Failed)
     }
 
     /// SIGKILL; the action is begun the moment before.
     pub async fn kill(&mut self, node: usize) -> Result<(), Trouble> {
-        let name = self.board.name(node).to_owned();
-        self.board.set_standing(node, Standing::Killed);
-        self.witnesses = self.board.running().map(|node| self.witness(node)).collect();
+        let survivors = self.board().running().filter(|&survivor| survivor != node);
+        self.witnesses = survivors.map(|node| self.witness(node)).collect();
         self.begin(Some(node));
-        self.children
-            .kill(node)
-            .await
-            .map_err(|error| Trouble::Failed(format!("cannot kill {name}: {error}")))
+        self.agents.kill(node).await.map_err(Trouble::Failed)
     }
 
     /// Tells an agent to say goodbye.
     pub fn dismiss(&mut self, node: usize) {
-        self.board.set_standing(node, Standing::Leaving);
-        self.children.dismiss(node);
+        self.agents.dismiss(node);
     }
 
     /// Whether a process that was told to leave has ended.
     pub fn has_ended(&self, node: usize) -> bool {
-        self.ended[node]
+        self.agents.has_ended(node)
     }
 
     pub fn show(&mut self, step: Step) -> Result<(), Trouble> {
-        Ok(self.view.show(&step, &self.board)?)
+        Ok(self.view.show(&step, &self.agents.board)?)
     }
 
     pub fn false_deaths(&self) -> usize {
@@ -185,47 +155,32 @@ impl Stage {
     /// One more thing heard, or one more picture drawn.
     async fn listen(&mut self) -> Result<(), Trouble> {
         tokio::select! {
-            heard = self.heard.recv() => match heard {
-                Some(heard) if self.children.is_current(&heard) => self.hear(heard).await,
-                Some(_) | None => Ok(()),
-            },
-            _ = self.redraw.tick(), if self.view.is_live() => Ok(self.view.refresh(&self.board)?),
+            Some(heard) = self.agents.listen() => self.hear(heard).await,
+            _ = self.redraw.tick(), if self.view.is_live() => {
+                Ok(self.view.refresh(&self.agents.board)?)
+            }
             signal = self.signals.next() => Err(Trouble::Interrupted(signal)),
         }
     }
 
     async fn hear(&mut self, heard: Heard) -> Result<(), Trouble> {
-        match heard.what {
-            Said::News(News::Listening { address, .. }) => self.listening(heard.node, address),
-            Said::News(news) => match news.belief() {
-                Some((member, state)) => match self.board.node_with_id(&member.id) {
-                    Some(member) => self.believe(heard.node, member, state),
-                    None => Err(Trouble::Failed(format!("a stranger joined: {}", member.name))),
-                },
-                None => Ok(()),
-            },
-            Said::Complaint(line) => {
-                tracing::info!(agent = self.board.name(heard.node), line);
-                self.last_words[heard.node] = Some(line);
-                Ok(())
-            }
-            Said::End => self.end(heard.node).await,
+        match self.agents.hear(heard).await.map_err(Trouble::Failed)? {
+            Some(Notice::Listening { node, address }) => self.listening(node, address),
+            Some(Notice::Sighting(sighting)) => self.believe(sighting),
+            None => Ok(()),
         }
     }
 
     fn listening(&mut self, node: usize, address: SocketAddr) -> Result<(), Trouble> {
-        self.board.set_address(node, address);
-        let (node, pid) = (self.board.name(node).to_owned(), self.children.pid(node));
+        let (node, pid) = (self.board().name(node).to_owned(), self.agents.pid(node));
         self.show(Step::Started { node, address, pid })
     }
 
-    fn believe(&mut self, observer: usize, member: usize, state: Status) -> Result<(), Trouble> {
-        if !self.board.believe(observer, member, state) {
-            return Ok(());
-        }
-        let node = self.board.name(member).to_owned();
-        let by = self.board.name(observer).to_owned();
-        if self.board.standing(member) == Standing::Running {
+    fn believe(&mut self, sighting: Sighting) -> Result<(), Trouble> {
+        let Sighting { observer, member, status: state, .. } = sighting;
+        let node = self.board().name(member).to_owned();
+        let by = self.board().name(observer).to_owned();
+        if self.board().standing(member) == Standing::Running {
             match state {
                 Status::Suspect => return self.show(Step::FalseSuspicion { node, by }),
                 Status::Dead => {
@@ -252,7 +207,7 @@ impl Stage {
         if act.firsts.iter().all(|(first, _)| *first != state) {
             act.firsts.push((state, after_ms));
         }
-        if self.board.standing(member) == Standing::Killed
+        if self.board().standing(member) == Standing::Killed
             && let Some(witness) = self.witnesses.iter_mut().find(|witness| witness.name == by)
         {
             match state {
@@ -264,22 +219,7 @@ impl Stage {
         Some(after_ms)
     }
 
-    async fn end(&mut self, node: usize) -> Result<(), Trouble> {
-        self.ended[node] = true;
-        let status = self.children.exit_status(node).await;
-        let name = self.board.name(node);
-        let why = match (self.board.standing(node), status) {
-            (Standing::Killed | Standing::NotStarted, _) => return Ok(()),
-            (Standing::Leaving, Some(status)) if status.success() => return Ok(()),
-            (Standing::Leaving, Some(status)) => format!("{name} did not leave well ({status})"),
-            (Standing::Running, Some(status)) => format!("{name} ended unexpectedly ({status})"),
-            (_, None) => format!("{name} closed its output and does not end"),
-        };
-        let last_words = self.last_words[node].as_ref();
-        Err(Trouble::Failed(last_words.map_or(why.clone(), |words| format!("{why}: {words}"))))
-    }
-
     fn witness(&self, node: usize) -> Witness {
-        Witness { name: self.board.name(node).to_owned(), ..Witness::default() }
+        Witness { name: self.board().name(node).to_owned(), ..Witness::default() }
     }
 }

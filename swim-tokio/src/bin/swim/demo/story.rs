@@ -46,11 +46,11 @@ pub async fn play(stage: &mut Stage, summary: &mut Summary) -> Result<(), Troubl
 
 async fn start_all(stage: &mut Stage) -> Result<(), Trouble> {
     stage.start(SEED, None)?;
-    let listens = |stage: &Stage| stage.board.address(SEED).is_some();
+    let listens = |stage: &Stage| stage.board().address(SEED).is_some();
     stage.wait("the first agent starts", START_LIMIT, listens).await?;
-    let seed = stage.board.address(SEED);
-    for node in 1..stage.board.len() {
-        let has_room = |stage: &Stage| stage.board.starting_count() < STARTING_MAX;
+    let seed = stage.board().address(SEED);
+    for node in 1..stage.board().len() {
+        let has_room = |stage: &Stage| stage.board().starting_count() < STARTING_MAX;
         stage.wait("agents start", START_LIMIT, has_room).await?;
         stage.start(node, seed)?;
     }
@@ -66,10 +66,10 @@ async fn converge(stage: &mut Stage, summary: &mut Summary) -> Result<(), Troubl
 }
 
 async fn kill_one(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
-    let node = stage.board.name(VICTIM).to_owned();
+    let node = stage.board().name(VICTIM).to_owned();
     stage.kill(VICTIM).await?;
     stage.show(Step::Killed { node: node.clone() })?;
-    let known = |stage: &Stage| stage.board.agreed(VICTIM, Status::Dead);
+    let known = |stage: &Stage| stage.board().agreed(VICTIM, Status::Dead);
     let outcome = stage.wait("everyone knows of the crash", DEATH_LIMIT, known).await;
     summary.first_suspect_ms = stage.first_ms(Status::Suspect);
     summary.first_dead_ms = stage.first_ms(Status::Dead);
@@ -82,14 +82,14 @@ async fn kill_one(stage: &mut Stage, summary: &mut Summary) -> Result<(), Troubl
 }
 
 async fn restart_it(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
-    let node = stage.board.name(VICTIM).to_owned();
+    let node = stage.board().name(VICTIM).to_owned();
     stage.begin(Some(VICTIM));
-    let seed = stage.board.address(SEED);
+    let seed = stage.board().address(SEED);
     stage.start(VICTIM, seed)?;
-    let listens = |stage: &Stage| stage.board.address(VICTIM).is_some();
+    let listens = |stage: &Stage| stage.board().address(VICTIM).is_some();
     stage.wait("the killed agent starts again", START_LIMIT, listens).await?;
     stage.show(Step::Restarted { node: node.clone() })?;
-    let seen = |stage: &Stage| stage.board.agreed(VICTIM, Status::Alive);
+    let seen = |stage: &Stage| stage.board().agreed(VICTIM, Status::Alive);
     stage.wait("everyone sees the restarted agent", NEWS_LIMIT, seen).await?;
     let after_ms = stage.after_ms();
     summary.restart_seen_ms = Some(after_ms);
@@ -98,23 +98,23 @@ async fn restart_it(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trou
 }
 
 async fn let_one_leave(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
-    let node = stage.board.name(LEAVER).to_owned();
+    let node = stage.board().name(LEAVER).to_owned();
     stage.show(Step::Leaving { node: node.clone() })?;
     stage.begin(Some(LEAVER));
     stage.dismiss(LEAVER);
-    let known = |stage: &Stage| stage.board.agreed(LEAVER, Status::Left);
+    let known = |stage: &Stage| stage.board().agreed(LEAVER, Status::Left);
     stage.wait("everyone knows of the goodbye", NEWS_LIMIT, known).await?;
     let after_ms = stage.after_ms();
     summary.left_seen_ms = Some(after_ms);
     stage.show(Step::AllLeft { node, after_ms })?;
     stage.hold().await?;
-    let ended = |stage: &Stage| stage.has_ended(LEAVER) && stage.board.settled();
+    let ended = |stage: &Stage| stage.has_ended(LEAVER) && stage.board().settled();
     stage.wait("the process of the leaver ends", STOP_LIMIT, ended).await
 }
 
 async fn stop_all(stage: &mut Stage) -> Result<(), Trouble> {
     stage.show(Step::Stopping)?;
-    let running: Vec<_> = stage.board.running().collect();
+    let running: Vec<_> = stage.board().running().collect();
     for &node in &running {
         stage.dismiss(node);
     }
@@ -124,5 +124,5 @@ async fn stop_all(stage: &mut Stage) -> Result<(), Trouble> {
 }
 
 fn settled(stage: &Stage) -> bool {
-    stage.board.settled()
+    stage.board().settled()
 }

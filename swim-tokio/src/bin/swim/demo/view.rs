@@ -10,9 +10,9 @@ use crossterm::style::{Print, ResetColor, SetForegroundColor};
 use crossterm::terminal::{Clear, ClearType};
 use serde::Serialize;
 
-use super::board::Board;
 use super::frame::{Size, frame};
 use super::step::Step;
+use crate::board::Board;
 use crate::clock::{Clock, Elapsed, unix_ms};
 
 /// Clusters up to this size get a line for every agent's step; larger ones for the first only.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use swim_tokio::{NodeId, Status};
 
-/// What an agent of the demo is really doing.
+/// What an agent is really doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     NotStarted,

@@ -1,10 +1,10 @@
 //! The agent processes: started, listened to, killed.
 //!
-//! No child outlives the demo. Dropping [`Children`] kills them; should the demo itself be killed,
+//! No child outlives its parent. Dropping [`Children`] kills them; should the parent itself be killed,
 //! the end of their standard input makes them leave.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -13,7 +13,10 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 
-use crate::report::{News, Report};
+use crate::report::Report;
+
+/// A free port of the loopback interface.
+pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Lines of all children that wait to be looked at. When full, children wait in turn with their
 /// printing, never with their protocol.
@@ -21,9 +24,10 @@ const HEARD_MAX: usize = 1_024;
 /// How long a process may take to end after it closed its output.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// All agent processes of a demo, by number.
+/// All agent processes of one parent, by number.
 pub struct Children {
     executable: PathBuf,
+    args: Vec<String>,
     agents: Vec<Agent>,
     heard: mpsc::Sender<Heard>,
 }
@@ -46,7 +50,7 @@ pub struct Heard {
 
 pub enum Said {
     /// A line of JSON on standard output.
-    News(News),
+    News(Report),
     /// A line on standard error, or one that cannot be read.
     Complaint(String),
     /// Both outputs are closed: the process has ended or is about to.
@@ -54,15 +58,30 @@ pub enum Said {
 }
 
 impl Children {
-    pub fn new(nodes: usize) -> io::Result<(Self, mpsc::Receiver<Heard>)> {
+    /// No process yet; `args` go to every agent that is started.
+    ///
+    /// # Errors
+    ///
+    /// The operating system does not tell which program this is.
+    pub fn new(
+        nodes: usize,
+        args: &[impl AsRef<str>],
+    ) -> io::Result<(Self, mpsc::Receiver<Heard>)> {
         let (heard, receiver) = mpsc::channel(HEARD_MAX);
         let agents = (0..nodes).map(|_| Agent::default()).collect();
-        Ok((Self { executable: std::env::current_exe()?, agents, heard }, receiver))
+        let args = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
+        Ok((Self { executable: std::env::current_exe()?, args, agents, heard }, receiver))
     }
 
-    /// Starts the process of an agent on a free port of the loopback interface.
-    pub fn start(&mut self, node: usize, name: &str, seed: Option<SocketAddr>) -> io::Result<()> {
-        let mut command = self.command(name, seed);
+    /// Starts the process of an agent.
+    pub fn start(
+        &mut self,
+        node: usize,
+        name: &str,
+        bind: SocketAddr,
+        seed: Option<SocketAddr>,
+    ) -> io::Result<()> {
+        let mut command = self.command(name, bind, seed);
         let mut child = command.spawn()?;
         let agent = &mut self.agents[node];
         agent.life += 1;
@@ -91,6 +110,33 @@ impl Children {
         }
     }
 
+    /// Stops a process where it is (SIGSTOP); returns when it stands still. One that has ended
+    /// stays so.
+    #[cfg(unix)]
+    pub fn stop(&self, node: usize) -> io::Result<()> {
+        use rustix::process::{Signal, WaitId, WaitIdOptions, kill_process, waitid};
+        let Some(pid) = self.unix_pid(node) else { return Ok(()) };
+        kill_process(pid, Signal::STOP)?;
+        // When a parent dies, the system wakes and ends those that stand, not those about to.
+        let stopped_or_ended =
+            WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(pid), stopped_or_ended)?;
+        Ok(())
+    }
+
+    /// Lets a stopped process go on (SIGCONT).
+    #[cfg(unix)]
+    pub fn resume(&self, node: usize) -> io::Result<()> {
+        use rustix::process::{Signal, kill_process};
+        let Some(pid) = self.unix_pid(node) else { return Ok(()) };
+        Ok(kill_process(pid, Signal::CONT)?)
+    }
+
+    #[cfg(unix)]
+    fn unix_pid(&self, node: usize) -> Option<rustix::process::Pid> {
+        rustix::process::Pid::from_raw(self.pid(node)?.try_into().ok()?)
+    }
+
     /// Tells an agent to say goodbye and end, by closing its standard input.
     pub fn dismiss(&mut self, node: usize) {
         self.agents[node].stdin = None;
@@ -102,16 +148,17 @@ impl Children {
         tokio::time::timeout(END_TIMEOUT, process.wait()).await.ok()?.ok()
     }
 
-    fn command(&self, name: &str, seed: Option<SocketAddr>) -> Command {
+    fn command(&self, name: &str, bind: SocketAddr, seed: Option<SocketAddr>) -> Command {
         let mut command = Command::new(&self.executable);
-        command.args(["agent", "--json", "--leave-on-stdin-close", "--profile", "local"]);
-        command.args(["--bind", "127.0.0.1:0", "--name", name]);
+        command.args(["agent", "--json", "--leave-on-stdin-close", "--name", name]);
+        command.arg("--bind").arg(bind.to_string());
         if let Some(seed) = seed {
             command.arg("--join").arg(seed.to_string());
         }
+        command.args(&self.args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
-        // Ctrl-C shall reach the demo alone, which then ends its children itself.
+        // Ctrl-C shall reach the parent alone, which then ends its children itself.
         #[cfg(unix)]
         command.process_group(0);
         command
@@ -132,7 +179,7 @@ impl Mouth {
         stderr: Option<impl AsyncRead + Unpin>,
     ) {
         let news = |line: String| match serde_json::from_str::<Report>(&line) {
-            Ok(report) => Said::News(report.news),
+            Ok(report) => Said::News(report),
             Err(_) => Said::Complaint(line),
         };
         tokio::join!(self.pass_on(stdout, news), self.pass_on(stderr, Said::Complaint));
@@ -148,7 +195,7 @@ impl Mouth {
     }
 
     async fn say(&self, what: Said) {
-        // Nobody listens any more when the demo is ending.
+        // Nobody listens any more when the parent is ending.
         let _ = self.heard.send(Heard { node: self.node, life: self.life, what }).await;
     }
 }

@@ -1,0 +1,159 @@
+//! Agent processes, what is true of them, and what they say of each other.
+
+use std::io;
+use std::net::SocketAddr;
+
+use swim_tokio::Status;
+use tokio::sync::mpsc;
+
+use crate::board::{Board, Standing};
+use crate::children::{Children, Heard, Said};
+use crate::report::{News, Report};
+
+/// Every agent of a demo or a drill.
+pub struct Agents {
+    pub board: Board,
+    children: Children,
+    heard: mpsc::Receiver<Heard>,
+    last_words: Vec<Option<String>>,
+    ended: Vec<bool>,
+}
+
+/// What an agent said that matters to all who run agents.
+pub enum Notice {
+    /// Its socket is open.
+    Listening { node: usize, address: SocketAddr },
+    /// It changed its mind about somebody.
+    Sighting(Sighting),
+}
+
+/// A belief that changed, by the clock of the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighting {
+    pub unix_ms: u64,
+    pub observer: usize,
+    pub member: usize,
+    pub status: Status,
+}
+
+impl Agents {
+    /// Agents `node-1` to `node-N`, none of them started; `args` go to every one.
+    ///
+    /// # Errors
+    ///
+    /// The operating system does not tell which program this is.
+    pub fn new(nodes: usize, args: &[impl AsRef<str>]) -> io::Result<Self> {
+        let (children, heard) = Children::new(nodes, args)?;
+        Ok(Self {
+            board: Board::new(nodes),
+            children,
+            heard,
+            last_words: vec![None; nodes],
+            ended: vec![false; nodes],
+        })
+    }
+
+    /// The process id, while it runs.
+    pub fn pid(&self, node: usize) -> Option<u32> {
+        self.children.pid(node)
+    }
+
+    /// Whether its process has ended.
+    pub fn has_ended(&self, node: usize) -> bool {
+        self.ended[node]
+    }
+
+    pub fn start(
+        &mut self,
+        node: usize,
+        bind: SocketAddr,
+        seed: Option<SocketAddr>,
+    ) -> Result<(), String> {
+        let name = self.board.name(node).to_owned();
+        self.board.set_standing(node, Standing::Running);
+        self.ended[node] = false;
+        self.children
+            .start(node, &name, bind, seed)
+            .map_err(|error| format!("cannot start {name}: {error}"))
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&mut self, node: usize) -> Result<(), String> {
+        self.board.set_standing(node, Standing::Killed);
+        let killed = self.children.kill(node).await;
+        killed.map_err(|error| format!("cannot kill {}: {error}", self.board.name(node)))
+    }
+
+    /// SIGSTOP. On the board the agent stays what it was: it believes what it believed.
+    #[cfg(unix)]
+    pub fn stop(&self, node: usize) -> Result<(), String> {
+        let stopped = self.children.stop(node);
+        stopped.map_err(|error| format!("cannot stop {}: {error}", self.board.name(node)))
+    }
+
+    /// SIGCONT.
+    #[cfg(unix)]
+    pub fn resume(&self, node: usize) -> Result<(), String> {
+        let resumed = self.children.resume(node);
+        resumed.map_err(|error| format!("cannot resume {}: {error}", self.board.name(node)))
+    }
+
+    /// Tells an agent to say goodbye.
+    pub fn dismiss(&mut self, node: usize) {
+        self.board.set_standing(node, Standing::Leaving);
+        self.children.dismiss(node);
+    }
+
+    /// The next thing an agent says, to be given to [`hear`](Self::hear). Cancel safe.
+    pub async fn listen(&mut self) -> Option<Heard> {
+        self.heard.recv().await
+    }
+
+    /// Takes down what was said; nothing when it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// A process ended that should run, or did not end well; somebody else's agent joined.
+    pub async fn hear(&mut self, heard: Heard) -> Result<Option<Notice>, String> {
+        if !self.children.is_current(&heard) {
+            return Ok(None);
+        }
+        let node = heard.node;
+        match heard.what {
+            Said::News(Report { news: News::Listening { address, .. }, .. }) => {
+                self.board.set_address(node, address);
+                Ok(Some(Notice::Listening { node, address }))
+            }
+            Said::News(report) => Ok(self.sighting(node, &report)?.map(Notice::Sighting)),
+            Said::Complaint(line) => {
+                tracing::info!(agent = self.board.name(node), line);
+                self.last_words[node] = Some(line);
+                Ok(None)
+            }
+            Said::End => self.end(node).await.map(|()| None),
+        }
+    }
+
+    fn sighting(&mut self, observer: usize, report: &Report) -> Result<Option<Sighting>, String> {
+        let Some((profile, status)) = report.news.belief() else { return Ok(None) };
+        let member = self.board.node_with_id(&profile.id);
+        let member = member.ok_or_else(|| format!("a stranger joined: {}", profile.name))?;
+        let sighting = Sighting { unix_ms: report.unix_ms, observer, member, status };
+        Ok(self.board.believe(observer, member, status).then_some(sighting))
+    }
+
+    async fn end(&mut self, node: usize) -> Result<(), String> {
+        self.ended[node] = true;
+        let status = self.children.exit_status(node).await;
+        let name = self.board.name(node);
+        let why = match (self.board.standing(node), status) {
+            (Standing::Killed | Standing::NotStarted, _) => return Ok(()),
+            (Standing::Leaving, Some(status)) if status.success() => return Ok(()),
+            (Standing::Leaving, Some(status)) => format!("{name} did not leave well ({status})"),
+            (Standing::Running, Some(status)) => format!("{name} ended unexpectedly ({status})"),
+            (_, None) => format!("{name} closed its output and does not end"),
+        };
+        let last_words = self.last_words[node].as_ref();
+        Err(last_words.map_or(why.clone(), |words| format!("{why}: {words}")))
+    }
+}
