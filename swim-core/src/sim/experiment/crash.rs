@@ -8,7 +8,7 @@ use super::watch::Watch;
 use super::{Experiment, Trial};
 use crate::rng::Rng;
 use crate::sim::cluster::Cluster;
-use crate::sim::network::Link;
+use crate::sim::link::Link;
 use crate::sim::report::Failure;
 use crate::storage::Growable;
 

@@ -9,7 +9,7 @@ use crate::Event;
 use crate::member::NodeId;
 use crate::rng::Rng;
 use crate::sim::cluster::Cluster;
-use crate::sim::network::Link;
+use crate::sim::link::Link;
 use crate::sim::report::{Failure, Heard};
 use crate::sim::scenario::{Checks, Scenario};
 use crate::storage::Growable;
