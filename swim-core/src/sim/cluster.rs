@@ -280,3 +280,36 @@ impl<S: Storage> Cluster<S> {
         self.recorder.failure(violation, node, self.report(), self.scenario.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Event;
+    use crate::storage::Growable;
+
+    #[test]
+    fn what_was_heard_is_taken_once_and_statuses_are_those_of_the_living() -> Result<(), Failure> {
+        let scenario = Scenario::new("measures", 1, |_| Growable::new(16, 0));
+        let mut cluster = Cluster::new(scenario);
+        cluster.add_many(5);
+        cluster.introduce_all();
+        cluster.crash(3);
+        cluster.crash(4);
+        let alive = vec![(0, Some(Status::Alive)), (1, Some(Status::Alive))];
+        assert_eq!(cluster.statuses(2).collect::<Vec<_>>(), alive);
+        cluster.run_for(Duration::from_secs(60))?;
+        assert!(cluster.statuses(3).all(|(_, status)| status == Some(Status::Dead)));
+        assert_eq!(cluster.statuses(3).count(), 3);
+        let deaths = |heard: &[Heard], of: NodeId| {
+            heard.iter().filter(|heard| heard.event == Event::MemberDead(of)).count()
+        };
+        let heard = cluster.take_heard();
+        assert_eq!((deaths(&heard, cluster.id(3)), deaths(&heard, cluster.id(4))), (3, 3));
+        assert!(cluster.heard().is_empty());
+        cluster.leave(0);
+        cluster.run_for(Duration::from_secs(10))?;
+        assert!(cluster.heard().iter().any(|heard| heard.event == Event::Departed));
+        assert_eq!(deaths(cluster.heard(), cluster.id(3)), 0);
+        Ok(())
+    }
+}

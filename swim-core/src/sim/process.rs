@@ -174,10 +174,10 @@ impl<S: Storage> Process<S> {
         core::mem::replace(&mut self.rows_gone, rows_gone) != rows_gone
     }
 
-    /// Counts an input. True whenever there have been as many as there are living rows: so a walk
-    /// of the table costs no more than one row an input.
-    pub fn is_due_for_inspection(&mut self) -> bool {
-        let price = self.node.as_ref().map_or(0, |node| node.live_count());
+    /// Counts an input. True whenever there have been `inputs_per_row` for every living row: so a
+    /// walk of the table costs no more than one row in as many inputs.
+    pub fn is_due_for_inspection(&mut self, inputs_per_row: usize) -> bool {
+        let price = self.node.as_ref().map_or(0, |node| node.live_count() * inputs_per_row);
         self.inputs_since_inspection += 1;
         let is_due = self.inputs_since_inspection >= price;
         if is_due {

@@ -16,9 +16,9 @@ pub(super) enum What {
     /// A packet that has arrived is read at last.
     Reading(FlightId),
     /// A process that was held up goes on.
-    Wake { process: usize },
+    Wake { process: u32 },
     /// A deadline may have come.
-    Deadline { process: usize },
+    Deadline { process: u32 },
 }
 
 impl What {
@@ -43,8 +43,15 @@ pub(super) struct Flight {
     pub bytes: Vec<u8>,
 }
 
+/// The place of a flight. Short, as the heap of the future is copied about all the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FlightId(usize);
+pub(super) struct FlightId(u32);
+
+impl FlightId {
+    const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// The future, and the packets under way in it.
 #[derive(Debug, Default)]
@@ -72,7 +79,7 @@ impl Queue {
         (channel, bytes): (Channel, &[u8]),
     ) -> FlightId {
         let id = self.vacant();
-        let flight = &mut self.flights[id.0];
+        let flight = &mut self.flights[id.index()];
         (flight.from, flight.to, flight.channel) = (from, to, channel);
         flight.bytes.extend_from_slice(bytes);
         id
@@ -81,16 +88,16 @@ impl Queue {
     /// Takes the same packet on once more.
     pub fn board_again(&mut self, id: FlightId) -> FlightId {
         let copy = self.vacant();
-        let mut bytes = core::mem::take(&mut self.flights[copy.0].bytes);
-        let flight = &self.flights[id.0];
+        let mut bytes = core::mem::take(&mut self.flights[copy.index()].bytes);
+        let flight = &self.flights[id.index()];
         bytes.extend_from_slice(&flight.bytes);
-        self.flights[copy.0] = Flight { bytes, ..*flight };
+        self.flights[copy.index()] = Flight { bytes, ..*flight };
         copy
     }
 
     /// Makes of a packet the news that it was refused, for its sender.
     pub fn turn_back(&mut self, id: FlightId) {
-        let flight = &mut self.flights[id.0];
+        let flight = &mut self.flights[id.index()];
         core::mem::swap(&mut flight.from, &mut flight.to);
         flight.refused = true;
     }
@@ -106,7 +113,7 @@ impl Queue {
 
     /// The packet of an arrival.
     pub fn flight(&self, id: FlightId) -> &Flight {
-        &self.flights[id.0]
+        &self.flights[id.index()]
     }
 
     /// Ends a flight: its packet is gone.
@@ -126,9 +133,9 @@ impl Queue {
                 refused: false,
                 bytes,
             });
-            return FlightId(self.flights.len() - 1);
+            return FlightId(self.flights.len() as u32 - 1);
         };
-        let flight = &mut self.flights[id.0];
+        let flight = &mut self.flights[id.index()];
         flight.refused = false;
         flight.bytes.clear();
         id

@@ -25,9 +25,11 @@ pub(super) fn address_number(address: SimAddress) -> usize {
 /// How much of every step the oracle looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checks {
-    /// Every packet written and every row a packet or an event speaks of.
+    /// Every packet written, every row a packet or an event speaks of, and whole tables at the rate
+    /// of one row an input.
     Full,
-    /// One packet in 64, and every row an event speaks of: for clusters of thousands.
+    /// One packet in 64, every row an event speaks of, and now and then a whole table: for clusters
+    /// of thousands and long experiments.
     Light,
 }
 

@@ -16,6 +16,8 @@ use super::scenario::{Checks, SimAddress, address_number};
 const OUTPUT_MAX: usize = 1 << 20;
 /// Of how many packets one is looked at under [`Checks::Light`].
 const LIGHT_PACKETS: u64 = 64;
+/// For how many inputs one row of a table is looked at under [`Checks::Light`].
+const LIGHT_INPUTS_PER_ROW: usize = 16;
 
 impl<S: Storage> Cluster<S> {
     /// Lets one thing happen. Returns the node it happened to.
@@ -23,8 +25,10 @@ impl<S: Storage> Cluster<S> {
         match what {
             What::Arrival(flight) => self.arrive(flight),
             What::Reading(flight) => self.read(flight),
-            What::Wake { process } => (process, self.wake(process)),
-            What::Deadline { process } => (process, self.look_at_deadline(process)),
+            What::Wake { process } => (process as usize, self.wake(process as usize)),
+            What::Deadline { process } => {
+                (process as usize, self.look_at_deadline(process as usize))
+            }
         }
     }
 
@@ -198,7 +202,7 @@ impl<S: Storage> Cluster<S> {
         let bytes = &self.buffer[..transmit.len];
         let envelope = (transmit.to, transmit.channel);
         self.recorder.sent(self.now, index, envelope, bytes);
-        let every = if self.scenario.checks == Checks::Full { 1 } else { LIGHT_PACKETS };
+        let every = if self.scenario.checks == Checks::Light { LIGHT_PACKETS } else { 1 };
         if self.recorder.counts.sent.is_multiple_of(every) {
             self.oracle.packet(process.id, bytes)?;
         }
@@ -251,7 +255,7 @@ impl<S: Storage> Cluster<S> {
 
     /// Looks at every row that a packet just handled speaks of.
     fn observe_told(&mut self, index: usize, id: FlightId) -> Result<(), Violation> {
-        if self.scenario.checks != Checks::Full {
+        if self.is_light() {
             return Ok(());
         }
         let Some(node) = &self.processes[index].node else { return Ok(()) };
@@ -266,7 +270,8 @@ impl<S: Storage> Cluster<S> {
 
     /// Checks a node after its output was taken, and queues a look at its next deadline.
     pub(super) fn settle(&mut self, index: usize) -> Result<(), Violation> {
-        if self.processes[index].is_due_for_inspection() {
+        let inputs_per_row = if self.is_light() { LIGHT_INPUTS_PER_ROW } else { 1 };
+        if self.processes[index].is_due_for_inspection(inputs_per_row) {
             self.inspect(index)?;
         }
         let process = &mut self.processes[index];
@@ -278,9 +283,13 @@ impl<S: Storage> Cluster<S> {
         let at = process.clock.moment(deadline).max(self.now);
         if process.alarm.is_none_or(|alarm| at < alarm) {
             process.alarm = Some(at);
-            self.queue.push(at, What::Deadline { process: index });
+            self.queue.push(at, What::Deadline { process: index as u32 });
         }
         Ok(())
+    }
+
+    fn is_light(&self) -> bool {
+        self.scenario.checks == Checks::Light
     }
 
     /// Walks the whole table of a node, so that rows that change unasked are noticed too.

@@ -89,7 +89,7 @@ impl<S: Storage> Cluster<S> {
             return;
         }
         self.processes[node].freeze(until);
-        self.queue.push(until, What::Wake { process: node });
+        self.queue.push(until, What::Wake { process: node as u32 });
         self.oracle.excuse_false_deaths();
         self.recorder.step(self.now, node, Step::Froze);
     }
@@ -103,7 +103,7 @@ impl<S: Storage> Cluster<S> {
             return;
         }
         self.processes[node].jam(until);
-        self.queue.push(until, What::Wake { process: node });
+        self.queue.push(until, What::Wake { process: node as u32 });
         self.oracle.excuse_false_deaths();
         self.recorder.step(self.now, node, Step::Jammed);
     }
