@@ -32,13 +32,17 @@
 //! All clusters start settled: every node knows every other, and has run for [`WARM_UP`] or longer
 //! on a clock that is up to 200 ppm off.
 
+mod ablation;
 mod arm;
+mod connection;
 mod crash;
+mod freeze_grid;
 mod loss;
 mod outcome;
 mod partition;
 mod pause;
 mod stage;
+mod starve;
 mod statistics;
 mod summary;
 mod watch;
@@ -46,13 +50,17 @@ mod watch;
 use super::report::Failure;
 use crate::Config;
 
+pub use ablation::{ABLATIONS, Ablation};
 pub use arm::{Arm, Profile};
+pub use connection::{BadConnection, Defect};
 pub use crash::Crash;
+pub use freeze_grid::{ANOMALOUS, Anomaly, BLOCKED_MS, FreezeCell, NORMAL_MS};
 pub use loss::Loss;
 pub use outcome::{Detection, Outcome, Reading, Traffic, Value};
 pub use partition::Partition;
-pub use pause::Pause;
+pub use pause::{Pause, RepeatedPauses};
 pub use stage::WARM_UP;
+pub use starve::Starve;
 pub use statistics::{Estimate, mean, quantile, share};
 pub use summary::{Figure, Summary, Times};
 

@@ -57,11 +57,14 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if options.plot.is_some() && study.plot().is_none() {
         return Err(Failure::Usage(format!("there is no plot of {}", study.name())));
     }
-    let rows = run::all(study, &options)?;
+    let mut rows = run::all(study, &options)?;
+    let pools = study.pool_by().map(|by| row::pooled(&rows, by, &options));
+    let text = table::text(study, &options, pools.as_ref().unwrap_or(&rows));
+    rows.extend(pools.into_iter().flatten());
     let outcome = if options.json {
         record::write_json(&rows, &mut io::stdout().lock())
     } else {
-        io::stdout().lock().write_all(table::text(study, &options, &rows).as_bytes())
+        io::stdout().lock().write_all(text.as_bytes())
     };
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -70,6 +70,20 @@ impl Options {
         contenders
     }
 
+    /// Witness alone, with the first tolerance asked for.
+    pub fn witness(&self) -> Contender {
+        let witness = Contender::new(Arm::Witness, self.profile.profile());
+        match self.pause_tolerance.first() {
+            Some(&pause) => witness.tolerating(pause),
+            None => witness,
+        }
+    }
+
+    /// Whether nobody said whom to compare.
+    pub fn detector_is_default(&self) -> bool {
+        self.detector == Name::COMPARED
+    }
+
     /// The option that names the profile, if it is not the default one.
     pub fn profile_flag(&self) -> Option<String> {
         let value = self.profile.to_possible_value()?;
