@@ -2,8 +2,8 @@
 //! that costs.
 //!
 //! An [`Experiment`] with its parameters, run by a [`Trial`] (an [`Arm`]'s settings, a number of
-//! nodes, a seed), gives an [`Outcome`] of plain numbers; a [`Summary`] over the outcomes of many
-//! seeds gives quantiles, means and shares with their 95 % confidence intervals. Nothing is printed.
+//! nodes, a seed), gives an [`Outcome`] of plain numbers. A [`Summary`] over the outcomes of many
+//! seeds gives quantiles, means and shares, each with its 95 % confidence interval.
 //!
 //! ```
 //! use swim_core::sim::experiment::{Arm, Crash, Experiment, Profile, Summary, Trial};
@@ -84,3 +84,6 @@ pub struct Trial {
     /// What every draw follows from.
     pub seed: u64,
 }
+
+#[cfg(test)]
+mod tests;
