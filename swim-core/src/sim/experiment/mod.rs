@@ -22,10 +22,10 @@
 //!
 //! - **first**: from a failure to the first application that hears `MemberDead` of the failed one;
 //! - **all**: until every healthy member holds it dead or does not list it;
-//! - **FP**: `MemberDead` events about non-anomalous members, heard at all members; **FP-**: those of
-//!   them heard at non-anomalous members (Lifeguard section V). Anomalous is whom the experiment
+//! - **FP**: `MemberDead` events about non-anomalous members, heard at all members; **FP-**: those
+//!   of them heard at non-anomalous members (Lifeguard section V). Anomalous is whom the experiment
 //!   does something to; of a partition, the smaller side;
-//! - **suspicions**: `MemberSuspected` events about non-anomalous members, heard at all members;
+//! - **false suspicions**: `MemberSuspected` events about non-anomalous members, at all members;
 //! - **messages** and **bytes**: packets of both channels written, and what they carry, per node and
 //!   second of the measured window.
 //!

@@ -43,7 +43,8 @@ Examples:
   swim sim pause-curve --pause-tolerance 1s,2.5s,4s --plot pauses.svg
   swim sim scale --json | jq .first_p50_s
 
-Exit status: 0 all went well, 1 not (a file, or a rule of the simulator was broken), 2 wrong usage.";
+Exit status: 0 all went well, 1 a file could not be written or a rule of the simulator is broken,
+2 wrong usage.";
 
 /// Runs one experiment with every detector and every seed, and shows what came of it.
 ///
@@ -68,7 +69,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     };
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(Failure::Runtime(format!("cannot write: {error}")));
+            Err(Failure::Runtime(format!("cannot write: {error}")))
         }
         _ => write_files(study, &options, &rows),
     }

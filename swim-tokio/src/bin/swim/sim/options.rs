@@ -14,7 +14,8 @@ const NODES_MAX: u64 = 100_000;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Options {
     /// Runs of each row, each with another seed. [default: enough for a first look]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, global = true, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
 
     /// The seed of the first run; the others follow.

@@ -15,7 +15,8 @@ const COMMANDS_MAX: usize = 8;
 const LEGEND: &str = "\
 first: failure to the first MemberDead heard; all: until every healthy member knew
 FP: MemberDead about non-anomalous members, at all members; FP-: those at non-anomalous ones
-[a, b], ±: 95 % confidence; [≥ a]: too few runs to bound it from above; 0 (< b): none seen, so below b";
+[a, b], ±: 95 % confidence; [≥ a]: too few runs to bound it from above
+0 (< b): none seen, so below b with 95 % confidence";
 
 /// The whole result.
 pub fn text(study: &dyn Study, options: &Options, rows: &[Row]) -> String {
