@@ -52,6 +52,22 @@ fn the_demo_without_a_terminal_prints_plain_lines() {
 }
 
 #[test]
+fn an_experiment_prints_one_json_object_a_row_and_the_same_every_time() {
+    let args = ["sim", "crash", "--nodes", "6", "--seeds", "3", "--json"];
+    let output = swim(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "", "no progress bar without a terminal");
+    let lines = json_lines(&text(&output.stdout));
+    let detectors: Vec<_> = lines.iter().map(|line| &line["detector"]).collect();
+    assert_eq!(detectors, ["swim", "lifeguard", "memberlist", "witness"]);
+    for line in &lines {
+        assert!(line["first_p50_s"].as_f64() <= line["all_p50_s"].as_f64(), "{line}");
+        assert_eq!((&line["runs"], &line["first_missed"]), (&3.into(), &0.into()), "{line}");
+    }
+    assert_eq!(swim(&args).stdout, output.stdout);
+}
+
+#[test]
 fn a_wrong_command_line_is_explained_and_ends_with_2() {
     let long_name = "n".repeat(129);
     let long_tags = [format!("a={}", "v".repeat(255)), format!("b={}", "v".repeat(255))];
@@ -72,6 +88,11 @@ fn a_wrong_command_line_is_explained_and_ends_with_2() {
         (&["agent", "--join", "db-1"], "expected HOST:PORT"),
         (&["demo", "--nodes", "1"], "1 is not in 3..=200"),
         (&["demo", "--nodes", "201"], "201 is not in 3..=200"),
+        (&["sim"], "Usage: swim sim"),
+        (&["sim", "crash", "--detector", "gossip"], "possible values: swim, plain-agent"),
+        (&["sim", "crash", "--nodes", "2"], "2 is not in 3..=100000"),
+        (&["sim", "loss", "--plot", "loss.svg"], "there is no plot of loss"),
+        (&["sim", "mass-crash", "--nodes", "8"], "--crashed 40 leaves nobody in a cluster of 8"),
         (&["dance"], "unrecognized subcommand 'dance'"),
     ] {
         let output = swim(args);
@@ -103,7 +124,7 @@ fn an_address_of_another_machine_is_one_clear_line_and_ends_with_1() {
 
 #[test]
 fn help_and_version_go_to_standard_output() {
-    for args in [&["--help"][..], &["agent", "--help"], &["demo", "--help"]] {
+    for args in [&["--help"][..], &["agent", "--help"], &["demo", "--help"], &["sim", "--help"]] {
         let output = swim(args);
         assert_eq!(output.status.code(), Some(0), "{args:?}");
         assert!(text(&output.stdout).contains("Examples:"), "{args:?}");

@@ -7,8 +7,8 @@ use super::stage::Stage;
 use super::watch::Watch;
 use super::{Experiment, Trial};
 use crate::rng::Rng;
-use crate::sim::Link;
 use crate::sim::cluster::Cluster;
+use crate::sim::link::Link;
 use crate::sim::report::Failure;
 use crate::storage::Growable;
 
@@ -17,11 +17,13 @@ const REGIONS: usize = 4;
 /// One way between two regions, in milliseconds: between the nearest two and between the furthest.
 const BETWEEN_REGIONS_MS: (u64, u64) = (20, 119);
 
-/// Hosts that fail at one moment, without a word.
+/// Members that fail at one moment, without a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crash {
     /// How many fail. Default: 1.
     pub crashed: usize,
+    /// Whether their hosts live, and refuse what is sent there. Default: no.
+    pub refusing: bool,
     /// Datagrams lost, of a thousand. Default: 10.
     pub loss_permille: u16,
     /// Whether the nodes lie in four regions, 20 to 119 ms from each other one way. Default: no.
@@ -35,7 +37,7 @@ pub struct Crash {
 impl Default for Crash {
     fn default() -> Self {
         let (window, limit) = (Duration::from_secs(30), Duration::from_secs(300));
-        Self { crashed: 1, loss_permille: 10, wan: false, window, limit }
+        Self { crashed: 1, refusing: false, loss_permille: 10, wan: false, window, limit }
     }
 }
 
@@ -49,7 +51,10 @@ impl Experiment for Crash {
         })?;
         let victims = stage.pick_anomalous(self.crashed);
         for &victim in &victims {
-            stage.cluster.crash(victim);
+            match self.refusing {
+                true => stage.cluster.kill(victim),
+                false => stage.cluster.crash(victim),
+            }
         }
         let mut watch = Watch::over(&stage, &victims);
         stage.open_window();

@@ -2,8 +2,8 @@
 //! that costs.
 //!
 //! An [`Experiment`] with its parameters, run by a [`Trial`] (an [`Arm`]'s settings, a number of
-//! nodes, a seed), gives an [`Outcome`] of plain numbers; a [`Summary`] over the outcomes of many
-//! seeds gives quantiles, means and shares with their 95 % confidence intervals. Nothing is printed.
+//! nodes, a seed), gives an [`Outcome`] of plain numbers. A [`Summary`] over the outcomes of many
+//! seeds gives quantiles, means and shares, each with its 95 % confidence interval.
 //!
 //! ```
 //! use swim_core::sim::experiment::{Arm, Crash, Experiment, Profile, Summary, Trial};
@@ -22,23 +22,27 @@
 //!
 //! - **first**: from a failure to the first application that hears `MemberDead` of the failed one;
 //! - **all**: until every healthy member holds it dead or does not list it;
-//! - **FP**: `MemberDead` events about non-anomalous members, heard at all members; **FP-**: those of
-//!   them heard at non-anomalous members (Lifeguard section V). Anomalous is whom the experiment
+//! - **FP**: `MemberDead` events about non-anomalous members, heard at all members; **FP-**: those
+//!   of them heard at non-anomalous members (Lifeguard section V). Anomalous is whom the experiment
 //!   does something to; of a partition, the smaller side;
-//! - **suspicions**: `MemberSuspected` events about non-anomalous members, heard at all members;
+//! - **false suspicions**: `MemberSuspected` events about non-anomalous members, at all members;
 //! - **messages** and **bytes**: packets of both channels written, and what they carry, per node and
 //!   second of the measured window.
 //!
 //! All clusters start settled: every node knows every other, and has run for [`WARM_UP`] or longer
 //! on a clock that is up to 200 ppm off.
 
+mod ablation;
 mod arm;
+mod connection;
 mod crash;
+mod freeze_grid;
 mod loss;
 mod outcome;
 mod partition;
 mod pause;
 mod stage;
+mod starve;
 mod statistics;
 mod summary;
 mod watch;
@@ -46,13 +50,17 @@ mod watch;
 use super::report::Failure;
 use crate::Config;
 
+pub use ablation::{ABLATIONS, Ablation};
 pub use arm::{Arm, Profile};
+pub use connection::{BadConnection, Defect};
 pub use crash::Crash;
+pub use freeze_grid::{ANOMALOUS, Anomaly, BLOCKED_MS, FreezeCell, NORMAL_MS};
 pub use loss::Loss;
 pub use outcome::{Detection, Outcome, Reading, Traffic, Value};
 pub use partition::Partition;
-pub use pause::Pause;
+pub use pause::{Pause, RepeatedPauses};
 pub use stage::WARM_UP;
+pub use starve::Starve;
 pub use statistics::{Estimate, mean, quantile, share};
 pub use summary::{Figure, Summary, Times};
 
@@ -76,3 +84,6 @@ pub struct Trial {
     /// What every draw follows from.
     pub seed: u64,
 }
+
+#[cfg(test)]
+mod tests;

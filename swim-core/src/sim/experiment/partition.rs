@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::outcome::{Outcome, Reading};
 use super::stage::Stage;
 use super::{Experiment, Trial};
-use crate::sim::Link;
+use crate::sim::link::Link;
 use crate::sim::report::Failure;
 
 /// How often views are looked at, which costs the square of the cluster.

@@ -8,8 +8,8 @@ use super::outcome::{Detection, Outcome, Reading, Traffic};
 use crate::Event;
 use crate::member::NodeId;
 use crate::rng::Rng;
-use crate::sim::Link;
 use crate::sim::cluster::Cluster;
+use crate::sim::link::Link;
 use crate::sim::report::{Failure, Heard};
 use crate::sim::scenario::{Checks, Scenario};
 use crate::storage::Growable;
@@ -48,6 +48,8 @@ pub(super) struct Stage {
     deaths: Vec<Death>,
     /// By whom they were about.
     suspicions: Vec<u64>,
+    /// Returns to a view, by whom they were about.
+    joins: Vec<u64>,
     unheard_before: u64,
     /// When the window opened, and what was sent before.
     window: (Instant, u64, u64),
@@ -92,6 +94,7 @@ impl Stage {
             anomalous: vec![false; trial.nodes],
             deaths: Vec::new(),
             suspicions: vec![0; trial.nodes],
+            joins: vec![0; trial.nodes],
             unheard_before,
             window: (Instant::ZERO, 0, 0),
             traffic: Traffic::default(),
@@ -167,6 +170,11 @@ impl Stage {
         &self.deaths
     }
 
+    /// How often applications heard that a node is there (again).
+    pub fn joins_of(&self, node: usize) -> u64 {
+        self.joins[node]
+    }
+
     /// How many different members of `among` anybody in `viewers` heard dead.
     pub fn count_killed(
         &self,
@@ -208,6 +216,7 @@ impl Stage {
                     self.deaths.push(Death { at, viewer, about });
                 }
                 (Event::MemberSuspected(_), Some(about)) => self.suspicions[about] += 1,
+                (Event::MemberJoined(_), Some(about)) => self.joins[about] += 1,
                 _ => {}
             }
         }

@@ -43,7 +43,8 @@ Examples:
   swim sim pause-curve --pause-tolerance 1s,2.5s,4s --plot pauses.svg
   swim sim scale --json | jq .first_p50_s
 
-Exit status: 0 all went well, 1 not (a file, or a rule of the simulator was broken), 2 wrong usage.";
+Exit status: 0 all went well, 1 a file could not be written or a rule of the simulator is broken,
+2 wrong usage.";
 
 /// Runs one experiment with every detector and every seed, and shows what came of it.
 ///
@@ -57,15 +58,18 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if options.plot.is_some() && study.plot().is_none() {
         return Err(Failure::Usage(format!("there is no plot of {}", study.name())));
     }
-    let rows = run::all(study, &options)?;
+    let mut rows = run::all(study, &options)?;
+    let pools = study.pool_by().map(|by| row::pooled(&rows, by, &options));
+    let text = table::text(study, &options, pools.as_ref().unwrap_or(&rows));
+    rows.extend(pools.into_iter().flatten());
     let outcome = if options.json {
         record::write_json(&rows, &mut io::stdout().lock())
     } else {
-        io::stdout().lock().write_all(table::text(study, &options, &rows).as_bytes())
+        io::stdout().lock().write_all(text.as_bytes())
     };
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(Failure::Runtime(format!("cannot write: {error}")));
+            Err(Failure::Runtime(format!("cannot write: {error}")))
         }
         _ => write_files(study, &options, &rows),
     }

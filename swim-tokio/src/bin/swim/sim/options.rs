@@ -14,7 +14,8 @@ const NODES_MAX: u64 = 100_000;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Options {
     /// Runs of each row, each with another seed. [default: enough for a first look]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, global = true, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
 
     /// The seed of the first run; the others follow.
@@ -68,6 +69,20 @@ impl Options {
             }
         }
         contenders
+    }
+
+    /// Witness alone, with the first tolerance asked for.
+    pub fn witness(&self) -> Contender {
+        let witness = Contender::new(Arm::Witness, self.profile.profile());
+        match self.pause_tolerance.first() {
+            Some(&pause) => witness.tolerating(pause),
+            None => witness,
+        }
+    }
+
+    /// Whether nobody said whom to compare.
+    pub fn detector_is_default(&self) -> bool {
+        self.detector == Name::COMPARED
     }
 
     /// The option that names the profile, if it is not the default one.

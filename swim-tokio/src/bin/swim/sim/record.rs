@@ -54,7 +54,8 @@ impl Record {
         record.text_field("detector", &row.contender.label);
         record.push("nodes", row.nodes.into());
         for setting in &row.settings {
-            record.text_field(setting.flag, setting.shown());
+            let number = setting.shown().parse::<u64>().map(Value::from);
+            record.push(setting.flag, number.unwrap_or_else(|_| setting.shown().into()));
         }
         record.push("runs", summary.runs.into());
         record.times("first", summary.first);

@@ -4,6 +4,7 @@ use swim_core::sim::experiment::{Outcome, Summary};
 
 use super::contender::Contender;
 use super::options::Options;
+use super::span::Span;
 use super::study::Setting;
 
 /// A row of the result.
@@ -12,6 +13,8 @@ pub struct Row {
     pub contender: Contender,
     pub nodes: u64,
     pub settings: Vec<Setting>,
+    /// How many seeds were run.
+    pub seeds: u64,
     pub outcomes: Vec<Outcome>,
     pub summary: Summary,
     /// What computes it again.
@@ -30,6 +33,69 @@ impl Row {
     }
 }
 
+/// The rows pooled over all settings but one, and over all of them.
+pub fn pooled(rows: &[Row], by: &str, options: &Options) -> Vec<Row> {
+    let mut values: Vec<_> = rows.iter().map(|row| row.setting(by)).collect();
+    values.dedup();
+    let mut pools: Vec<Row> = Vec::new();
+    for value in values.iter().map(Some).chain([None]) {
+        let mut left: Vec<_> =
+            rows.iter().filter(|row| value.is_none_or(|value| row.setting(by) == *value)).collect();
+        while let Some(&first) = left.first() {
+            let is_like =
+                |row: &Row| (row.nodes, &row.contender) == (first.nodes, &first.contender);
+            let (pool, rest): (Vec<_>, _) = left.into_iter().partition(|row| is_like(row));
+            pools.extend(pool_of(&pool, options));
+            left = rest;
+        }
+    }
+    pools
+}
+
+/// One row of several that differ in their settings only.
+fn pool_of(rows: &[&Row], options: &Options) -> Option<Row> {
+    let first = rows.first()?;
+    let settings = merged(rows);
+    let outcomes: Vec<_> = rows.iter().flat_map(|row| row.outcomes.iter().cloned()).collect();
+    let (nodes, seeds) = (first.nodes, first.outcomes.len() as u64);
+    Some(Row {
+        experiment: first.experiment,
+        command: command(
+            first.experiment,
+            &settings,
+            &[nodes],
+            &[&first.contender],
+            options,
+            seeds,
+        ),
+        contender: first.contender.clone(),
+        nodes,
+        settings,
+        summary: Summary::of(&outcomes),
+        seeds,
+        outcomes,
+    })
+}
+
+/// The settings of several rows, with all values of each.
+pub fn merged(rows: &[&Row]) -> Vec<Setting> {
+    let Some(first) = rows.first() else { return Vec::new() };
+    let merge = |setting: &Setting| {
+        let mut values: Vec<&String> = Vec::new();
+        let others = rows.iter().flat_map(|row| &row.settings);
+        for value in
+            others.filter(|other| other.flag == setting.flag).filter_map(|s| s.value.as_ref())
+        {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        let value = (!values.is_empty()).then(|| joined(values.iter()));
+        Setting { flag: setting.flag, value }
+    };
+    first.settings.iter().map(merge).collect()
+}
+
 /// The command for some contenders at one point.
 pub fn command(
     experiment: &str,
@@ -45,9 +111,15 @@ pub fn command(
     let mut detectors: Vec<_> = contenders.iter().map(|contender| contender.arm.name()).collect();
     detectors.dedup();
     words.push(format!("--detector {}", joined(detectors.iter())));
-    let tolerances: Vec<_> = contenders.iter().filter_map(|c| c.pause_tolerance).collect();
+    let mut tolerances: Vec<Span> =
+        contenders.iter().filter_map(|contender| contender.pause_tolerance).collect();
+    tolerances.dedup();
     if !tolerances.is_empty() {
         words.push(format!("--pause-tolerance {}", joined(tolerances.iter())));
+    }
+    let without: Vec<_> = contenders.iter().filter_map(|contender| contender.without).collect();
+    if !without.is_empty() {
+        words.push(format!("--without {}", joined(without.iter())));
     }
     if let Some(profile) = options.profile_flag() {
         words.push(profile);

@@ -92,6 +92,7 @@ fn row(study: &dyn Study, options: &Options, sketch: Sketch, outcomes: Vec<Outco
         contender,
         nodes,
         settings,
+        seeds: runs,
         outcomes,
     }
 }

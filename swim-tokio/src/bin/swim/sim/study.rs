@@ -31,6 +31,11 @@ pub trait Study: Sync {
     /// The numbers its table shows; JSON and CSV have all.
     fn shown(&self) -> &'static [Shown];
 
+    /// The setting by which the table pools the rows, if they are too many to show.
+    fn pool_by(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What the reader of the table must know.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -108,22 +113,40 @@ pub enum Shown {
 #[derive(clap::Subcommand)]
 pub enum Choice {
     Crash(studies::Crash),
+    ProcessCrash(studies::ProcessCrash),
     MassCrash(studies::MassCrash),
     Scale(studies::Scale),
     Loss(studies::Loss),
+    Starve(studies::Starve),
+    FreezeGrid(studies::FreezeGrid),
+    Deaf(studies::Deaf),
+    OneWay(studies::OneWay),
+    FlipFlop(studies::FlipFlop),
+    BadNodes(studies::BadNodes),
     Partition(studies::Partition),
     PauseCurve(studies::PauseCurve),
+    RepeatedPauses(studies::RepeatedPauses),
+    Ablation(studies::AblationStudy),
 }
 
 impl Choice {
     pub fn study(&self) -> &dyn Study {
         match self {
             Self::Crash(study) => study,
+            Self::ProcessCrash(study) => study,
             Self::MassCrash(study) => study,
             Self::Scale(study) => study,
             Self::Loss(study) => study,
+            Self::Starve(study) => study,
+            Self::FreezeGrid(study) => study,
+            Self::Deaf(study) => study,
+            Self::OneWay(study) => study,
+            Self::FlipFlop(study) => study,
+            Self::BadNodes(study) => study,
             Self::Partition(study) => study,
             Self::PauseCurve(study) => study,
+            Self::RepeatedPauses(study) => study,
+            Self::Ablation(study) => study,
         }
     }
 }

@@ -6,7 +6,7 @@ use swim_core::sim::experiment::{Estimate, Figure, Summary, Times};
 
 use super::contender::Contender;
 use super::options::Options;
-use super::row::{Row, command};
+use super::row::{Row, command, merged};
 use super::study::{Setting, Shown, Study};
 
 /// More commands than this below a table would bury it.
@@ -15,7 +15,8 @@ const COMMANDS_MAX: usize = 8;
 const LEGEND: &str = "\
 first: failure to the first MemberDead heard; all: until every healthy member knew
 FP: MemberDead about non-anomalous members, at all members; FP-: those at non-anomalous ones
-[a, b], ±: 95 % confidence; [≥ a]: too few runs to bound it from above; 0 (< b): none seen, so below b";
+[a, b], ±: 95 % confidence; [≥ a]: too few runs to bound it from above
+0 (< b): none seen, so below b with 95 % confidence";
 
 /// The whole result.
 pub fn text(study: &dyn Study, options: &Options, rows: &[Row]) -> String {
@@ -206,20 +207,24 @@ fn significant(number: f64) -> String {
     }
 }
 
-/// One for each line of points; if those are many, the last one stands for all.
+/// One for each line of points; if those are many, one for all.
 fn commands(options: &Options, groups: &[&[Row]]) -> Vec<String> {
-    let command_of = |group: &&[Row]| {
-        let row = &group[0];
-        let contenders: Vec<&Contender> = group.iter().map(|row| &row.contender).collect();
-        let runs = row.summary.runs as u64;
-        command(row.experiment, &row.settings, &[row.nodes], &contenders, options, runs)
-    };
-    let mut commands: Vec<_> = groups.iter().map(command_of).collect();
-    if commands.len() > COMMANDS_MAX {
-        commands.truncate(1);
-        commands.push("... and so on: --json and --csv name the command of every row".to_owned());
+    if groups.len() <= COMMANDS_MAX {
+        return groups.iter().filter_map(|group| command_for(options, &[group])).collect();
     }
+    let mut commands: Vec<_> = command_for(options, groups).into_iter().collect();
+    commands.push("(--json and --csv name the command of every row)".to_owned());
     commands
+}
+
+fn command_for(options: &Options, groups: &[&[Row]]) -> Option<String> {
+    let first = groups.first()?;
+    let row = first.first()?;
+    let rows: Vec<_> = groups.iter().flat_map(|group| group.iter()).collect();
+    let mut nodes: Vec<_> = rows.iter().map(|row| row.nodes).collect();
+    nodes.dedup();
+    let contenders: Vec<&Contender> = first.iter().map(|row| &row.contender).collect();
+    Some(command(row.experiment, &merged(&rows), &nodes, &contenders, options, row.seeds))
 }
 
 #[cfg(test)]

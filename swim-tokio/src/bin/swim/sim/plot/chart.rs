@@ -28,7 +28,7 @@ const COLORS: [RGBColor; 7] = [
     RGBColor(150, 110, 0),
 ];
 /// Drawn and left out, in pixels.
-const DASHES: [(i32, i32); 7] = [(4, 4), (12, 4), (20, 8), (60, 0), (10, 10), (2, 6), (30, 6)];
+const DASHES: [(i32, i32); 7] = [(4, 4), (12, 4), (14, 5), (60, 0), (10, 10), (2, 6), (30, 6)];
 /// Outlines around the point they mark, in pixels.
 const MARKERS: [&[(i32, i32)]; 7] = [
     &[(-4, -4), (4, -4), (4, 4), (-4, 4)],

@@ -1,0 +1,42 @@
+//! The experiments and their options.
+
+mod ablation;
+mod connections;
+mod failures;
+mod pauses;
+mod stress;
+
+pub use ablation::AblationStudy;
+pub use connections::{BadNodes, Deaf, FlipFlop, OneWay, Partition};
+pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
+pub use pauses::{PauseCurve, RepeatedPauses};
+pub use stress::{FreezeGrid, Loss, Starve};
+
+use super::options::Options;
+use super::study::{Setting, Shown, Study};
+
+/// What a table shows of healthy members in trouble.
+const TROUBLE: &[Shown] = &[Shown::Readings, Shown::FalseDeaths, Shown::Suspicions, Shown::Traffic];
+/// Datagrams lost in experiments about something else.
+const LOSS_PERMILLE: u16 = 10;
+
+fn loss(permille: u16) -> Setting {
+    Setting::new("loss", permille)
+}
+
+/// Whether something is left of every cluster.
+fn smaller_than_clusters(
+    flag: &str,
+    counts: &[usize],
+    study: &dyn Study,
+    options: &Options,
+) -> Result<(), String> {
+    let nodes = if options.nodes.is_empty() { study.nodes() } else { options.nodes.clone() };
+    let fewest = nodes.into_iter().min().unwrap_or(0);
+    match counts.iter().max() {
+        Some(&most) if most as u64 >= fewest => {
+            Err(format!("{flag} {most} leaves nobody in a cluster of {fewest}"))
+        }
+        _ => Ok(()),
+    }
+}
