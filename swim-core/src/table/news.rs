@@ -163,7 +163,7 @@ mod tests {
     use crate::storage::Fixed;
 
     fn all(told: &mut Told, status: Status, boot: u16) -> Vec<News> {
-        core::iter::from_fn(|| told.tell(status, boot)).collect()
+        core::iter::from_fn(|| told.tell(status, boot, false)).collect()
     }
 
     #[test]
@@ -183,9 +183,9 @@ mod tests {
         all(&mut told, Status::Alive, 1);
         assert_eq!(all(&mut told, Status::Alive, 2), [News::Restarted]);
         told.note_update();
-        assert!(told.differs(Status::Alive, 2));
+        assert!(told.differs(Status::Alive, 2, false));
         assert_eq!(all(&mut told, Status::Alive, 2), [News::Updated]);
-        assert!(!told.differs(Status::Alive, 2));
+        assert!(!told.differs(Status::Alive, 2, false));
     }
 
     #[test]
@@ -206,5 +206,21 @@ mod tests {
         assert_eq!(seen, [3, 1, 5]);
         queue.push(3);
         assert_eq!(queue.first(), Some(3));
+    }
+
+    #[test]
+    fn of_a_member_that_is_held_out_nothing_else_is_told() {
+        let mut told = Told::default();
+        assert_eq!(told.tell(Status::Alive, 1, false), Some(News::Joined));
+        assert_eq!(told.tell(Status::Suspect, 1, true), Some(News::HeldOut));
+        assert_eq!(told.tell(Status::Alive, 1, true), None);
+        assert_eq!(told.tell(Status::Alive, 1, false), Some(News::Readmitted));
+        assert_eq!(told.tell(Status::Alive, 1, false), None);
+
+        assert_eq!(told.tell(Status::Suspect, 1, true), Some(News::HeldOut));
+        assert_eq!(told.tell(Status::Dead, 1, true), Some(News::Dead));
+        assert_eq!(told.tell(Status::Alive, 1, true), None, "back, and held out");
+        assert_eq!(told.tell(Status::Dead, 1, true), None);
+        assert_eq!(told.tell(Status::Alive, 1, false), Some(News::Joined));
     }
 }
