@@ -222,6 +222,13 @@ pub struct Member<'a, A> {
     pub held_out: bool,
 }
 
+impl<A> Member<'_, A> {
+    /// Whether to use it: alive or suspect, and not held out.
+    pub const fn is_in(&self) -> bool {
+        self.status.is_live() && !self.held_out
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::address::Address;
-use crate::judge::Claim;
+use crate::judge::{Card, Claim};
 use crate::member::{NodeId, Status};
 use crate::outbox::{Channel, Intent};
 use crate::probe::{AckOf, Acked};
@@ -141,7 +141,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let relay = Relay {
             target: request.target,
-            address: request.address,
+            address: self.correct_requester(&request, origin).unwrap_or(request.address),
             number: self.rng.next_u32(),
             requester: origin.from,
             channel: origin.channel,
@@ -154,6 +154,19 @@ impl<A: Address, S: Storage> Node<A, S> {
         } else {
             count(&mut self.stats.relays_refused);
         }
+    }
+
+    /// Where the target listens by now, if it has said so since the requester last heard of it; the
+    /// requester is told at once, or it would go on asking for somebody who has moved.
+    fn correct_requester(&mut self, request: &PingRequest<A>, origin: &Origin<A>) -> Option<A> {
+        let known = self.table.member(request.target).filter(|row| row.is_live())?;
+        let Card { incarnation, address, .. } = known.card()?;
+        if incarnation.ahead_of(request.belief?.incarnation) == 0 {
+            return None;
+        }
+        let (to, channel, about) = (origin.from, origin.channel, Some(request.target));
+        self.post(Intent { to, channel, message: None, about });
+        Some(address)
     }
 
     /// A relay that is used to slow answers nacks later: its own ears may be the reason.

@@ -1,6 +1,6 @@
 //! What each rule is worth: Witness with one of them off.
 
-use crate::{Config, Confirmations, Detector, Rules};
+use crate::{Config, Detector, Rules};
 
 /// A rule and how it is switched off.
 #[derive(Clone, Copy, Debug)]
@@ -12,14 +12,21 @@ pub struct Ablation {
 
 /// Every rule that can be switched off alone.
 pub const ABLATIONS: &[Ablation] = &[
+    Ablation { name: "r1-rotation", switch_off: |rules| rules.rotation = false },
+    Ablation { name: "r2-measured-timeout", switch_off: |rules| rules.timeout_measured = false },
+    Ablation { name: "r3-three-stages", switch_off: |rules| rules.stages = 1 },
+    Ablation { name: "r4-witness", switch_off: |rules| rules.witness_needed = false },
+    Ablation { name: "r5-nack-voices", switch_off: |rules| rules.nacks_are_voices = false },
+    Ablation { name: "r6-accusers-first", switch_off: |rules| rules.accusers_first = false },
+    Ablation { name: "r7-told-directly", switch_off: |rules| rules.told_directly = false },
+    Ablation { name: "r8-verification", switch_off: |rules| rules.verification = false },
+    Ablation { name: "r9-no-sudden-death", switch_off: |rules| rules.no_sudden_death = false },
+    Ablation { name: "r10-holds", switch_off: |rules| rules.holds = false },
+    Ablation { name: "r11-refusal", switch_off: |rules| rules.refusal = false },
+    Ablation { name: "r12-stall", switch_off: |rules| rules.stall = false },
+    Ablation { name: "r12-patience", switch_off: |rules| rules.patience = false },
     Ablation { name: "local-health", switch_off: |rules| rules.health_max = 0 },
-    Ablation { name: "nacks", switch_off: |rules| rules.nack_percent = 0 },
-    Ablation {
-        name: "confirmations",
-        switch_off: |rules| rules.confirmations = Confirmations::Unused,
-    },
     Ablation { name: "buddy", switch_off: |rules| rules.buddy = false },
-    Ablation { name: "stream-ping", switch_off: |rules| rules.stream_ping = false },
 ];
 
 impl Ablation {

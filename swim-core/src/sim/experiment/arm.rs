@@ -1,6 +1,6 @@
 //! What is compared: detectors, each with the settings its authors measured it with.
 
-use crate::{Config, Confirmations, Detector, Lifeguard, Rules};
+use crate::{Config, Confirmations, Detector, FlapPolicy, Lifeguard, Rules};
 
 /// The settings every arm starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub enum Arm {
     Memberlist,
     /// This library's own.
     Witness,
+    /// The same, with members that flap held out.
+    WitnessFlap,
 }
 
 impl Arm {
@@ -59,6 +61,7 @@ impl Arm {
             Self::Lifeguard => "lifeguard",
             Self::Memberlist => "memberlist",
             Self::Witness => "witness",
+            Self::WitnessFlap => "witness-flap",
         }
     }
 
@@ -85,7 +88,16 @@ impl Arm {
                 Config { detector: Detector::Lifeguard(Lifeguard::Memberlist), ..config }
             }
             Self::Witness => Config { detector: Detector::Witness, ..config },
+            Self::WitnessFlap => {
+                let flap = Some(FlapPolicy::new());
+                Config { detector: Detector::Witness, flap, ..config }
+            }
         }
+    }
+
+    /// Whether it is this library's own, with or without a flap policy.
+    pub const fn is_witness(self) -> bool {
+        matches!(self, Self::Witness | Self::WitnessFlap)
     }
 }
 
@@ -107,7 +119,7 @@ mod tests {
     fn every_arm_is_valid_in_every_profile() {
         let profiles =
             [Profile::Lan, Profile::LanFast, Profile::Wan, Profile::Local, Profile::Radio];
-        for arm in Arm::COMPARED.into_iter().chain([Arm::PlainAgent]) {
+        for arm in Arm::COMPARED.into_iter().chain([Arm::PlainAgent, Arm::WitnessFlap]) {
             for profile in profiles {
                 assert!(arm.config(profile).validate().is_ok(), "{arm:?} {profile:?}");
             }

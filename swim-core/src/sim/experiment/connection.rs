@@ -115,7 +115,6 @@ fn silence_towards_half(stage: &mut Stage, node: usize) {
 fn only_good_ones_are_in(stage: &Stage, bad: &[usize]) -> bool {
     let good = stage.healthy().count();
     stage.healthy().all(|viewer| {
-        let live_count = stage.cluster.node(viewer).map_or(0, |node| node.live_count());
-        live_count == good && !bad.iter().any(|&node| stage.sees(viewer, node))
+        stage.in_count(viewer) == good && !bad.iter().any(|&node| stage.sees(viewer, node))
     })
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Trial;
 use super::outcome::{Detection, Outcome, Reading, Traffic};
 use crate::Event;
-use crate::member::NodeId;
+use crate::member::{Member, NodeId};
 use crate::rng::Rng;
 use crate::sim::cluster::Cluster;
 use crate::sim::link::Link;
@@ -160,9 +160,16 @@ impl Stage {
         self.healthy().all(|viewer| !self.sees(viewer, node))
     }
 
-    /// Whether one node holds another for living.
+    /// Whether one node holds another for living, and does not hold it out.
     pub fn sees(&self, viewer: usize, node: usize) -> bool {
-        self.cluster.status(viewer, node).is_some_and(|status| status.is_live())
+        let id = self.cluster.id(node);
+        self.cluster.node(viewer).and_then(|viewer| viewer.member(id)).is_some_and(|m| m.is_in())
+    }
+
+    /// How many members one node holds for living and does not hold out, itself included.
+    pub fn in_count(&self, viewer: usize) -> usize {
+        let members = self.cluster.node(viewer).into_iter().flat_map(|viewer| viewer.members());
+        members.filter(Member::is_in).count()
     }
 
     /// The deaths heard so far, in order.

@@ -61,7 +61,7 @@ impl Options {
         let mut contenders = Vec::new();
         for &Name(arm) in &self.detector {
             let contender = Contender::new(arm, profile);
-            if arm == Arm::Witness && !self.pause_tolerance.is_empty() {
+            if arm.is_witness() && !self.pause_tolerance.is_empty() {
                 let tolerances = self.pause_tolerance.iter();
                 contenders.extend(tolerances.map(|&pause| contender.clone().tolerating(pause)));
             } else {
@@ -109,6 +109,7 @@ impl ValueEnum for Name {
             Self(Arm::Lifeguard),
             Self(Arm::Memberlist),
             Self(Arm::Witness),
+            Self(Arm::WitnessFlap),
         ]
     }
 
@@ -119,6 +120,7 @@ impl ValueEnum for Name {
             Arm::Lifeguard => "Lifeguard as published (alpha 5)",
             Arm::Memberlist => "Lifeguard as memberlist ships it (alpha 4)",
             Arm::Witness => "this library's own",
+            Arm::WitnessFlap => "the same, with members that flap held out",
         };
         Some(clap::builder::PossibleValue::new(self.0.name()).help(help))
     }

@@ -218,7 +218,7 @@ impl FreezeGrid {
         let anomaly = match self.anomaly {
             Some(AnomalyName::Jam) => Anomaly::Jam,
             Some(AnomalyName::Freeze) => Anomaly::Freeze,
-            None if contender.arm == Arm::Witness => Anomaly::Freeze,
+            None if contender.arm.is_witness() => Anomaly::Freeze,
             None => Anomaly::Jam,
         };
         let forced = if anomaly == Anomaly::Jam { "jam" } else { "freeze" };
