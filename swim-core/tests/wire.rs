@@ -366,6 +366,7 @@ fn foreign_packets_are_read_or_refused_as_the_specification_says() {
         ("bool-2", Err(ParseError::Body { kind: 2 })),
         ("belief-too-large", Err(ParseError::Body { kind: 1 })),
         ("belief-long", Ok("ping-belief")),
+        ("patience-long", Ok("alive-patient")),
         ("round-cut", Err(ParseError::TooShort)),
         ("refused-2", Err(ParseError::Body { kind: 4 })),
         ("patience-too-large", Err(ParseError::Body { kind: 32 })),
@@ -380,6 +381,22 @@ fn foreign_packets_are_read_or_refused_as_the_specification_says() {
         assert_eq!(normal, outcome.map(|same| hex(&golden[same])), "{name}");
     }
     assert!(outcomes.keys().eq(foreign.keys()), "vectors of WIRE.md without an outcome here");
+}
+
+/// What the fuzzer starts from.
+#[test]
+fn the_corpus_of_the_fuzzer_is_the_vectors() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/decode");
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(corpus).expect("the corpus") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        files.insert(name, hex(&std::fs::read(path).expect("a file")));
+    }
+    let sections = ["### Packets", "### Packets to be read or refused"];
+    let vectors = sections.into_iter().flat_map(vectors);
+    let vectors = vectors.map(|(name, bytes)| (name.to_owned(), hex(&bytes)));
+    assert_eq!(files, vectors.collect());
 }
 
 // Hashes.
@@ -713,6 +730,22 @@ fn varint_len(bytes: &[u8]) -> usize {
     1 + bytes.iter().position(|byte| byte & 0x80 == 0).expect("the end of a varint")
 }
 
+/// The same numbers, spelt in as many bytes each, or as few as it takes.
+fn longer_varints(mut bytes: &[u8], lens: &[usize]) -> Vec<u8> {
+    let mut longer = Vec::new();
+    for &len in lens {
+        let (varint, rest) = bytes.split_at(varint_len(bytes));
+        longer.extend(varint);
+        for _ in varint.len()..len {
+            *longer.last_mut().expect("a varint") |= 0x80;
+            longer.push(0);
+        }
+        bytes = rest;
+    }
+    assert!(bytes.is_empty());
+    longer
+}
+
 fn survives<A: Address>(draft: &Draft<A>) -> Result<(), TestCaseError> {
     let bytes = draft.bytes();
     prop_assert!(draft.is_read_from(&bytes), "{:?}", Packet::<A>::parse(&bytes));
@@ -860,6 +893,30 @@ proptest! {
         }
         prop_assert!(draft.is_read_from(&cut.bytes()));
         prop_assert_eq!(rewritten::<SocketAddr>(&cut.bytes()), Ok(draft.bytes()));
+    }
+
+    #[test]
+    fn longer_spellings_are_read_as_the_same(
+        header in any_header(),
+        (number, target, belief) in (any::<u32>(), id(), belief()),
+        (gone, incarnation) in (id(), incarnation()),
+        lens in vec(0..=10usize, 6),
+    ) {
+        let ping = Message::Ping(Ping { number, target, belief });
+        let left = Fact { id: gone, claim: Claim::new(incarnation, Status::Left), said: None };
+        let draft = Draft::<u16> { header, message: Some(ping), facts: vec![left] };
+        let bytes = draft.bytes();
+        let mut cut = Cut::new(&bytes);
+        let speaker_end = cut.header.len() - ROUND_LEN;
+        let speaker = longer_varints(&cut.header[HEADER_FIXED_LEN..speaker_end], &[lens[0], lens[1].min(5)]);
+        cut.header.splice(HEADER_FIXED_LEN..speaker_end, speaker);
+        let (asked, told) = (&cut.frames[0].1, &cut.frames[1].1);
+        let number_len = size_of_val(&number);
+        let asked = [&asked[..number_len], &longer_varints(&asked[number_len..], &lens[2..4])].concat();
+        let told = longer_varints(told, &[lens[4], lens[5].min(5)]);
+        (cut.frames[0].1, cut.frames[1].1) = (asked, told);
+        prop_assert!(draft.is_read_from(&cut.bytes()));
+        prop_assert_eq!(rewritten::<u16>(&cut.bytes()), Ok(bytes));
     }
 
     #[test]
