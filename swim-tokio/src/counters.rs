@@ -1,11 +1,11 @@
-//! What the sockets went through, counted by all tasks of one member.
+//! What the sockets and the state file went through, counted by all tasks of one member.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Declares the counters once, for the tasks that count and for those who read.
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Plain counters of the sockets since the member was started. They only grow; take two
+        /// Plain counters of the sockets, and of the state file, since the member was started. They only grow; take two
         /// and subtract. Those of the protocol are in [`Stats`](swim_core::Stats).
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
@@ -33,6 +33,12 @@ counters! {
     send_errors,
     /// Errors while receiving datagrams, such as "nobody listens there" about an earlier one.
     receive_errors,
+    /// Datagrams of ours that found nobody listening (ICMP port unreachable): the protocol was
+    /// told. Linux only, as the next one.
+    datagrams_refused,
+    /// Other ICMP messages about datagrams of ours, such as "host unreachable" or "filtered": they
+    /// say nothing of the process there.
+    icmp_ignored,
     /// TCP connections accepted.
     streams_accepted,
     /// TCP connections that could not be accepted.
@@ -43,8 +49,14 @@ counters! {
     streams_refused,
     /// TCP connections that ended for a fault: not established, broken, too slow, or garbage.
     stream_errors,
+    /// TCP connections asked for that found nobody listening: the protocol was told.
+    connections_refused,
     /// Packets for TCP dropped because the connection was not taking them.
     stream_packets_dropped,
+    /// How often what is kept across restarts was written, the start apart.
+    states_written,
+    /// How often that failed.
+    state_errors,
 }
 
 #[derive(Debug, Default)]

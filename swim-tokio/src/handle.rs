@@ -12,6 +12,7 @@ use crate::counters::SocketStats;
 use crate::events::{Events, Occurrence};
 use crate::join::{Admissions, JoinFailure};
 use crate::shared::Shared;
+use crate::state::StateTrouble;
 use crate::view::MemberInfo;
 
 /// A member, to talk to: cheap to clone, and no call on it ever delays the protocol.
@@ -143,6 +144,12 @@ impl Swim {
     /// The counters of the sockets, without waiting for the protocol.
     pub fn socket_stats(&self) -> SocketStats {
         self.shared.counters.snapshot()
+    }
+
+    /// What is wrong with the [state kept across restarts](crate::Options::state_dir), if anything
+    /// is: it was of no use at the start, or the latest could not be written, until it is.
+    pub fn state_trouble(&self) -> Option<StateTrouble> {
+        self.shared.state_trouble()
     }
 
     /// Ends the runner at once and without a goodbye, as a crash would: others will have to find

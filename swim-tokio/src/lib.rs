@@ -27,8 +27,14 @@
 //! - [`Swim::leave`] says goodbye; [`Swim::shutdown`] and dropping the runner do not.
 //! - [`tags`] writes a name and tags into the metadata and reads those of others.
 //!
-//! Datagrams that wait are read before a timer fires, so a process that stood still for a while
-//! does not accuse others of its own delay.
+//! All that waits is read before a timer fires, so a process that stood still for a while does not
+//! accuse others of its own delay. The clock it measures that with counts a suspension of the
+//! machine too, on Linux.
+//!
+//! A process that is gone while its machine lives is noticed soonest: its system refuses what is
+//! sent there, and the protocol hears of it (ICMP port unreachable on Linux, a refused TCP
+//! connection everywhere; counted in [`SocketStats`]). Systems whose firewall drops instead, and
+//! machines that are gone as a whole, are noticed by their silence.
 //!
 //! The default feature `cli` is for the `swim` command; with `default-features = false` only the
 //! library and its few dependencies are built.
@@ -42,10 +48,13 @@ mod counters;
 mod events;
 mod handle;
 mod join;
+mod keeper;
 mod options;
+mod refusals;
 mod runner;
 mod shared;
 mod socket;
+mod state;
 mod streams;
 pub mod tags;
 mod view;
@@ -56,6 +65,7 @@ pub use handle::{Closed, SetMetadataError, Swim};
 pub use join::JoinFailure;
 pub use options::{BindError, Options};
 pub use runner::{Runner, bind};
+pub use state::StateTrouble;
 pub use swim_core;
 pub use swim_core::{
     Config, Detector, Event, Incarnation, Label, Lifeguard, NodeId, Refusal, Stats, Status,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use swim_core::{Config, NewError, NodeId};
@@ -46,6 +47,13 @@ pub struct Options {
     /// The seed of every random choice, and of the mark that tells two runs of one member apart:
     /// another one for every run. Default: from the system.
     pub seed: Option<u64>,
+    /// A directory where this member keeps across restarts what it would have to learn again: its
+    /// incarnation, and how long the others must wait for it because it has stood still before
+    /// (see [`Node::patience`](swim_core::Node::patience)). One small file for each id, so members
+    /// can share a directory; the directory is created if it is not there. Written at the start,
+    /// and at most once a second when something has changed. Needs a `name` or an `id`: without,
+    /// every run is another member. Default: `None`, nothing is kept.
+    pub state_dir: Option<PathBuf>,
     /// How long [`Swim::join`](crate::Swim::join) waits for its seeds. Default: 5 s.
     pub join_deadline: Duration,
     /// How many updates wait for a subscriber that is slow, before it is told that it
@@ -72,6 +80,7 @@ impl Options {
             members_max: 100_000,
             metadata_len_max: 512,
             seed: None,
+            state_dir: None,
             join_deadline: Duration::from_secs(5),
             updates_max: 1_024,
             stream_timeout: Duration::from_secs(10),
@@ -81,6 +90,11 @@ impl Options {
     pub(crate) fn node_id(&self) -> NodeId {
         let named = self.name.as_deref().map(NodeId::from_name);
         self.id.or(named).unwrap_or_else(|| NodeId::from_random(random()))
+    }
+
+    /// Whether a later run will be the same member.
+    pub(crate) fn has_lasting_id(&self) -> bool {
+        self.id.is_some() || self.name.is_some()
     }
 
     pub(crate) fn node_seed(&self) -> u64 {
@@ -113,6 +127,14 @@ pub enum BindError {
         /// What the system says.
         source: io::Error,
     },
+    /// Nothing can be kept in [`Options::state_dir`]: it cannot be created, read or written, or
+    /// there is neither a name nor an id to keep it for.
+    State {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The options do not make a node: the caller's fault.
     Node(NewError),
 }
@@ -122,6 +144,9 @@ impl fmt::Display for BindError {
         match self {
             Self::PortInUse { address } => write!(f, "{address} is in use"),
             Self::Socket { address, .. } => write!(f, "cannot listen on {address}"),
+            Self::State { directory, .. } => {
+                write!(f, "cannot keep the state of this member in {}", directory.display())
+            }
             Self::Node(_) => f.write_str("the options do not make a node"),
         }
     }
@@ -131,7 +156,7 @@ impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::PortInUse { .. } => None,
-            Self::Socket { source, .. } => Some(source),
+            Self::Socket { source, .. } | Self::State { source, .. } => Some(source),
             Self::Node(source) => Some(source),
         }
     }

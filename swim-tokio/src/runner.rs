@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use swim_core::storage::Growable;
-use swim_core::{Channel, Event, Identity, Instant, Standing};
+use swim_core::{Channel, Event, Identity, Incarnation, Instant, Standing};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task;
 
@@ -15,10 +16,12 @@ use crate::counters::Counters;
 use crate::events::Occurrence;
 use crate::handle::Swim;
 use crate::join::Joins;
+use crate::keeper::{Keeper, Kept};
 use crate::options::{BindError, Options};
+use crate::refusals::Notice;
 use crate::shared::{Node, Shared};
 use crate::socket::{self, Datagrams};
-use crate::streams::{StreamPacket, Streams};
+use crate::streams::{Arrival, INCOMING_MAX, StreamPacket, Streams};
 use crate::view::{Mirror, View};
 
 /// Datagrams read before other tasks get a turn.
@@ -26,6 +29,12 @@ const BATCH_LEN: usize = 128;
 /// Batches read before due timers fire although more is waiting: under a flood this member must
 /// still probe, and be it with old answers unread. More than a socket buffer usually holds.
 const BATCHES_MAX: usize = 64;
+/// Notices of refused datagrams read before anything else gets its turn; the rest is read in the
+/// next, which comes at once.
+const NOTICES_MAX: usize = 128;
+/// Turns other tasks get before timers fire: the first wakes the connections that have something
+/// to read, the second lets them read it.
+const TURNS_BEFORE_TIMERS: usize = 2;
 /// The longest UDP payload there is.
 const DATAGRAM_LEN_MAX: usize = 65_535;
 
@@ -36,14 +45,22 @@ const DATAGRAM_LEN_MAX: usize = 65_535;
 ///
 /// # Errors
 ///
-/// The address cannot be listened on, or the options do not make a node. Nothing stays open.
+/// The address cannot be listened on, the state of this member cannot be kept where it should be,
+/// or the options do not make a node. Nothing stays open.
 pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
     let (datagrams, listener) = socket::open(options.bind)?;
     let local_addr = datagrams.local_addr;
     let advertised = socket::advertised(local_addr, options.advertise);
     let clock = Clock::start();
-    let identity =
-        Identity { metadata: &options.metadata, ..Identity::new(options.node_id(), advertised) };
+    let id = options.node_id();
+    let kept = Kept::read(&options, id).await?;
+    let former = kept.as_ref().and_then(Kept::state);
+    let identity = Identity {
+        metadata: &options.metadata,
+        incarnation: former.map_or(Incarnation::default(), |former| former.incarnation.next()),
+        patience: former.map_or(Duration::ZERO, |former| former.patience),
+        ..Identity::new(id, advertised)
+    };
     let storage = Growable::new(options.members_max, options.metadata_len_max);
     let node = Node::new(identity, options.config, storage, options.node_seed(), clock.now())?;
 
@@ -55,8 +72,13 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         advertised,
         view: View::default(),
         counters: Counters::default(),
+        state_trouble: Mutex::new(kept.as_ref().and_then(Kept::trouble)),
     });
-    Ok(Runner::new(node, clock, datagrams, listener, shared, &options))
+    let keeper = match kept {
+        Some(kept) => Some(Keeper::begin(kept, &node, Arc::clone(&shared)).await?),
+        None => None,
+    };
+    Ok(Runner::new(node, clock, datagrams, listener, keeper, shared, &options))
 }
 
 /// The protocol at work. Spawn [`run`](Self::run) or await it; dropping it ends the member as a
@@ -67,8 +89,9 @@ pub struct Runner {
     clock: Clock,
     datagrams: Datagrams,
     streams: Streams,
+    keeper: Option<Keeper>,
     joins: Joins,
-    join_deadline: std::time::Duration,
+    join_deadline: Duration,
     mirror: Mirror,
     updates: broadcast::Sender<Occurrence>,
     departures: watch::Sender<u64>,
@@ -86,11 +109,11 @@ impl fmt::Debug for Runner {
     }
 }
 
-/// Why the runner woke, besides datagrams and deadlines.
-enum Wake {
-    Look,
-    Command(Command),
-    Packet(StreamPacket),
+/// Why the runner woke, besides what waits at the socket and deadlines.
+#[derive(Default)]
+struct Wake {
+    command: Option<Command>,
+    arrival: Option<Arrival>,
 }
 
 impl Runner {
@@ -99,6 +122,7 @@ impl Runner {
         clock: Clock,
         datagrams: Datagrams,
         listener: tokio::net::TcpListener,
+        keeper: Option<Keeper>,
         shared: Arc<Shared>,
         options: &Options,
     ) -> (Swim, Self) {
@@ -116,6 +140,7 @@ impl Runner {
             clock,
             datagrams,
             streams: Streams::new(listener, options.stream_timeout, Arc::clone(&shared)),
+            keeper,
             joins: Joins::default(),
             join_deadline: options.join_deadline,
             updates,
@@ -136,15 +161,17 @@ impl Runner {
     pub async fn run(mut self) {
         self.flush();
         while !self.is_over() {
-            let wake = self.wait().await;
+            let Wake { command, arrival } = self.wait().await;
             self.cancel_abandoned_joins();
-            self.read_datagrams().await;
-            match wake {
-                Wake::Look => {}
-                Wake::Command(command) => self.obey(command),
-                Wake::Packet(packet) => self.read_packet(&packet),
+            let read_until = self.read_all(arrival).await;
+            if let Some(command) = command {
+                self.obey(command);
             }
-            self.fire_timers();
+            self.fire_timers(read_until);
+            self.keep_state();
+        }
+        if let Some(keeper) = self.keeper {
+            keeper.close().await;
         }
         self.streams.close().await;
     }
@@ -167,17 +194,19 @@ impl Runner {
         let deadline = self.deadline();
         let is_abandoned = self.is_abandoned();
         tokio::select! {
-            readable = self.datagrams.readable() => {
-                if readable.is_err() {
+            ready = self.datagrams.ready() => {
+                if ready.is_err() {
                     self.shared.counters.receive_errors.add();
                 }
-                Wake::Look
+                Wake::default()
             }
             command = self.commands.recv(), if !is_abandoned => {
-                command.map_or(Wake::Look, Wake::Command)
+                Wake { command, ..Wake::default() }
             }
-            packet = self.streams.next() => Wake::Packet(packet),
-            () = self.clock.sleep_until(deadline) => Wake::Look,
+            arrival = self.streams.next() => {
+                Wake { arrival: Some(arrival), ..Wake::default() }
+            }
+            () = self.clock.sleep_until(deadline) => Wake::default(),
         }
     }
 
@@ -196,7 +225,29 @@ impl Runner {
         });
     }
 
-    /// Reads what is waiting, so that no timer fires over an answer that has already arrived.
+    /// Reads all that waits, so that no timer fires over an answer that has already arrived: this
+    /// process may have stood still since the last turn, or since it fell asleep for a deadline.
+    /// Returns the time until when everything was read; what falls due later must wait for the
+    /// next turn.
+    ///
+    /// Refusals come last: whoever has answered is there, whatever became of an earlier datagram.
+    async fn read_all(&mut self, first: Option<Arrival>) -> Instant {
+        if self.is_timer_due(self.clock.now()) {
+            for _ in 0..TURNS_BEFORE_TIMERS {
+                task::yield_now().await;
+            }
+        }
+        let read_until = self.clock.now();
+        self.read_datagrams().await;
+        self.read_arrivals(first);
+        self.read_notices();
+        read_until
+    }
+
+    fn is_timer_due(&self, now: Instant) -> bool {
+        self.node.poll_timeout().is_some_and(|due| due <= now)
+    }
+
     async fn read_datagrams(&mut self) {
         for _ in 0..BATCHES_MAX {
             if self.read_batch() < BATCH_LEN {
@@ -227,12 +278,47 @@ impl Runner {
         self.flush();
     }
 
+    /// What came over streams, as much as can wait at once.
+    fn read_arrivals(&mut self, first: Option<Arrival>) {
+        let mut next = first;
+        for _ in 0..INCOMING_MAX {
+            let Some(arrival) = next.take().or_else(|| self.streams.try_next()) else { return };
+            match arrival {
+                Arrival::Packet(packet) => self.read_packet(&packet),
+                Arrival::Refused(peer) => {
+                    self.shared.counters.connections_refused.add();
+                    self.refuse(peer);
+                }
+            }
+        }
+    }
+
     fn read_packet(&mut self, packet: &StreamPacket) {
         let accepted = self.node.handle_stream(packet.from, &packet.bytes, self.clock.now());
         self.flush();
         if accepted.is_err() {
             self.streams.reject(packet.from);
         }
+    }
+
+    /// What became of datagrams sent earlier.
+    fn read_notices(&mut self) {
+        for _ in 0..NOTICES_MAX {
+            match self.datagrams.try_notice() {
+                Ok(Notice::Refused(peer)) => {
+                    self.shared.counters.datagrams_refused.add();
+                    self.refuse(peer);
+                }
+                Ok(Notice::Lost) => self.shared.counters.icmp_ignored.add(),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Nothing listens at `peer`.
+    fn refuse(&mut self, peer: SocketAddr) {
+        self.node.handle_unreachable(peer, self.clock.now());
+        self.flush();
     }
 
     /// Whoever asked and has gone meanwhile does not get the reply. Who gets it sees what it did.
@@ -278,13 +364,19 @@ impl Runner {
         departures + 1
     }
 
-    fn fire_timers(&mut self) {
-        let now = self.clock.now();
+    /// What fell due by `now`, and nothing later: see [`read_all`](Self::read_all).
+    fn fire_timers(&mut self, now: Instant) {
         self.joins.expire(now);
-        if self.node.poll_timeout().is_some_and(|due| due <= now) {
+        if self.is_timer_due(now) {
             self.node.handle_timeout(now);
         }
         self.flush();
+    }
+
+    fn keep_state(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.look(&self.node);
+        }
     }
 
     /// Drains the node, as it must be after every input.
@@ -322,5 +414,108 @@ impl Runner {
             Event::Departed => self.departures.send_modify(|count| *count += 1),
             _ => {}
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use swim_core::Status;
+
+    use super::*;
+
+    async fn member(name: &str) -> (Swim, Runner) {
+        let bind = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = swim_core::Config::local();
+        let options = Options { name: Some(name.into()), config, ..Options::new(bind) };
+        super::bind(options).await.expect("loopback can be bound")
+    }
+
+    /// Sends to a port where nobody listens, from the member's own socket, until told to stop.
+    fn flood(runner: &Runner, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+        let socket = runner.datagrams.kernel().try_clone().expect("a second handle");
+        let nobody = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let nobody = nobody.expect("loopback");
+        std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                // Every other attempt fails over the news of the one before.
+                let _ = socket.send_to(b"anybody there?", nobody);
+            }
+        })
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_flood_of_refusals_does_not_starve_a_member() {
+        let (swim, runner) = member("flooded").await;
+        let (friend, friends_runner) = member("friend").await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let flood = flood(&runner, Arc::clone(&stop));
+        tokio::spawn(runner.run());
+        tokio::spawn(friends_runner.run());
+        friend.keep_joining(&[swim.advertised()]).await;
+        let all_is_well = async {
+            let knows = |one: &Swim, other: &Swim| {
+                one.member(other.id()).is_some_and(|it| it.status == Status::Alive)
+            };
+            let is_refused = || swim.socket_stats().datagrams_refused > 10_000;
+            while !(knows(&swim, &friend) && knows(&friend, &swim) && is_refused()) {
+                swim.stats().await.expect("it obeys");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(60), all_is_well).await;
+        stop.store(true, Ordering::Relaxed);
+        flood.join().expect("it only sends");
+        ended.unwrap_or_else(|_| panic!("starved: {:?}", swim.socket_stats()));
+    }
+
+    /// The process stands still until a timer is due, and everything arrives meanwhile.
+    #[tokio::test]
+    async fn all_that_arrived_during_a_stall_is_read_before_timers_fire() {
+        let (swim, mut runner) = member("sleeper").await;
+        let (_friend, friends_runner) = member("friend").await;
+        runner.node.join(friends_runner.shared.advertised, runner.clock.now()).expect("room");
+        runner.flush();
+        let mut stream = std::net::TcpStream::connect(swim.local_addr()).expect("it listens");
+        let accepted = async {
+            while swim.socket_stats().streams_accepted == 0 {
+                runner.wait().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), accepted).await.expect("accepted");
+
+        let stranger = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        stranger.send_to(b"junk", swim.local_addr()).expect("sent");
+        std::io::Write::write_all(&mut stream, b"\x00\x04junk").expect("sent");
+        let nobody = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        runner.datagrams.kernel().send_to(b"?", nobody.expect("loopback")).expect("sent");
+        while !runner.is_timer_due(runner.clock.now()) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+
+        let rejected_before = runner.node.stats().rejected_malformed;
+        runner.read_all(None).await;
+        assert_eq!(runner.node.stats().rejected_malformed - rejected_before, 2);
+        let stats = swim.socket_stats();
+        assert_eq!((stats.stream_errors, stats.datagrams_refused), (1, 1));
+    }
+
+    /// A runner that spins over news it has read would wake for ever.
+    #[tokio::test]
+    async fn refusals_that_were_read_do_not_wake_the_runner_again() {
+        let (swim, mut runner) = member("alone").await;
+        let nobody = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let nobody = nobody.expect("loopback");
+        runner.datagrams.try_send(b"anybody there?", nobody, &runner.shared.counters);
+        let wake = async {
+            runner.datagrams.ready().await.expect("the reactor runs");
+            runner.read_all(None).await;
+            swim.socket_stats().datagrams_refused
+        };
+        let refused = tokio::time::timeout(Duration::from_secs(60), wake).await;
+        assert_eq!(refused, Ok(1));
+        let again = tokio::time::timeout(Duration::from_millis(200), runner.datagrams.ready());
+        assert!(again.await.is_err(), "there is nothing to read");
     }
 }

@@ -1,11 +1,13 @@
 //! What the runner and the handles have in common.
 
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 
 use swim_core::NodeId;
 use swim_core::storage::Growable;
 
 use crate::counters::Counters;
+use crate::state::StateTrouble;
 use crate::view::View;
 
 pub(crate) type Node = swim_core::Node<SocketAddr, Growable>;
@@ -18,4 +20,15 @@ pub(crate) struct Shared {
     pub advertised: SocketAddr,
     pub view: View,
     pub counters: Counters,
+    pub state_trouble: Mutex<Option<StateTrouble>>,
+}
+
+impl Shared {
+    pub fn state_trouble(&self) -> Option<StateTrouble> {
+        self.state_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_state_trouble(&self, trouble: Option<StateTrouble>) {
+        *self.state_trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
 }

@@ -4,9 +4,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
 
 use crate::counters::Counters;
 use crate::options::BindError;
+use crate::refusals::{self, Notice};
 
 /// What a burst of datagrams may take in the kernel before it drops some. 2 MiB hold a second of
 /// a cluster far larger than any here; systems with a lower limit give what they have.
@@ -16,6 +18,9 @@ const SOCKET_BUFFER_LEN_MIN: usize = 64 << 10;
 const PORT_ATTEMPTS_MAX: usize = 32;
 /// Connections the kernel completes before they are accepted.
 const ACCEPT_BACKLOG: i32 = 128;
+/// How often a datagram is offered that fails over the news of earlier ones: each failure takes one
+/// such piece of news away, and more arrive rarely in between.
+const SEND_ATTEMPTS_MAX: usize = 4;
 
 /// Opens both sockets on the same port.
 pub(crate) fn open(bind: SocketAddr) -> Result<(Datagrams, TcpListener), BindError> {
@@ -38,6 +43,7 @@ fn open_once(bind: SocketAddr) -> io::Result<(Datagrams, TcpListener)> {
     let udp = socket(bind, Type::DGRAM, Protocol::UDP)?;
     enlarge(|len| udp.set_recv_buffer_size(len));
     enlarge(|len| udp.set_send_buffer_size(len));
+    refusals::ask_for(&udp);
     udp.bind(&bind.into())?;
     let datagrams = Datagrams::new(udp.into())?;
 
@@ -87,9 +93,14 @@ impl Datagrams {
         Ok(Self { reactor, kernel, local_addr })
     }
 
-    /// Waits until there may be something to read. Cancel safe.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.reactor.readable().await
+    #[cfg(all(test, target_os = "linux"))]
+    pub fn kernel(&self) -> &std::net::UdpSocket {
+        &self.kernel
+    }
+
+    /// Waits until there may be something to read: a datagram or a notice. Cancel safe.
+    pub async fn ready(&self) -> io::Result<()> {
+        self.reactor.ready(refusals::INTEREST).await.map(drop)
     }
 
     /// One datagram that is waiting, or `WouldBlock`.
@@ -107,23 +118,39 @@ impl Datagrams {
         received.map(|(len, from)| (len, normalized(from)))
     }
 
+    /// What became of one datagram sent earlier, or `WouldBlock`, which is as true as that of
+    /// [`try_recv`](Self::try_recv).
+    pub fn try_notice(&self) -> io::Result<Notice> {
+        match self.reactor.try_io(Interest::ERROR, || refusals::next(&self.kernel)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => refusals::next(&self.kernel),
+            noticed => noticed,
+        }
+    }
+
     /// Sends or drops: a full socket is congestion, and the protocol repeats itself anyway.
     pub fn try_send(&self, packet: &[u8], to: SocketAddr, counters: &Counters) {
         let to = self.wire_address(to);
-        let sent = match self.reactor.try_send_to(packet, to) {
+        for _ in 0..SEND_ATTEMPTS_MAX {
+            match self.try_send_once(packet, to) {
+                Ok(_) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return counters.datagrams_dropped.add();
+                }
+                // Often the news that an earlier datagram found nobody listening: this one was
+                // not even tried.
+                Err(_) => {}
+            }
+        }
+        counters.send_errors.add();
+    }
+
+    fn try_send_once(&self, packet: &[u8], to: SocketAddr) -> io::Result<usize> {
+        match self.reactor.try_send_to(packet, to) {
             // A fresh socket is writable before the reactor knows.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.kernel.send_to(packet, to)
             }
             sent => sent,
-        };
-        match sent {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                counters.datagrams_dropped.add();
-            }
-            // Among them the news that an earlier datagram found nobody listening.
-            Err(_) => counters.send_errors.add(),
         }
     }
 
@@ -252,5 +279,92 @@ mod tests {
         // No await since: the reactor cannot have noticed.
         let (len, from) = datagrams.try_recv(&mut buffer).unwrap();
         assert_eq!((&buffer[..len], from), (&b"late"[..], sender.local_addr().unwrap()));
+    }
+
+    /// Sends one datagram to a port of `ip` where nobody listens; returns where.
+    #[cfg(target_os = "linux")]
+    fn send_to_nobody(datagrams: &Datagrams, ip: IpAddr, counters: &Counters) -> SocketAddr {
+        let nobody = std::net::UdpSocket::bind((ip, 0)).unwrap().local_addr().unwrap();
+        datagrams.try_send(b"anybody there?", nobody, counters);
+        nobody
+    }
+
+    /// Waits for `count` notices.
+    #[cfg(target_os = "linux")]
+    async fn notices(datagrams: &Datagrams, count: usize) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        let read = async {
+            while notices.len() < count {
+                match datagrams.try_notice() {
+                    Ok(notice) => notices.push(notice),
+                    Err(_) => datagrams.ready().await.unwrap(),
+                }
+            }
+        };
+        let read = tokio::time::timeout(std::time::Duration::from_secs(30), read).await;
+        assert!(read.is_ok(), "too few notices: {notices:?}");
+        notices
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_system_tells_who_refused_a_datagram() {
+        let counters = Counters::default();
+        for bind in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"] {
+            let Ok((datagrams, _listener)) = open(address(bind)) else {
+                eprintln!("skipped: this machine has no {bind}");
+                continue;
+            };
+            let v4 = send_to_nobody(&datagrams, Ipv4Addr::LOCALHOST.into(), &counters);
+            assert_eq!(notices(&datagrams, 1).await, [Notice::Refused(v4)], "{bind}");
+            if datagrams.local_addr.is_ipv6() {
+                let v6 = send_to_nobody(&datagrams, Ipv6Addr::LOCALHOST.into(), &counters);
+                assert_eq!(notices(&datagrams, 1).await, [Notice::Refused(v6)], "{bind}");
+            }
+        }
+        assert_eq!(counters.snapshot().send_errors, 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_datagram_the_system_itself_rejects_is_no_refusal() {
+        let counters = Counters::default();
+        let (datagrams, _listener) = open(address("127.0.0.1:0")).unwrap();
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        datagrams.try_send(&[0; 65_508], peer.local_addr().unwrap(), &counters);
+        assert_eq!(counters.snapshot().send_errors, 1);
+        while let Ok(notice) = datagrams.try_notice() {
+            assert_eq!(notice, Notice::Lost);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn no_datagram_is_lost_over_refusals() {
+        const COUNT: u8 = 50;
+        let counters = Counters::default();
+        let (datagrams, _listener) = open(address("127.0.0.1:0")).unwrap();
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+        let mut refused = Vec::new();
+        for number in 0..COUNT {
+            let nobody = send_to_nobody(&datagrams, Ipv4Addr::LOCALHOST.into(), &counters);
+            refused.push(Notice::Refused(nobody));
+            datagrams.try_send(&[number], peer.local_addr().unwrap(), &counters);
+            peer.send_to(&[number], datagrams.local_addr).unwrap();
+        }
+        let mut buffer = [0; 8];
+        let mut errors = 0;
+        for number in 0..COUNT {
+            assert_eq!(peer.recv(&mut buffer).unwrap(), 1);
+            assert_eq!(buffer[0], number, "what was sent");
+            while datagrams.try_recv(&mut buffer).is_err() {
+                errors += 1;
+                assert!(errors <= COUNT, "each refusal fails one call at most");
+            }
+            assert_eq!(buffer[0], number, "what was received");
+        }
+        assert_eq!(notices(&datagrams, refused.len()).await, refused);
+        assert_eq!(counters.snapshot().send_errors, 0);
     }
 }

@@ -28,8 +28,8 @@ const ACCEPTED_MAX: usize = 64;
 const DIALED_MAX: usize = 64;
 /// Accepted connections that wait for the runner; the kernel keeps the next ones.
 const ACCEPTED_WAITING_MAX: usize = 8;
-/// Packets of all connections that wait for the runner; connections stop reading meanwhile.
-const INCOMING_MAX: usize = 64;
+/// Arrivals of all connections that wait for the runner; connections stop reading meanwhile.
+pub(crate) const INCOMING_MAX: usize = 64;
 /// Packets that wait for one connection; later ones are dropped.
 const OUTGOING_MAX: usize = 8;
 /// Nobody writes packets longer than the longest datagram.
@@ -45,13 +45,21 @@ pub(crate) struct StreamPacket {
     pub bytes: Vec<u8>,
 }
 
+/// What comes of the connections.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Packet(StreamPacket),
+    /// Nothing listens where a connection was asked for.
+    Refused(SocketAddr),
+}
+
 /// All connections of one member. Dropping it aborts their tasks.
 #[derive(Debug)]
 pub(crate) struct Streams {
     open: BTreeMap<SocketAddr, Connection>,
     tasks: JoinSet<()>,
     accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
-    incoming: mpsc::Receiver<StreamPacket>,
+    incoming: mpsc::Receiver<Arrival>,
     terms: Terms,
 }
 
@@ -71,7 +79,7 @@ enum Origin {
 /// What all connections share.
 #[derive(Clone, Debug)]
 struct Terms {
-    incoming: mpsc::Sender<StreamPacket>,
+    incoming: mpsc::Sender<Arrival>,
     timeout: Duration,
     shared: Arc<Shared>,
 }
@@ -87,16 +95,21 @@ impl Streams {
         Self { open: BTreeMap::new(), tasks, accepted, incoming, terms }
     }
 
-    /// The next packet of any connection. Cancel safe.
-    pub async fn next(&mut self) -> StreamPacket {
+    /// The next arrival of any connection. Cancel safe.
+    pub async fn next(&mut self) -> Arrival {
         loop {
             tokio::select! {
-                Some(packet) = self.incoming.recv() => return packet,
+                Some(arrival) = self.incoming.recv() => return arrival,
                 Some((stream, peer)) = self.accepted.recv() => self.admit(stream, peer),
                 Some(_ended) = self.tasks.join_next() => self.forget_ended(),
                 else => std::future::pending().await,
             }
         }
+    }
+
+    /// The next arrival that is waiting.
+    pub fn try_next(&mut self) -> Option<Arrival> {
+        self.incoming.try_recv().ok()
     }
 
     /// Sends on the connection with `to`, opening one if there is none.
@@ -187,26 +200,44 @@ async fn dial(to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
 async fn connection(
     connect: impl Future<Output = io::Result<TcpStream>>,
     peer: SocketAddr,
-    mut outgoing: mpsc::Receiver<Vec<u8>>,
+    outgoing: mpsc::Receiver<Vec<u8>>,
     terms: Terms,
 ) {
-    let conversation = async {
-        let mut stream = connect.await?;
-        stream.set_nodelay(true)?;
-        let (reader, writer) = stream.split();
-        tokio::select! {
-            result = read_packets(reader, peer, &terms) => result,
-            result = write_packets(writer, &mut outgoing, terms.timeout) => result,
+    let ended = match connect.await {
+        Ok(stream) => converse(stream, peer, outgoing, &terms).await,
+        Err(error) => {
+            // Packets for a peer that is not there shall find no connection.
+            drop(outgoing);
+            if error.kind() == io::ErrorKind::ConnectionRefused {
+                // Fails when the runner has ended, and nobody wants to know.
+                let _ = terms.incoming.send(Arrival::Refused(peer)).await;
+            }
+            Err(error)
         }
     };
-    if conversation.await.is_err() {
+    if ended.is_err() {
         terms.shared.counters.stream_errors.add();
+    }
+}
+
+async fn converse(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    mut outgoing: mpsc::Receiver<Vec<u8>>,
+    terms: &Terms,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (reader, writer) = stream.split();
+    tokio::select! {
+        result = read_packets(reader, peer, terms) => result,
+        result = write_packets(writer, &mut outgoing, terms.timeout) => result,
     }
 }
 
 async fn read_packets(mut reader: ReadHalf<'_>, from: SocketAddr, terms: &Terms) -> io::Result<()> {
     while let Some(bytes) = read_packet(&mut reader, terms.timeout).await? {
-        if terms.incoming.send(StreamPacket { from, bytes }).await.is_err() {
+        let packet = Arrival::Packet(StreamPacket { from, bytes });
+        if terms.incoming.send(packet).await.is_err() {
             break;
         }
     }

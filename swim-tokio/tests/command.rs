@@ -4,10 +4,13 @@
 
 mod launch;
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use launch::{PATIENCE, json_lines, lines_of, swim, text, wait};
 use serde_json::Value;
@@ -59,7 +62,10 @@ fn a_wrong_command_line_is_explained_and_ends_with_2() {
         (&["agent", "--tag", &long_tags[0], "--tag", &long_tags[1]], "too long together"),
         (&["agent", "--name", &long_name], "the name is too long: 129 bytes, at most 128"),
         (&["agent", "--name", ""], "at least one character"),
-        (&["agent", "--profile", "warp"], "possible values: lan, wan, local"),
+        (&["agent", "--profile", "warp"], "possible values: lan, lan-fast, wan, local"),
+        (&["agent", "--detector", "oracle"], "witness, lifeguard, memberlist, swim"),
+        (&["agent", "--pause-tolerance", "soon"], "expected a time such as 500ms"),
+        (&["agent", "--pause-tolerance", "2h"], "expected 1ms to 1h"),
         (&["agent", "--bind", "localhost:0"], "expected IP:PORT"),
         (&["agent", "--bind", ":7946"], "expected IP:PORT"),
         (&["agent", "--advertise", "here"], "expected IP:PORT"),
@@ -192,6 +198,94 @@ fn a_restarted_agent_tells_that_it_refuted_its_own_death() {
     }
 }
 
+#[test]
+fn an_agent_with_a_state_directory_starts_above_its_former_life() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state-of-agents");
+    let _ = fs::remove_dir_all(&directory);
+    let keeping = ["--state-dir", directory.to_str().unwrap()];
+    let mut first = Agent::start("a", &keeping);
+    first.process.kill().unwrap();
+    first.end();
+    let mut second = Agent::start("a", &keeping);
+    let seed = second.address.to_string();
+    let mut witness = Agent::start("b", &["--join", &seed]);
+    assert_eq!(witness.wait_for("member_joined")["incarnation"], 1);
+    for agent in [&mut second, &mut witness] {
+        agent.close_stdin();
+        assert_eq!(agent.end().code(), Some(0));
+    }
+
+    let file = fs::read_dir(&directory).unwrap().next().unwrap().unwrap().path();
+    fs::write(&file, "torn").unwrap();
+    let mut third = Agent::start("a", &keeping);
+    let reason = third.wait_for("state_trouble")["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains(file.to_str().unwrap()) && reason.contains("ignored"), "{reason}");
+    third.close_stdin();
+    assert_eq!(third.end().code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_agent_that_stood_still_accuses_nobody_and_keeps_what_it_learned() {
+    const STOP: Duration = Duration::from_secs(2);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state-of-a-sleeper");
+    let _ = fs::remove_dir_all(&directory);
+    let mut sleeper = Agent::start("a", &["--state-dir", directory.to_str().unwrap()]);
+    let seed = sleeper.address.to_string();
+    let mut friend = Agent::start("b", &["--join", &seed]);
+    sleeper.wait_for("member_joined");
+    let pid = sleeper.process.id().to_string();
+    let signal = |name: &str| Command::new("kill").args([name, &pid]).status().unwrap().success();
+    assert!(signal("-STOP"));
+    std::thread::sleep(STOP);
+    assert!(signal("-CONT"));
+
+    let file = fs::read_dir(&directory).unwrap().next().unwrap().unwrap().path();
+    let deadline = Instant::now() + PATIENCE;
+    while patience_in(&file) < STOP {
+        assert!(Instant::now() < deadline, "{}", fs::read_to_string(&file).unwrap());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    sleeper.close_stdin();
+    assert!(!sleeper.events_until("left").iter().any(|event| event == "member_suspected"));
+    assert_eq!(sleeper.end().code(), Some(0));
+    friend.close_stdin();
+    assert_eq!(friend.end().code(), Some(0));
+}
+
+fn patience_in(file: &Path) -> Duration {
+    let text = fs::read_to_string(file).unwrap();
+    let patience = text.lines().find_map(|line| line.strip_prefix("patience_us ")).unwrap();
+    Duration::from_micros(patience.parse().unwrap())
+}
+
+#[test]
+fn an_agent_that_cannot_keep_its_state_says_so_and_ends_with_1() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("not-a-directory");
+    fs::write(&file, "in the way").unwrap();
+    let directory = file.join("state");
+    let output =
+        swim(&["agent", "--bind", "127.0.0.1:0", "--state-dir", directory.to_str().unwrap()]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("swim: cannot keep the state of this member in "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn all_detectors_run() {
+    for detector in ["witness", "lifeguard", "memberlist", "swim"] {
+        let mut a = Agent::start("a", &["--detector", detector, "--pause-tolerance", "1.5s"]);
+        let seed = a.address.to_string();
+        let mut b = Agent::start("b", &["--detector", detector, "--join", &seed]);
+        assert_eq!(a.wait_for("member_joined")["name"], "b", "{detector}");
+        for agent in [&mut b, &mut a] {
+            agent.close_stdin();
+            assert_eq!(agent.end().code(), Some(0), "{detector}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_demo_that_is_interrupted_ends_with_the_status_of_the_signal() {
@@ -260,22 +354,34 @@ impl Agent {
         Self { process, address, stdout: Some(stdout), lines: None, stderr }
     }
 
+    /// The names of all events from here to this one.
+    fn events_until(&mut self, event: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        while names.last().is_none_or(|name| name != event) {
+            names.push(self.next_line()["event"].as_str().unwrap().to_owned());
+        }
+        names
+    }
+
     /// Reads on until this event; fails when the output ends before.
     fn wait_for(&mut self, event: &str) -> Value {
-        if let Some(stdout) = self.stdout.take() {
-            self.lines = Some(lines_of(stdout));
-        }
-        let lines = self.lines.as_ref().unwrap();
         loop {
-            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-                panic!("waiting for '{event}': {error}");
-            });
-            let value: Value = serde_json::from_str(&line).unwrap();
-            assert!(value["t_ms"].is_u64() && value["unix_ms"].is_u64(), "{line}");
+            let value = self.next_line();
             if value["event"] == event {
                 return value;
             }
         }
+    }
+
+    fn next_line(&mut self) -> Value {
+        if let Some(stdout) = self.stdout.take() {
+            self.lines = Some(lines_of(stdout));
+        }
+        let lines = self.lines.as_ref().unwrap();
+        let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("no line: {error}"));
+        let value: Value = serde_json::from_str(&line).unwrap();
+        assert!(value["t_ms"].is_u64() && value["unix_ms"].is_u64(), "{line}");
+        value
     }
 
     fn close_stdin(&mut self) {

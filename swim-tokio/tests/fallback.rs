@@ -57,6 +57,7 @@ fn slow_enough_for_tcp(detector: Detector) -> Config {
         detector,
         probe_interval: Duration::from_millis(800),
         probe_timeout: Duration::from_millis(100),
+        probe_timeout_min: Duration::from_millis(50),
         suspicion_mult: 2,
         ..Config::local()
     }

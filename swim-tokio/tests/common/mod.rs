@@ -19,6 +19,8 @@ pub fn fast() -> Config {
     Config {
         probe_interval: Duration::from_millis(200),
         probe_timeout: Duration::from_millis(100),
+        probe_timeout_min: Duration::from_millis(50),
+        pause_tolerance: Duration::from_millis(500),
         suspicion_mult: 2,
         ..Config::local()
     }

@@ -61,6 +61,8 @@ pub enum News {
     Refuted { incarnation: u32 },
     /// Another living node uses this agent's name.
     Conflict { rival: SocketAddr, won: bool },
+    /// What should be kept across restarts was of no use, or cannot be written.
+    StateTrouble { reason: String },
     /// The member table is full: some members are not shown.
     TableFull,
     /// The goodbye is on its way.
@@ -90,6 +92,7 @@ impl News {
             | Self::Lagged { .. }
             | Self::Refuted { .. }
             | Self::Conflict { .. }
+            | Self::StateTrouble { .. }
             | Self::TableFull
             | Self::Leaving
             | Self::Left => None,

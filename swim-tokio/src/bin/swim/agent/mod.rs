@@ -3,14 +3,16 @@
 mod accusations;
 mod print;
 mod seeds;
+pub mod settings;
+mod state;
 mod stop;
 mod tag;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use clap::ValueEnum;
 use swim_tokio::tags::{METADATA_LEN_MAX, Tags};
-use swim_tokio::{Config, Event, Events, Label, NodeId, Options, Swim, Update};
+use swim_tokio::{Event, Events, NodeId, Options, Swim, Update};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -19,6 +21,8 @@ use crate::report::News;
 use accusations::Accusations;
 use print::{Printer, news_of};
 use seeds::Seed;
+use settings::Settings;
+use state::Troubles;
 
 /// Run one member in the foreground and print who joins, fails and leaves.
 ///
@@ -52,13 +56,14 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     tag: Vec<String>,
 
-    /// The name of the cluster: members of another are ignored.
-    #[arg(long, value_name = "CLUSTER", default_value = "")]
-    label: String,
+    #[command(flatten)]
+    settings: Settings,
 
-    /// How fast failures are found, the same on all members of a cluster.
-    #[arg(long, value_enum, default_value_t = Timing::Lan)]
-    profile: Timing,
+    /// Keep across restarts what the agent would have to learn again: how often it has been
+    /// accused, and how long a pause the others must allow it. One small file in this directory,
+    /// written at most once a second.
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
 
     /// Print one JSON object per line instead of lines for people.
     #[arg(long)]
@@ -74,19 +79,9 @@ Examples:
   swim agent --bind 127.0.0.1:7946 --name a
   swim agent --bind 127.0.0.1:7947 --name b --join 127.0.0.1:7946 --tag zone=eu --tag role=db
   swim agent --join db-1:7946 --join db-2:7946 --label prod --json
+  swim agent --name db-1 --pause-tolerance 6s --state-dir /var/lib/swim
 
 Exit status: 0 left the cluster, 1 a failure (the reason is on standard error), 2 wrong usage.";
-
-/// The presets of [`Config`] that make sense for processes.
-#[derive(Clone, Copy, ValueEnum)]
-enum Timing {
-    /// Servers on one network: a crash is known in about ten seconds.
-    Lan,
-    /// Members across regions: a crash is known in about a minute.
-    Wan,
-    /// Processes on one machine, for tests and development.
-    Local,
-}
 
 /// Runs until the agent is told to leave.
 ///
@@ -129,6 +124,7 @@ async fn serve(args: Args, tags: &Tags) -> Result<(), Failure> {
                 events,
                 seeds: seeds::join(&swim, args.join),
                 accusations: Accusations::new(swim.clone()),
+                troubles: Troubles::new(swim.clone()),
             };
             watch(sources, &mut printer, &mut stop).await
         }
@@ -163,6 +159,7 @@ struct Sources {
     events: Events,
     seeds: mpsc::Receiver<News>,
     accusations: Accusations,
+    troubles: Troubles,
 }
 
 async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiver<()>) -> End {
@@ -175,6 +172,7 @@ async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiv
             },
             Some(news) = from.seeds.recv() => (vec![news], None),
             news = from.accusations.next() => (vec![news], None),
+            news = from.troubles.next() => (vec![news], None),
         };
         for news in news {
             if let Err(error) = printer.print(news) {
@@ -220,17 +218,13 @@ async fn finish(end: End, swim: &Swim, printer: &mut Printer) -> Result<(), Fail
 }
 
 fn options(args: &Args, tags: &Tags) -> Options {
-    let preset = match args.profile {
-        Timing::Lan => Config::lan(),
-        Timing::Wan => Config::wan(),
-        Timing::Local => Config::local(),
-    };
     Options {
         advertise: args.advertise,
         id: Some(NodeId::from_name(tags.name())),
         metadata: tags.encode(),
         metadata_len_max: METADATA_LEN_MAX,
-        config: Config { label: Label::new(&args.label), ..preset },
+        config: args.settings.config(),
+        state_dir: args.state_dir.clone(),
         ..Options::new(args.bind)
     }
 }

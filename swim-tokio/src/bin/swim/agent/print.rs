@@ -157,6 +157,7 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
             let end = if *won { "we keep it" } else { "it keeps it" };
             format!("{elapsed}  ! {rival}  uses our name: {end}")
         }
+        News::StateTrouble { reason } => format!("{elapsed}  ! state: {reason}"),
         News::TableFull => format!("{elapsed}  ! the member table is full; some are not shown"),
         News::Leaving => format!("{elapsed}  = leaving"),
         News::Left => format!("{elapsed}  = left"),

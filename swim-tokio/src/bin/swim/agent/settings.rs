@@ -1,0 +1,158 @@
+//! How an agent detects failures, as a person chooses it on the command line.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use swim_tokio::{Config, Detector, Label, Lifeguard};
+
+/// What [`Config`] takes.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_secs(3_600);
+
+/// What all members of a cluster have in common.
+#[derive(clap::Args)]
+pub struct Settings {
+    /// The name of the cluster: members of another are ignored.
+    #[arg(long, value_name = "CLUSTER", default_value = "")]
+    label: String,
+
+    /// The timings, the same on all members of a cluster.
+    #[arg(long, value_enum, default_value_t = Profile::Lan)]
+    profile: Profile,
+
+    /// How failures are told from slowness, the same on all members of a cluster.
+    #[arg(long, value_enum, default_value_t = DetectorName::Witness)]
+    detector: DetectorName,
+
+    /// The longest pause a healthy member may show, 1ms to 1h: how much longer a crash stays
+    /// unnoticed buys as much patience with a process that stands still. For --detector witness
+    /// alone. [default: the profile's]
+    #[arg(long, value_name = "TIME", value_parser = pause)]
+    pause_tolerance: Option<Duration>,
+}
+
+impl Settings {
+    pub fn config(&self) -> Config {
+        let preset = self.profile.config();
+        Config {
+            label: Label::new(&self.label),
+            detector: self.detector.detector(),
+            pause_tolerance: self.pause_tolerance.unwrap_or(preset.pause_tolerance),
+            ..preset
+        }
+    }
+}
+
+/// The presets of [`Config`] that make sense for processes.
+#[derive(Clone, Copy, ValueEnum)]
+enum Profile {
+    /// Servers on one network.
+    Lan,
+    /// The same, for processes that never pause: a crash is known sooner, for more packets, and
+    /// whoever stands still for a second may be held for dead.
+    LanFast,
+    /// Members across regions: slow answers are waited for, a crash is known later.
+    Wan,
+    /// Processes on one machine, for tests and development.
+    Local,
+}
+
+impl Profile {
+    fn config(self) -> Config {
+        match self {
+            Self::Lan => Config::lan(),
+            Self::LanFast => Config::lan_fast(),
+            Self::Wan => Config::wan(),
+            Self::Local => Config::local(),
+        }
+    }
+}
+
+/// The detectors, by the names people know them by.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DetectorName {
+    /// This library's own: soonest, and accuses nobody without a witness. Its one knob is
+    /// --pause-tolerance.
+    Witness,
+    /// Lifeguard as published: slower, patient with a node that knows it is slow itself.
+    Lifeguard,
+    /// Lifeguard as HashiCorp memberlist ships it: known behaviour, for those who come from there.
+    Memberlist,
+    /// SWIM as published: the fewest packets, and a slow member is soon a dead one. For comparison.
+    Swim,
+}
+
+impl DetectorName {
+    fn detector(self) -> Detector {
+        match self {
+            Self::Witness => Detector::Witness,
+            Self::Lifeguard => Detector::Lifeguard(Lifeguard::Paper),
+            Self::Memberlist => Detector::Lifeguard(Lifeguard::Memberlist),
+            Self::Swim => Detector::Swim,
+        }
+    }
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause = humantime::parse_duration(text)
+        .map_err(|error| format!("expected a time such as 500ms, 2.5s or 1m: {error}"))?;
+    match (PAUSE_MIN..=PAUSE_MAX).contains(&pause) {
+        true => Ok(pause),
+        false => Err("expected 1ms to 1h".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn config(args: &[&str]) -> Config {
+        let words = std::iter::once(&"swim").chain(args);
+        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).settings.config()
+    }
+
+    #[test]
+    fn the_default_is_witness_on_a_lan() {
+        let expected = Config { detector: Detector::Witness, ..Config::lan() };
+        assert_eq!(config(&[]), expected);
+    }
+
+    #[test]
+    fn a_pause_tolerance_comes_before_the_profile_s() {
+        let fast = config(&["--profile", "lan-fast"]);
+        assert_eq!(fast.pause_tolerance, Config::lan_fast().pause_tolerance);
+        for (text, millis) in [("2.5s", 2_500), ("500ms", 500), ("1m", 60_000), ("1h", 3_600_000)] {
+            let own = config(&["--profile", "lan-fast", "--pause-tolerance", text]);
+            let pause_tolerance = Duration::from_millis(millis);
+            assert_eq!(own, Config { pause_tolerance, ..fast }, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_detector_and_profile_makes_a_valid_config() {
+        for detector in DetectorName::value_variants() {
+            for profile in Profile::value_variants() {
+                let [detector_name, profile_name] =
+                    [detector.to_possible_value(), profile.to_possible_value()]
+                        .map(|value| value.unwrap().get_name().to_owned());
+                let config = config(&["--detector", &detector_name, "--profile", &profile_name]);
+                assert_eq!(config.detector, detector.detector());
+                assert_eq!(config.probe_interval, profile.config().probe_interval);
+                assert_eq!(config.validate(), Ok(()), "{detector_name} {profile_name}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_separate_clusters() {
+        assert_eq!(config(&["--label", "prod"]).label, Label::new("prod"));
+    }
+}
