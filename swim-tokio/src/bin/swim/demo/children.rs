@@ -24,6 +24,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// All agent processes of a demo, by number.
 pub struct Children {
     executable: PathBuf,
+    args: Vec<String>,
     agents: Vec<Agent>,
     heard: mpsc::Sender<Heard>,
 }
@@ -54,10 +55,15 @@ pub enum Said {
 }
 
 impl Children {
-    pub fn new(nodes: usize) -> io::Result<(Self, mpsc::Receiver<Heard>)> {
+    /// No process yet; `args` go to every agent that is started.
+    pub fn new(
+        nodes: usize,
+        args: &[impl AsRef<str>],
+    ) -> io::Result<(Self, mpsc::Receiver<Heard>)> {
         let (heard, receiver) = mpsc::channel(HEARD_MAX);
         let agents = (0..nodes).map(|_| Agent::default()).collect();
-        Ok((Self { executable: std::env::current_exe()?, agents, heard }, receiver))
+        let args = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
+        Ok((Self { executable: std::env::current_exe()?, args, agents, heard }, receiver))
     }
 
     /// Starts the process of an agent on a free port of the loopback interface.
@@ -104,8 +110,9 @@ impl Children {
 
     fn command(&self, name: &str, seed: Option<SocketAddr>) -> Command {
         let mut command = Command::new(&self.executable);
-        command.args(["agent", "--json", "--leave-on-stdin-close", "--profile", "local"]);
+        command.args(["agent", "--json", "--leave-on-stdin-close"]);
         command.args(["--bind", "127.0.0.1:0", "--name", name]);
+        command.args(&self.args);
         if let Some(seed) = seed {
             command.arg("--join").arg(seed.to_string());
         }
