@@ -97,6 +97,10 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
         both!(self, handle_timeout(now));
     }
 
+    pub fn handle_unreachable(&mut self, address: u16, now: Instant) {
+        both!(self, handle_unreachable(address, now));
+    }
+
     pub fn join(&mut self, seed: u16, now: Instant) -> Result<(), JoinError> {
         both!(self, join(seed, now))
     }
@@ -155,6 +159,10 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
         both!(self, health_score())
     }
 
+    pub fn patience(&self) -> Duration {
+        both!(self, patience())
+    }
+
     pub fn stats(&self) -> Stats {
         *both!(self, stats())
     }
@@ -201,6 +209,8 @@ pub struct World<const MEMBERS: usize = 16, const METADATA: usize = 32> {
     nodes: BTreeMap<u16, Twin<MEMBERS, METADATA>>,
     /// Addresses at which pings are answered, and nothing else happens.
     puppets: BTreeSet<u16>,
+    /// Addresses whose host lives and refuses every packet.
+    refusing: BTreeSet<u16>,
     losses: Vec<Loss>,
     flight: VecDeque<Sent>,
     sent: Vec<Sent>,
@@ -236,6 +246,7 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
             now: Instant::from_secs(1_000),
             nodes: BTreeMap::new(),
             puppets: BTreeSet::new(),
+            refusing: BTreeSet::new(),
             losses: Vec::new(),
             flight: VecDeque::new(),
             sent: Vec::new(),
@@ -262,6 +273,23 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
     /// Answers pings at this address from now on.
     pub fn puppet(&mut self, address: u16) {
         self.puppets.insert(address);
+    }
+
+    /// Lets the process of `member` stand still. What is sent to it meanwhile is lost.
+    pub fn pause(&mut self, member: u16, millis: u64) {
+        let twin = self.nodes.remove(&member).expect("a living node");
+        self.run(millis);
+        self.nodes.insert(member, twin);
+    }
+
+    /// Refuses packets to this address from now on, unless a node lives there.
+    pub fn refuse(&mut self, address: u16) {
+        self.refusing.insert(address);
+    }
+
+    /// Tells `node` that nothing listens at `address`.
+    pub fn unreachable(&mut self, node: u16, address: u16) {
+        self.act(node, |twin, now| twin.handle_unreachable(address, now));
     }
 
     /// Lets `node` know members, without giving it anything to gossip.
@@ -461,6 +489,8 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
             && let Some(ping) = sent.ping().filter(|ping| ping.target == id(sent.to))
         {
             self.tell(sent.from, sent.to, ack(ping.number), &[]).expect("an ack");
+        } else if self.refusing.contains(&sent.to) && self.nodes.contains_key(&sent.from) {
+            self.unreachable(sent.from, sent.to);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Packets: forged ones, and what can be asked of those that were sent.
 
+use std::time::Duration;
+
 use swim_core::wire::{Ack, Header, Message, Nack, Packet, PacketWriter, Page, Ping, PingRequest};
 use swim_core::wire::{Pull, Update};
 use swim_core::{
@@ -57,6 +59,36 @@ pub fn left(member: u16, incarnation: u32) -> Update<'static, u16> {
     claim(member, Claim::new(at(incarnation), Status::Left))
 }
 
+/// A suspicion with all these voices.
+pub fn accused(member: u16, incarnation: u32, accusers: &[u16]) -> Update<'static, u16> {
+    let voices = voices(accusers);
+    claim(member, Claim { incarnation: at(incarnation), status: Status::Suspect, voices })
+}
+
+/// A death declared by these judges.
+pub fn condemned(member: u16, incarnation: u32, judges: &[u16]) -> Update<'static, u16> {
+    let voices = voices(judges);
+    claim(member, Claim { incarnation: at(incarnation), status: Status::Dead, voices })
+}
+
+/// Somebody alive who asks for patience.
+pub fn patient(member: u16, incarnation: u32, wanted: Duration) -> Update<'static, u16> {
+    let card = Card {
+        incarnation: at(incarnation),
+        boot: member,
+        patience: Patience::covering(wanted),
+        address: member,
+        metadata: b"",
+    };
+    Update::alive(id(member), card)
+}
+
+pub fn voices(members: &[u16]) -> Voices {
+    let mut voices = Voices::NONE;
+    members.iter().for_each(|&member| voices.insert(Voice::from(id(member))));
+    voices
+}
+
 fn claim(member: u16, claim: Claim) -> Update<'static, u16> {
     Update::claim(id(member), claim)
 }
@@ -71,6 +103,11 @@ pub fn ack(number: u32) -> Option<Message<u16>> {
 
 pub fn nack(number: u32) -> Option<Message<u16>> {
     Some(Message::Nack(Nack { number, refused: false }))
+}
+
+/// The nack of a relay that was refused.
+pub fn refused(number: u32) -> Option<Message<u16>> {
+    Some(Message::Nack(Nack { number, refused: true }))
 }
 
 /// A request that wants a nack after `nack_after_ms`.
