@@ -112,8 +112,8 @@ pub enum Growth {
     NaturalCeiling,
     /// log10(N) for timeouts, at least 1; ceil(log10(N + 1)) for transmissions (memberlist).
     Decimal,
-    /// The same, but at least 2 for transmissions: fewer leave somebody out in a cluster of less than
-    /// ten now and then.
+    /// The same, but at least 2 for transmissions: fewer leave somebody out now and then in a
+    /// cluster of less than ten.
     DecimalFromTwo,
 }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::address::Address;
-use crate::judge::{Card, Claim};
+use crate::judge::Claim;
 use crate::member::{NodeId, Status};
 use crate::outbox::{Channel, Intent};
 use crate::probe::{AckOf, Acked};
@@ -92,8 +92,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if let Some(acked) = self.prober.ack(ack.number, sender, self.now) {
             self.take_probe_ack(acked, ack.stranger, origin);
         } else if let Some(relay) = self.relays.ack(ack.number, sender) {
-            let ack = Ack { number: relay.request, stranger: false };
-            self.send(relay.requester, relay.channel, Message::Ack(ack));
+            self.pass_on(&relay);
         } else if self.is_verification(ack.number, sender) {
             self.reprieve(sender);
         } else if sender == self.id()
@@ -106,6 +105,22 @@ impl<A: Address, S: Storage> Node<A, S> {
         } else {
             count(&mut self.stats.acks_unasked);
         }
+    }
+
+    /// Tells the requester that the target has answered, and what it has said since the requester
+    /// last heard of it.
+    fn pass_on(&mut self, relay: &Relay<A, Channel>) {
+        let ack = Ack { number: relay.request, stranger: false };
+        let Relay { requester: to, channel, target, .. } = *relay;
+        let about = self.knows_better(target, relay.belief).then_some(target);
+        self.post(Intent { to, channel, message: Some(Message::Ack(ack)), about });
+    }
+
+    /// Whether the target has spoken at a later incarnation than somebody believes.
+    fn knows_better(&self, target: NodeId, belief: Option<Belief>) -> bool {
+        let card = self.table.member(target).filter(|row| row.is_live()).and_then(|row| row.card());
+        let spoken = card.map(|card| card.incarnation);
+        spoken.zip(belief).is_some_and(|(spoken, belief)| spoken.ahead_of(belief.incarnation) > 0)
     }
 
     fn take_probe_ack(&mut self, acked: Acked, stranger: bool, origin: &Origin<A>) {
@@ -160,11 +175,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Where the target listens by now, if it has said so since the requester last heard of it; the
     /// requester is told at once, or it would go on asking for somebody who has moved.
     fn correct_requester(&mut self, request: &PingRequest<A>, origin: &Origin<A>) -> Option<A> {
-        let known = self.table.member(request.target).filter(|row| row.is_live())?;
-        let Card { incarnation, address, .. } = known.card()?;
-        if incarnation.ahead_of(request.belief?.incarnation) == 0 {
+        if !self.knows_better(request.target, request.belief) {
             return None;
         }
+        let address = self.table.member(request.target)?.address()?;
         let (to, channel, about) = (origin.from, origin.channel, Some(request.target));
         self.post(Intent { to, channel, message: None, about });
         Some(address)

@@ -26,7 +26,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// after every input until it returns `None`.
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit<A>> {
-        self.now = self.now.max(now);
+        self.advance(now);
         let len_max = buffer.len().min(usize::from(self.config.datagram_len_max));
         while let Some(intent) = self.outbox.pop() {
             let room = buffer.get_mut(..len_max)?;

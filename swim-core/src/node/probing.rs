@@ -102,7 +102,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if self.rules.rotation {
             self.prober.rotation.advance();
         }
-        let whole = self.table_full == TableFull::NotYet;
+        let whole = self.table_full == TableFull::NotYet || self.table.has_room();
         let rotated = match self.prober.rotation.shift(self.table.live_count()) {
             Some(steps) if self.rules.rotation && whole => self.table.nth_after_me(steps),
             _ => None,
@@ -239,6 +239,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let claim = Claim { incarnation, status: Status::Suspect, voices };
         let spread = !self.is_isolated();
         self.apply(&Update::claim(target, claim), self.address(), spread);
+        self.note_own_accusation(target);
         let address = self.table.member(target).and_then(|row| row.address());
         if let Some(to) = address.filter(|_| self.rules.told_directly && spread) {
             let (channel, about) = (Channel::Datagram, Some(target));

@@ -12,7 +12,7 @@ use crate::storage::Storage;
 use crate::suspicion::{Floor, VERIFICATION_PINGS};
 use crate::table::{Change, Row};
 use crate::time::{Instant, part};
-use crate::wire::{Message, Ping, Update};
+use crate::wire::{Message, Ping, PingRequest, Update};
 
 use super::{Node, Standing, count};
 
@@ -43,10 +43,16 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.config.suspicion_bounds(members).timeout(confirmations);
         }
         let mut wait = self.suspicion_floor().wait(confirmations);
-        if self.rules.accusers_first && !voices.as_slice().contains(&Voice::from(self.id())) {
+        if self.rules.accusers_first && !self.is_accuser(suspect) {
             wait = wait.saturating_add(self.config.accusers_lead(members));
         }
         wait.max(self.patience_with(suspect))
+    }
+
+    /// Whether this node accuses, or is named among those who could not reach the suspect either.
+    fn is_accuser(&self, suspect: &Row<A, S::Metadata>) -> bool {
+        let me = Voice::from(self.id());
+        suspect.trial.accused_here || suspect.claim.voices.as_slice().contains(&me)
     }
 
     fn suspicion_floor(&self) -> Floor {
@@ -65,6 +71,14 @@ impl<A: Address, S: Storage> Node<A, S> {
         match self.rules.verification {
             true => end.before(self.suspicion_floor().verification_len()),
             false => end,
+        }
+    }
+
+    /// R6: an accuser stays one although, of many voices, its own may not be kept.
+    pub(super) fn note_own_accusation(&mut self, target: NodeId) {
+        if let Some(row) = self.suspect(target) {
+            self.table.note(row, |suspect| suspect.trial.accused_here = true);
+            self.time_suspicion(row);
         }
     }
 
@@ -110,9 +124,14 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(suspect) = self.table.row(row) else { return };
         let (target, belief) = (suspect.id, self.belief(&suspect.claim));
         let number = self.prober.verification(target, suspect.since);
-        if let Some(to) = suspect.address() {
+        let second_hand = !self.is_accuser(suspect);
+        if let Some(address) = suspect.address() {
             count(&mut self.stats.verification_pings);
-            self.send(to, Channel::Datagram, Message::Ping(Ping { number, target, belief }));
+            self.send(address, Channel::Datagram, Message::Ping(Ping { number, target, belief }));
+            if second_hand {
+                let nack_after_ms = 0;
+                self.ask_one(PingRequest { number, target, address, belief, nack_after_ms });
+            }
         }
         let floor = self.suspicion_floor();
         let pause = match pings_left {
@@ -123,6 +142,19 @@ impl<A: Address, S: Storage> Node<A, S> {
             suspect.trial.pings = suspect.trial.pings.saturating_add(1);
         });
         self.table.set_deadline(row, self.now.after(pause));
+    }
+
+    /// Who verifies what others have said asks others too: most have heard of the refutation that
+    /// this node may have missed, and answer with it.
+    fn ask_one(&mut self, request: PingRequest<A>) {
+        let fits = |row: &Row<A, S::Metadata>| {
+            row.id != request.target && row.claim.status == Status::Alive
+        };
+        let picked = self.table.pick::<1>(1, false, &mut self.rng, fits);
+        let relay = picked.first().and_then(|&row| self.table.row(row)?.address());
+        if let Some(to) = relay {
+            self.send(to, Channel::Datagram, Message::PingRequest(request));
+        }
     }
 
     fn bury(&mut self, row: u32) {
@@ -169,9 +201,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.rules.no_sudden_death || told.claim.status != Status::Dead {
             return false;
         }
-        let Some(row) = self.table.member(told.id).filter(|row| row.is_live()) else {
+        let living = self.table.member(told.id).filter(|row| row.is_live());
+        let Some(row) = living.filter(|row| row.id != self.id()) else { return false };
+        if row.claim.incarnation.ahead_of(told.claim.incarnation) > 0 {
             return false;
-        };
+        }
         let age = self.now.since(row.since);
         let (suspect, trial) = (row.claim.status == Status::Suspect, row.trial);
         if suspect && trial.reprieved && age < REPRIEVE_TIME {

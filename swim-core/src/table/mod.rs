@@ -170,6 +170,11 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.roster.live().len().saturating_add(1)
     }
 
+    /// Whether a new member would find a place without pushing anybody out.
+    pub fn has_room(&self) -> bool {
+        !self.vacant.is_empty() || self.others.len().saturating_add(1) < self.storage.members_max()
+    }
+
     /// The longest metadata a row can hold, in bytes.
     pub fn metadata_len_max(&self) -> usize {
         self.storage.metadata_len_max()

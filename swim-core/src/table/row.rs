@@ -43,6 +43,8 @@ pub struct Row<A, M> {
 pub struct Trial {
     /// Pings of the verification sent so far (R8).
     pub pings: u8,
+    /// This node could not reach it itself.
+    pub accused_here: bool,
     /// It has answered since it became suspect, at `Row::since`: nobody else's voice counts.
     pub reprieved: bool,
 }
@@ -97,7 +99,7 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
     /// could have been heard meanwhile.
     pub fn restart_suspicion(&mut self, reprieved: bool, now: Instant) {
         self.since = now;
-        self.trial = Trial { pings: 0, reprieved: reprieved || self.trial.reprieved };
+        self.trial = Trial { pings: 0, reprieved: reprieved || self.trial.reprieved, ..self.trial };
     }
 
     /// How long it asks to be waited for.
