@@ -35,8 +35,8 @@ impl Told {
         self.updated = true;
     }
 
-    /// Whether there is something to tell about a row that has now this status and boot, and is held
-    /// out or not.
+    /// Whether there is something to tell about a row that has now this status and boot, and is
+    /// held out or not.
     pub fn differs(self, status: Status, boot: u16, held_out: bool) -> bool {
         let mut copy = self;
         copy.tell(status, boot, held_out).is_some()
