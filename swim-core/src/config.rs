@@ -105,7 +105,7 @@ pub struct Config {
     /// lossy networks; 0 where everybody shares one link.
     pub indirect_probes: u8,
     /// For the baselines: the shortest time a suspect has to refute is this many probe intervals
-    /// times the growth of the detector. 1 to 100. More tolerates longer pauses, less detects sooner.
+    /// times the growth of the detector. 1 to 100. More tolerates longer pauses.
     pub suspicion_mult: u8,
     /// For the baselines: longest time a suspect has: this many times the shortest. 1 to 100.
     pub suspicion_max_mult: u8,
@@ -367,7 +367,7 @@ impl Config {
         let rules = self.detector.rules();
         let growth_milli = match rules.growth {
             Growth::NaturalCeiling => ln_ceil(members.saturating_add(1)).saturating_mul(1_000),
-            Growth::Decimal => log10_milli(members).max(1_000),
+            Growth::Decimal | Growth::DecimalFromTwo => log10_milli(members).max(1_000),
         };
         let interval_milli = micros(self.probe_interval).saturating_mul(u64::from(growth_milli));
         let timeout_min = Duration::from_micros(
@@ -398,6 +398,7 @@ impl Config {
         let growth = match self.detector.rules().growth {
             Growth::NaturalCeiling => ln_ceil(next),
             Growth::Decimal => log10_ceil(next),
+            Growth::DecimalFromTwo => log10_ceil(next).max(2),
         };
         let transmits = growth.saturating_mul(self.retransmit_mult.into()).max(1);
         u8::try_from(transmits).unwrap_or(TRANSMITS_MAX).min(TRANSMITS_MAX)
@@ -541,7 +542,8 @@ mod tests {
     #[test]
     fn retransmissions_grow_with_the_logarithm() {
         for (members, limit) in [(1, 4), (9, 4), (10, 8), (99, 8), (100, 12), (1_000, 16)] {
-            assert_eq!(Config::lan().transmits_max(members), limit, "{members}");
+            assert_eq!(memberlist(Config::lan()).transmits_max(members), limit, "{members}");
+            assert_eq!(Config::lan().transmits_max(members), limit.max(8), "{members}");
         }
     }
 

@@ -112,6 +112,9 @@ pub enum Growth {
     NaturalCeiling,
     /// log10(N) for timeouts, at least 1; ceil(log10(N + 1)) for transmissions (memberlist).
     Decimal,
+    /// The same, but at least 2 for transmissions: fewer leave somebody out in a cluster of less than
+    /// ten now and then.
+    DecimalFromTwo,
 }
 
 impl Detector {
@@ -183,7 +186,7 @@ impl Rules {
         failure_costs_health: false,
         refutation_costs_health: false,
         confirmations: Confirmations::Fixed(CONFIRMATIONS_MAX),
-        growth: Growth::Decimal,
+        growth: Growth::DecimalFromTwo,
         buddy: true,
         stream_ping: false,
         rotation: true,

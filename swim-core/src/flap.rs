@@ -9,7 +9,7 @@
 use core::time::Duration;
 
 use crate::member::Status;
-use crate::time::Instant;
+use crate::time::{Instant, part};
 
 /// When a member is held out, and for how long. Route flap damping (RFC 2439) for members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Conduct {
             return Some(now.after(Duration::from_secs(left.into())));
         }
         if self.points > limit / 2 {
-            return Some(now.after(policy.half_life / 2));
+            return Some(now.after(part(policy.half_life, 2)));
         }
         self.held_out = false;
         None

@@ -196,7 +196,7 @@ impl Patience {
 
     /// How long that is.
     pub const fn duration(self) -> Duration {
-        Duration::from_millis(self.0 as u64 * 100)
+        Duration::from_millis((self.0 as u64).saturating_mul(100))
     }
 }
 

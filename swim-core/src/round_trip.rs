@@ -42,7 +42,10 @@ impl RoundTrips {
         if let Some(slot) = self.samples.get_mut(usize::from(self.oldest)) {
             *slot = micros;
         }
-        self.oldest = self.oldest.wrapping_add(1) % SAMPLES_MAX as u8;
+        self.oldest = match self.oldest.saturating_add(1) {
+            next if usize::from(next) < SAMPLES_MAX => next,
+            _ => 0,
+        };
         self.len = self.len.saturating_add(1).min(SAMPLES_MAX as u8);
     }
 

@@ -7,7 +7,7 @@
 use core::time::Duration;
 
 use crate::member::Patience;
-use crate::time::Instant;
+use crate::time::{Instant, part};
 
 /// Timers later than this were held up by more than a busy scheduler.
 pub const STALL_MIN: Duration = Duration::from_millis(250);
@@ -41,7 +41,7 @@ impl Stall {
     /// before: a quarter more than the stall took, up to `most`.
     pub fn end(&mut self, lateness: Duration, most: Duration, now: Instant) -> bool {
         self.ended_at = now;
-        let wanted = lateness.saturating_add(lateness / 4).min(most);
+        let wanted = lateness.saturating_add(part(lateness, 4)).min(most);
         let patience = self.patience.max(Patience::covering(wanted));
         let raised = patience != self.patience;
         self.patience = patience;

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use crate::log::log2_q32;
-use crate::time::micros;
+use crate::time::{micros, part};
 
 /// The bounds between which a suspicion times out, and how many voices bring it to the lower one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Floor {
     pub fn wait(&self, confirmations: usize) -> Duration {
         let last = WAIT_SIXTEENTHS.len().saturating_sub(1);
         let sixteenths = WAIT_SIXTEENTHS.get(confirmations.min(last)).copied().unwrap_or(16);
-        self.wait_min.saturating_mul(sixteenths) / 16
+        part(self.wait_min.saturating_mul(sixteenths), 16)
     }
 
     /// The longest wait: nobody agrees.
@@ -86,8 +86,8 @@ impl Floor {
     /// Time between two pings of a verification: spread over the floor, but no slower than an
     /// answer takes.
     pub fn verification_spacing(&self) -> Duration {
-        let even =
-            self.wait_min.saturating_sub(self.answer_timeout) / u32::from(VERIFICATION_PINGS);
+        let left = self.wait_min.saturating_sub(self.answer_timeout);
+        let even = part(left, VERIFICATION_PINGS.into());
         even.min(self.answer_timeout).max(VERIFICATION_SPACING_MIN)
     }
 

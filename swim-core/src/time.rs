@@ -72,6 +72,11 @@ pub(crate) const fn micros(duration: Duration) -> u64 {
     whole.saturating_add(duration.subsec_micros() as u64)
 }
 
+/// One of so many equal parts of `duration`; all of it if there are none.
+pub(crate) fn part(duration: Duration, parts: u32) -> Duration {
+    duration.checked_div(parts).unwrap_or(duration)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use std::process::Command;
 const ROWS: &[&[&str]] = &[
     &["log", "time"],
     &["member", "rng"],
-    &["address", "flap", "health", "judge", "rotation", "round_trip", "stall", "suspicion"],
+    &["address", "health", "judge", "flap", "rotation", "round_trip", "stall", "suspicion"],
     &["detector"],
     &["config"],
     &["wire"],

@@ -2,7 +2,7 @@
 //! declared dead. Every loop over seeds prints what it measured.
 #![cfg(feature = "sim")]
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use swim_core::sim::{Checks, Cluster, Failure, Link, Scenario, seeds};
@@ -13,6 +13,7 @@ use swim_core::{Config, Event, Identity, Instant, Node, NodeId};
 type Outcome = Result<(), Failure>;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MILLION: u64 = 1_000_000;
 
 /// `count` nodes that all know each other, and have done so for a while.
 fn settled(scenario: Scenario<Growable>, count: usize) -> Result<Cluster<Growable>, Failure> {
@@ -90,10 +91,14 @@ fn nobody_who_stands_still_for_two_seconds_is_declared_dead_under_lan() -> Outco
     Ok(())
 }
 
+/// What the rules leave to chance: all ten pings of a verification fail a living member once in 850
+/// times (0.51 to the tenth). So it may be that one observer errs in all these runs; that others
+/// follow it may not.
 #[test]
-fn nobody_dies_in_ten_minutes_at_thirty_percent_loss() -> Outcome {
-    let name = "nobody_dies_in_ten_minutes_at_thirty_percent_loss";
-    for seed in seeds(1..4) {
+fn hardly_anybody_dies_in_ten_minutes_at_thirty_percent_loss_and_nobody_is_followed() -> Outcome {
+    let name = "hardly_anybody_dies_in_ten_minutes_at_thirty_percent_loss_and_nobody_is_followed";
+    let (mut false_deaths, mut suspicions) = (0, 0);
+    for seed in seeds(1..11) {
         let mut cluster = settled(Scenario::new(name, seed, table), 64)?;
         let (start, before) = (cluster.now(), cluster.report().counts);
         cluster.network.link = Link::lan().losing(300);
@@ -102,17 +107,28 @@ fn nobody_dies_in_ten_minutes_at_thirty_percent_loss() -> Outcome {
         let rate = (counts.bytes_sent - before.bytes_sent) / (64 * 600);
         println!("seed {seed}: {rate} B/s per node, {}", cluster.report());
         cluster.expect("packets are lost", counts.lost > before.lost)?;
-        cluster.expect("nobody dies", deaths(&cluster, start).is_empty())?;
+        let mut dead: Vec<_> = deaths(&cluster, start).into_iter().map(|(_, id)| id).collect();
+        let told = dead.len();
+        dead.sort_unstable();
+        dead.dedup();
+        cluster.expect("nobody is followed", told == dead.len())?;
+        cluster.network.link = Link::lan();
+        let met = cluster.run_until(SECOND * 60, Cluster::views_agree)?;
+        cluster.expect("all views agree soon after", met.is_some())?;
+        false_deaths += told;
+        suspicions += cluster.total(|stats| stats.suspicions_raised);
     }
+    println!("{false_deaths} false deaths after {suspicions} accusations");
+    assert!(suspicions > 100, "the network was too good");
+    assert!(false_deaths <= 1, "{false_deaths}");
     Ok(())
 }
 
-/// Nodes whose clocks run at rates of their own, on a network that takes no time: enough to see
-/// whom they probe, packet by packet.
+/// Nodes whose clocks run at rates of their own, on a network that takes no time and shows whom
+/// they probe, packet by packet.
 struct Drifting {
     nodes: Vec<(Node<u16, Growable>, i64)>,
-    /// When each node is due next, the earliest on top.
-    due: BinaryHeap<std::cmp::Reverse<(u64, usize)>>,
+    now: u64,
     /// Of each round and target, how many probes.
     probes: BTreeMap<(u16, u16), u32>,
 }
@@ -120,14 +136,12 @@ struct Drifting {
 impl Drifting {
     /// `count` nodes that know each other; their clocks are up to `ppm` parts of a million wrong.
     fn new(count: usize, ppm: i64, seed: u64) -> Self {
-        let day = SECOND * 86_400;
-        let config = Config { sync_interval: day, sync_interval_min: day, ..Config::lan() };
         let mut nodes: Vec<_> = (0..count)
             .map(|index| {
                 let identity = Identity::new(NodeId::new(index as u64 * 7 + 1), index as u16);
                 let seed = seed * 1_000 + index as u64;
                 let storage = Growable::new(128, 0);
-                let node = Node::new(identity, config, storage, seed, Instant::ZERO);
+                let node = Node::new(identity, Config::lan(), storage, seed, Instant::ZERO);
                 let drift = (index as i64 * 7_919).rem_euclid(2 * ppm + 1) - ppm;
                 (node.expect("a node"), drift)
             })
@@ -135,54 +149,64 @@ impl Drifting {
         for (node, _) in &mut nodes[1..] {
             node.join(0, Instant::ZERO).expect("a seed");
         }
-        let due = (0..count).map(|index| std::cmp::Reverse((0, index))).collect();
-        Self { nodes, due, probes: BTreeMap::new() }
+        Self { nodes, now: 0, probes: BTreeMap::new() }
     }
 
     fn run_to(&mut self, end: Duration) {
-        while let Some(&std::cmp::Reverse((at, index))) = self.due.peek()
-            && at < end.as_micros() as u64
-        {
-            self.due.pop();
+        while let Some((at, index)) = self.next_due().filter(|next| next.0 < micros(end)) {
+            self.now = at;
             let now = self.local(at, index);
             self.nodes[index].0.handle_timeout(now);
             let mut talking = vec![index];
             while let Some(index) = talking.pop() {
-                talking.extend(self.deliver(at, index));
+                talking.extend(self.deliver(index));
             }
-            let next = self.nodes[index].0.poll_timeout().expect("a probe");
-            self.due.push(std::cmp::Reverse((self.global(next, index).max(at + 1), index)));
         }
     }
 
-    /// Hands over all packets of a node at the moment `at`. Returns who received one.
-    fn deliver(&mut self, at: u64, from: usize) -> Vec<usize> {
+    /// The next timer: when, and whose.
+    fn next_due(&self) -> Option<(u64, usize)> {
+        let due = |(index, (node, _)): (usize, &(Node<_, _>, i64))| {
+            let due = self.global(node.poll_timeout()?, index);
+            Some((due.max(self.now), index))
+        };
+        self.nodes.iter().enumerate().filter_map(due).min()
+    }
+
+    /// Hands over all packets of a node. Returns who received one.
+    fn deliver(&mut self, from: usize) -> Vec<usize> {
         let (mut buffer, mut heard) = ([0; 1_400], Vec::new());
-        let now = self.local(at, from);
+        let now = self.local(self.now, from);
         while let Some(transmit) = self.nodes[from].0.poll_transmit(now, &mut buffer) {
             let (to, bytes) = (usize::from(transmit.to), &buffer[..transmit.len]);
             let packet = Packet::<u16>::parse(bytes).expect("a packet");
             if let Some(Message::Ping(_)) = packet.message {
                 *self.probes.entry((packet.header.round, transmit.to)).or_default() += 1;
             }
-            let now = self.local(at, to);
+            let now = self.local(self.now, to);
             self.nodes[to].0.handle_datagram(from as u16, bytes, now).expect("accepted");
             heard.push(to);
         }
         while self.nodes[from].0.poll_event().is_some() {}
-        let next = self.nodes[from].0.poll_timeout().expect("a probe");
-        self.due.push(std::cmp::Reverse((self.global(next, from).max(at + 1), from)));
         heard
     }
 
     fn local(&self, at: u64, index: usize) -> Instant {
-        Instant::from_micros((at as i64 + at as i64 * self.nodes[index].1 / 1_000_000) as u64)
+        Instant::from_micros(at * self.rate(index) / MILLION)
     }
 
+    /// The first moment at which the clock of a node shows `local`.
     fn global(&self, local: Instant, index: usize) -> u64 {
-        let micros = local.as_micros() as i64;
-        (micros - micros * self.nodes[index].1 / 1_000_000) as u64
+        (local.as_micros() * MILLION).div_ceil(self.rate(index))
     }
+
+    fn rate(&self, index: usize) -> u64 {
+        MILLION.saturating_add_signed(self.nodes[index].1)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    duration.as_micros() as u64
 }
 
 #[test]
@@ -190,10 +214,11 @@ fn clocks_that_drift_leave_the_rotation_exact() {
     const COUNT: usize = 48;
     for seed in seeds(1..4) {
         let mut drifting = Drifting::new(COUNT, 200, seed);
-        drifting.run_to(SECOND * 20);
+        drifting.run_to(SECOND * 30);
+        assert!(drifting.nodes.iter().all(|(node, _)| node.live_count() == COUNT));
         let first = drifting.nodes[0].0.stats().probes;
         drifting.probes.clear();
-        drifting.run_to(SECOND * 620);
+        drifting.run_to(SECOND * 630);
         assert!(drifting.nodes.iter().all(|(node, _)| node.live_count() == COUNT));
         let sent: u64 = drifting.nodes.iter().map(|(node, _)| node.stats().probes).sum();
         assert!(sent / COUNT as u64 - first >= 599, "everybody probes once a second");

@@ -10,6 +10,7 @@ pub(crate) use system::{INTEREST, ask_for, next};
 
 /// One message about a datagram sent earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nothing is told there"))]
 pub(crate) enum Notice {
     /// Nothing listens at the address it was sent to (ICMP port unreachable). Only this says
     /// something of the process there; a firewall that rejects says the same, and cannot be told

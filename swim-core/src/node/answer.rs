@@ -10,6 +10,7 @@ use crate::probe::{AckOf, Acked};
 use crate::relay::{Relay, RelayTiming};
 use crate::seeds::Answer;
 use crate::storage::Storage;
+use crate::time::part;
 use crate::wire::{
     Ack, Belief, Header, Join, Message, Nack, Page, Ping, PingRequest, Pull, Refusal, Refuse,
     Update, Welcome,
@@ -174,7 +175,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let wanted = Duration::from_millis(nack_after_ms.into());
         let own = self.answer_timeout();
         RelayTiming {
-            again_after: (self.rules.stages > 0).then(|| own / 2),
+            again_after: (self.rules.stages > 0).then(|| part(own, 2)),
             nack_after: match self.rules.timeout_measured && !wanted.is_zero() {
                 true => wanted.max(own),
                 false => wanted,

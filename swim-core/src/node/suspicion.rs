@@ -11,7 +11,7 @@ use crate::stall::STALL_MIN;
 use crate::storage::Storage;
 use crate::suspicion::{Floor, VERIFICATION_PINGS};
 use crate::table::{Change, Row};
-use crate::time::Instant;
+use crate::time::{Instant, part};
 use crate::wire::{Message, Ping, Update};
 
 use super::{Node, Standing, count};
@@ -102,7 +102,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let (suspects, members) = (self.table.suspect_count(), self.table.live_count());
         let hold = floor.hold(suspects, members, self.senses.health.score());
         let end = self.verification_start(suspect.since.after(hold));
-        (end > self.now).then(|| end.min(self.now.after(floor.wait_min / 2)))
+        (end > self.now).then(|| end.min(self.now.after(part(floor.wait_min, 2))))
     }
 
     /// R8: one of the pings that verify whether a suspect is dead.
@@ -178,7 +178,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return true;
         }
         let another = told.claim.incarnation.ahead_of(row.claim.incarnation) > 0;
-        let least = (self.suspicion_floor().wait_min / 2).max(self.patience_with(row));
+        let least = part(self.suspicion_floor().wait_min, 2).max(self.patience_with(row));
         (!suspect || another || age < least) && !self.is_condemned(&told.claim)
     }
 

@@ -100,6 +100,15 @@
 //!   `addresses::what_is_advertised_need_not_be_what_is_bound`,
 //!   `addresses::a_dual_stack_member_meets_both_families`,
 //!   `command::a_seed_that_does_not_resolve_is_named_and_the_agent_lives_on`
+//!
+//! The rules of Witness, which none of these tests knows; whole clusters: `simulated_witness`:
+//!
+//! - R1 rotation, R2 answer timeout, R3 stages, R4 witnesses, R5 nacks as voices, R11 refusals:
+//!   `witness_probing`
+//! - R6 waits, R7 who is told, R8 verification, R9 no sudden death, R10 holds:
+//!   `witness_suspicion`
+//! - R12 stalls and patience, and that no baseline knows any of the rules: `witness_stall`
+//! - lies, floods and broken clocks: `witness_hostile`
 
 mod contract;
 mod detection;

@@ -24,8 +24,8 @@ pub struct Settings {
     #[arg(long, value_enum, default_value_t = DetectorName::Witness)]
     detector: DetectorName,
 
-    /// The longest pause a healthy member may show, 1ms to 1h: how much longer a crash stays
-    /// unnoticed buys as much patience with a process that stands still. For --detector witness
+    /// The longest pause a healthy member may show, 1ms to 1h. Who stands still for less is not
+    /// declared dead; a machine that crashes is noticed as much later. For --detector witness
     /// alone. [default: the profile's]
     #[arg(long, value_name = "TIME", value_parser = pause)]
     pause_tolerance: Option<Duration>,
@@ -78,11 +78,21 @@ pub enum DetectorName {
     Lifeguard,
     /// Lifeguard as HashiCorp memberlist ships it: known behaviour, for those who come from there.
     Memberlist,
-    /// SWIM as published: the fewest packets, and a slow member is soon a dead one. For comparison.
+    /// SWIM as published: a node that is slow itself takes others for dead. For comparison.
     Swim,
 }
 
 impl DetectorName {
+    /// As the command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Witness => "witness",
+            Self::Lifeguard => "lifeguard",
+            Self::Memberlist => "memberlist",
+            Self::Swim => "swim",
+        }
+    }
+
     fn detector(self) -> Detector {
         match self {
             Self::Witness => Detector::Witness,
@@ -140,10 +150,9 @@ mod tests {
     fn every_detector_and_profile_makes_a_valid_config() {
         for detector in DetectorName::value_variants() {
             for profile in Profile::value_variants() {
-                let [detector_name, profile_name] =
-                    [detector.to_possible_value(), profile.to_possible_value()]
-                        .map(|value| value.unwrap().get_name().to_owned());
-                let config = config(&["--detector", &detector_name, "--profile", &profile_name]);
+                let profile_name = profile.to_possible_value().unwrap();
+                let [detector_name, profile_name] = [detector.name(), profile_name.get_name()];
+                let config = config(&["--detector", detector_name, "--profile", profile_name]);
                 assert_eq!(config.detector, detector.detector());
                 assert_eq!(config.probe_interval, profile.config().probe_interval);
                 assert_eq!(config.validate(), Ok(()), "{detector_name} {profile_name}");

@@ -11,6 +11,7 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::agent::settings::DetectorName;
 use crate::agents::Agents;
 use crate::clock::Clock;
 use crate::failure::Failure;
@@ -25,15 +26,13 @@ const NODES_MIN: u16 = 3;
 /// Most agents: beyond it one machine runs out of file descriptors and patience.
 const NODES_MAX: u16 = 200;
 
-/// How the agents run.
-const AGENT_ARGS: [&str; 2] = ["--profile", "local"];
-
 /// Run a cluster of real processes on this machine and watch it notice a crash.
 ///
-/// Starts agents on free loopback ports with `--profile local` (memberlist's Local timings), waits
-/// until all see all, kills one (SIGKILL), starts it again under the same name on another port,
-/// lets another one leave, and stops. On a terminal it shows who sees whom, otherwise one line for
-/// each step. Takes about ten seconds. All processes end with the demo.
+/// Starts agents on free loopback ports with `--profile local`, waits until all see all, kills one
+/// (SIGKILL), starts it again under the same name on another port, lets another one leave, and
+/// stops. On a terminal it shows who sees whom, otherwise one line for each step. All processes end
+/// with the demo. A process is killed but its machine lives on, and its system refuses packets: on
+/// Linux the default detector listens to that, the others wait.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -41,6 +40,10 @@ pub struct Args {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16)
         .range(i64::from(NODES_MIN)..=i64::from(NODES_MAX)))]
     nodes: u16,
+
+    /// How the agents tell failures from slowness; see `swim agent --help`.
+    #[arg(long, value_enum, default_value_t = DetectorName::Witness)]
+    detector: DetectorName,
 
     /// Print one JSON object per step, and a summary as the last line.
     #[arg(long)]
@@ -51,6 +54,7 @@ const EXAMPLES: &str = "\
 Examples:
   swim demo
   swim demo --nodes 40
+  swim demo --detector memberlist
   swim demo --json | tail -1 | jq .summary
 
 The summary counts milliseconds after the respective action; null stands for what did not happen.
@@ -74,8 +78,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
 async fn play(args: Args) -> Result<(), Failure> {
     let nodes = usize::from(args.nodes);
     let clock = Clock::start();
+    let agent_args = ["--profile", "local", "--detector", args.detector.name()];
     let cannot_start = |error: io::Error| Failure::Runtime(format!("cannot start: {error}"));
-    let agents = Agents::new(nodes, &AGENT_ARGS).map_err(cannot_start)?;
+    let agents = Agents::new(nodes, &agent_args).map_err(cannot_start)?;
     let signals = Signals::listen().map_err(cannot_start)?;
     let view = View::new(args.json, clock);
     let mut stage = Stage::new(agents, signals, view);
