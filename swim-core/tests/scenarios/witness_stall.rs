@@ -59,7 +59,6 @@ fn a_packet_may_be_what_ends_a_stall() {
     assert_eq!(world.stats(A).died, 0);
 }
 
-<<<<<<< HEAD
 /// R12: nor does it matter what a driver does first when it goes on, as long as packets come before
 /// timers.
 #[test]
@@ -73,8 +72,6 @@ fn a_stall_is_noticed_after_outputs_were_polled() {
     assert_eq!((world.stats(A).stalls, world.stats(A).probes_void), (1, 1));
 }
 
-=======
->>>>>>> w-rules
 fn six_with_accused_b() -> World {
     let mut world = alone_with(idle(), &others(5));
     world.gossip(A, &[accused(B, 0, &[A, C, D, E])]);
