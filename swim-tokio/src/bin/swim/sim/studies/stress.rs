@@ -1,7 +1,7 @@
 //! Networks that lose much, and processes that are starved or blocked.
 
 use swim_core::sim::experiment;
-use swim_core::sim::experiment::{ANOMALOUS, Anomaly, Arm, BLOCKED_MS, NORMAL_MS};
+use swim_core::sim::experiment::{ANOMALOUS, Anomaly, BLOCKED_MS, NORMAL_MS};
 
 use super::{LOSS_PERMILLE, TROUBLE, loss, smaller_than_clusters};
 use crate::sim::contender::Contender;
