@@ -26,8 +26,8 @@
 //!   of them heard at non-anomalous members (Lifeguard section V). Anomalous is whom the experiment
 //!   does something to; of a partition, the smaller side;
 //! - **false suspicions**: `MemberSuspected` events about non-anomalous members, at all members;
-//! - **messages** and **bytes**: packets of both channels written, and what they carry, per node and
-//!   second of the measured window.
+//! - **messages** and **bytes**: packets of both channels written, and what they carry, per node
+//!   and second of the measured window.
 //!
 //! All clusters start settled: every node knows every other, and has run for [`WARM_UP`] or longer
 //! on a clock that is up to 200 ppm off.

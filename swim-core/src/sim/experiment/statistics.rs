@@ -6,6 +6,8 @@ use crate::rng::Rng;
 const RESAMPLES: usize = 1_000;
 /// Of every generator here: equal samples have equal intervals.
 const SEED: u64 = 0x5eed;
+/// Of fewer runs than this a bootstrap says nothing: it would take what they share for certain.
+const BOOTSTRAP_RUNS_MIN: usize = 5;
 /// What is left out on each side of a 95 % interval.
 const TAIL: f64 = 0.025;
 /// 97.5 % of the normal distribution lies below.
@@ -56,6 +58,9 @@ pub fn quantile(runs: &[Vec<f64>], q: f64) -> Estimate {
     pooled.sort_unstable_by(f64::total_cmp);
     let value = at_quantile(&pooled, q);
     if runs.iter().any(|run| run.len() > 1) {
+        if runs.len() < BOOTSTRAP_RUNS_MIN {
+            return Estimate { value, low: 0.0, high: f64::INFINITY };
+        }
         let (low, high) = bootstrap(runs, |resampled| {
             let mut pooled: Vec<f64> =
                 resampled.iter().flat_map(|run| run.iter().copied()).collect();
@@ -86,6 +91,7 @@ pub fn share(runs: &[(u64, u64)]) -> Estimate {
     match value {
         0.0 => Estimate { value, low: 0.0, high: (3.0 / independent).min(1.0) },
         1.0 => Estimate { value, low: (1.0 - 3.0 / independent).max(0.0), high: 1.0 },
+        _ if runs.len() < BOOTSTRAP_RUNS_MIN => Estimate { value, low: 0.0, high: 1.0 },
         _ => {
             let (low, high) = bootstrap(runs, |resampled| {
                 let (hits, of) = pooled(resampled);
@@ -207,6 +213,8 @@ mod tests {
         assert!((estimate.high - 0.4709).abs() < 0.001, "{estimate:?}");
         let none = share(&[(0, 10); 30]);
         assert_eq!((none.value, none.high), (0.0, 0.1));
+        let few = share(&[(1, 10); 4]);
+        assert_eq!((few.value, few.low, few.high), (0.1, 0.0, 1.0));
     }
 
     #[test]

@@ -33,12 +33,17 @@ impl Row {
     }
 }
 
-/// The rows pooled over all settings but one, and over all of them.
+/// The rows pooled over all settings but one, and over all of them if that is something else.
 pub fn pooled(rows: &[Row], by: &str, options: &Options) -> Vec<Row> {
-    let mut values: Vec<_> = rows.iter().map(|row| row.setting(by)).collect();
-    values.dedup();
+    let mut values: Vec<Option<&str>> = Vec::new();
+    for row in rows {
+        if !values.contains(&row.setting(by)) {
+            values.push(row.setting(by));
+        }
+    }
     let mut pools: Vec<Row> = Vec::new();
-    for value in values.iter().map(Some).chain([None]) {
+    let all = (values.len() > 1).then_some(None);
+    for value in values.iter().map(Some).chain(all) {
         let mut left: Vec<_> =
             rows.iter().filter(|row| value.is_none_or(|value| row.setting(by) == *value)).collect();
         while let Some(&first) = left.first() {

@@ -27,7 +27,7 @@ const SHORT: [&str; 15] = [
     "partition --minority 2 --cut 4s",
     "pause-curve --pause 1s,12s",
     "repeated-pauses --paused 2 --pause 2s --duration 20s",
-    "ablation --under crash --without buddy,nacks",
+    "ablation --under crash --without buddy,r4-witness",
 ];
 
 fn parse(line: &str) -> Result<Args, clap::Error> {
@@ -127,6 +127,9 @@ fn the_freeze_grid_is_pooled_by_the_number_of_anomalous_members() {
     assert_eq!(rows.len(), cells + 3 * 2);
     let last = rows.last().unwrap();
     assert_eq!((last.setting("anomalous"), last.outcomes.len()), (Some("1,2"), 4 * 2));
+    let one =
+        self::rows(&small("freeze-grid --anomalous 1 --blocked 4s --normal 1s --duration 5s"));
+    assert_eq!(one.len(), 4 + 4, "pooled over one value is pooled over all");
 }
 
 #[test]
