@@ -408,6 +408,7 @@ fn a_death_told_by_others_is_believed_during_a_hold() {
 #[test]
 fn who_hears_badly_gives_no_verdict_for_eight_floors() {
     let mut world = alone_with(witness(), &others(12));
+    world.murmur();
     world.run(60_000);
     assert_eq!(world.node(A).health_score(), 8);
     let start = world.now;
@@ -419,6 +420,7 @@ fn who_hears_badly_gives_no_verdict_for_eight_floors() {
     assert!((8 * floor..=8 * floor + floor).contains(&lasted), "{lasted}");
 
     let mut world = alone_with(witness(), &others(12));
+    world.murmur();
     world.run(60_000);
     world.gossip(A, &[accused(B, 0, &[A, C, D, E])]);
     world.run(floor as u64 / 2);
