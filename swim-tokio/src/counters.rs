@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Declares the counters once, for the tasks that count and for those who read.
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Plain counters of the sockets, and of the state file, since the member was started. They only grow; take two
-        /// and subtract. Those of the protocol are in [`Stats`](swim_core::Stats).
+        /// Plain counters of the sockets, and of the state file, since the member was started. They
+        /// only grow; take two and subtract. Those of the protocol are in
+        /// [`Stats`](swim_core::Stats).
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct SocketStats {

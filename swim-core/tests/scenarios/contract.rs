@@ -189,9 +189,9 @@ fn metadata_too_long_is_refused_with_the_limit_and_changes_nothing() {
     assert_eq!((twin.me().metadata, twin.incarnation()), (&[1; 32][..], 0));
     // What would not fit a datagram beside header and address is refused as well.
     let config = Config { datagram_len_max: 127, ..still() };
-    let identity = Identity { metadata: &[1; 48], ..Identity::new(id(A), A) };
+    let identity = Identity { metadata: &[1; 46], ..Identity::new(id(A), A) };
     let made = Twin::<16, 64>::new(identity, config, 1, now);
-    assert_eq!(made.err(), Some(NewError::Metadata(MetadataTooLong { len: 48, len_max: 47 })));
+    assert_eq!(made.err(), Some(NewError::Metadata(MetadataTooLong { len: 46, len_max: 45 })));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use swim_core::{Config, Detector, Event, Status};
+use swim_core::{Config, Detector, Event, Lifeguard, Status};
 
 use crate::harness::*;
 
@@ -104,6 +104,25 @@ fn each_update_is_sent_lambda_log_n_times() {
         world.gossip(A, &[dead(B, 0)]);
         let counts = transmissions(&mut world, A);
         assert_eq!(counts, BTreeMap::from([(B.into(), times)]), "{members} others");
+    }
+}
+
+/// Fewer than ten members leave nobody out: news is sent at least 8 times, where Lifeguard sends it
+/// 4 times.
+#[test]
+fn witness_counts_transmissions_of_a_small_cluster_as_of_ten() {
+    let [paper, memberlist] = [Lifeguard::Paper, Lifeguard::Memberlist].map(Detector::Lifeguard);
+    for (detector, expected) in
+        [(Detector::Witness, [8, 8, 8]), (paper, [4, 4, 8]), (memberlist, [4, 4, 8])]
+    {
+        let config = Config { detector, gossip_interval: Duration::from_millis(200), ..still() };
+        let sent = [2, 8, 9].map(|members| {
+            let others: Vec<u16> = (100..100 + members).collect();
+            let mut world = alone_with(config, &others);
+            world.gossip(A, &[dead(B, 0)]);
+            transmissions(&mut world, A).remove(&u64::from(B))
+        });
+        assert_eq!(sent, expected.map(Some), "{detector:?}");
     }
 }
 

@@ -213,6 +213,8 @@ pub struct World<const MEMBERS: usize = 16, const METADATA: usize = 32> {
     /// Addresses whose host lives and refuses every packet.
     refusing: BTreeSet<u16>,
     losses: Vec<Loss>,
+    /// When a stranger is heard next, if one ever is.
+    murmur_at: Option<Instant>,
     flight: VecDeque<Sent>,
     sent: Vec<Sent>,
     events: BTreeMap<u16, Vec<Event<u16>>>,
@@ -249,6 +251,7 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
             puppets: BTreeSet::new(),
             refusing: BTreeSet::new(),
             losses: Vec::new(),
+            murmur_at: None,
             flight: VecDeque::new(),
             sent: Vec::new(),
             events: BTreeMap::new(),
@@ -381,6 +384,11 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
         self.losses.push(Box::new(loss));
     }
 
+    /// From now on, lets a stranger be heard by everybody once a second, who has nothing to say.
+    pub fn murmur(&mut self) {
+        self.murmur_at = Some(self.now);
+    }
+
     /// Delivers what is in flight and lets time pass.
     pub fn run(&mut self, millis: u64) {
         let end = self.now.after(Duration::from_millis(millis));
@@ -455,10 +463,15 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
             self.deliver(&sent);
             return true;
         }
-        let deadlines = self.nodes.values().filter_map(|twin| twin.poll_timeout());
-        let Some(due) = deadlines.min().filter(|&due| due <= end) else { return false };
+        let timers = self.nodes.values().filter_map(|twin| twin.poll_timeout());
+        let next = timers.chain(self.murmur_at).min();
+        let Some(due) = next.filter(|&due| due <= end) else { return false };
         self.now = self.now.max(due);
         let nodes: Vec<u16> = self.nodes.keys().copied().collect();
+        if self.murmur_at.is_some_and(|at| at <= self.now) {
+            self.murmur_at = Some(self.now.after(Duration::from_secs(1)));
+            nodes.iter().for_each(|&node| self.gossip(node, &[]));
+        }
         for node in nodes {
             self.fire(node);
         }

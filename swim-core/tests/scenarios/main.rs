@@ -101,6 +101,8 @@
 //!   `addresses::a_dual_stack_member_meets_both_families`,
 //!   `command::a_seed_that_does_not_resolve_is_named_and_the_agent_lives_on`
 //!
+//! The flap policy, which stands above all detectors: `flapping`
+//!
 //! The rules of Witness, which none of these tests knows; whole clusters: `simulated_witness`:
 //!
 //! - R1 rotation, R2 answer timeout, R3 stages, R4 witnesses, R5 nacks as voices, R11 refusals:
@@ -108,11 +110,14 @@
 //! - R6 waits, R7 who is told, R8 verification, R9 no sudden death, R10 holds:
 //!   `witness_suspicion`
 //! - R12 stalls and patience, and that no baseline knows any of the rules: `witness_stall`
+//! - where R4 ends, isolation: `witness_isolation`
+//! - who is behind is corrected, by those whom a straggler asks and by relays: `witness_corrections`
 //! - lies, floods and broken clocks: `witness_hostile`
 
 mod contract;
 mod detection;
 mod dissemination;
+mod flapping;
 mod harness;
 mod hostile;
 mod identity;
@@ -122,7 +127,9 @@ mod packets;
 mod pages;
 mod variants;
 mod witness;
+mod witness_corrections;
 mod witness_hostile;
+mod witness_isolation;
 mod witness_probing;
 mod witness_stall;
 mod witness_suspicion;

@@ -329,6 +329,7 @@ fn rounds_that_find_too_many_probes_running_are_left_out() {
         ..witness()
     };
     let mut world = alone_with(config, &others(12));
+    world.murmur();
     world.run(120_000);
     let stats = world.stats(A);
     assert!(stats.probes_skipped > 0);

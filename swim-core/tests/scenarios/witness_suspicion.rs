@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use swim_core::wire::Belief;
-use swim_core::{Config, Event, Status};
+use swim_core::{Config, Event, Status, Voice};
 
 use crate::harness::*;
 use crate::witness::*;
@@ -100,6 +100,28 @@ fn new_voices_do_not_disturb_a_verification_that_is_running() {
     let died = world.until(A, Event::MemberDead(id(B)));
     assert_eq!(millis(start, died), FLOOR * 40 / 16);
     assert_eq!(world.stats(A).verification_pings, 10);
+}
+
+/// R6: of more than four voices the smallest are kept, and its own may not be among them.
+#[test]
+fn an_accuser_whose_voice_is_not_kept_judges_first_all_the_same() {
+    let is_smaller = |&member: &u16| Voice::from(id(member)) < Voice::from(id(A));
+    let smaller: Vec<u16> = (100..).filter(is_smaller).take(4).collect();
+    let mut world = alone_with(idle(), &others(12));
+    let target = next_probe(&mut world).to;
+    let requests = next_stage(&mut world);
+    nack_all(&mut world, &requests[..1]);
+    let suspected = world.until(A, Event::MemberSuspected(id(target)));
+    world.gossip(A, &[accused(target, 0, &smaller)]);
+    let kept = world.ask(A).about(target).expect("the accusation").claim.voices;
+    assert_eq!(kept, voices(&smaller));
+    world.sent();
+    let died = world.until(A, Event::MemberDead(id(target)));
+    assert_eq!(millis(suspected, died), FLOOR);
+    assert!(world.sent().iter().all(|sent| sent.request().is_none()), "it need not ask others");
+
+    let mut world = alone_with(idle(), &others(12));
+    assert_eq!(lasts(&mut world, &smaller), FLOOR + 800, "who has only heard of it");
 }
 
 /// R6
@@ -408,6 +430,7 @@ fn a_death_told_by_others_is_believed_during_a_hold() {
 #[test]
 fn who_hears_badly_gives_no_verdict_for_eight_floors() {
     let mut world = alone_with(witness(), &others(12));
+    world.murmur();
     world.run(60_000);
     assert_eq!(world.node(A).health_score(), 8);
     let start = world.now;
@@ -419,6 +442,7 @@ fn who_hears_badly_gives_no_verdict_for_eight_floors() {
     assert!((8 * floor..=8 * floor + floor).contains(&lasted), "{lasted}");
 
     let mut world = alone_with(witness(), &others(12));
+    world.murmur();
     world.run(60_000);
     world.gossip(A, &[accused(B, 0, &[A, C, D, E])]);
     world.run(floor as u64 / 2);
