@@ -58,7 +58,6 @@ pub enum News {
     MemberKnown {
         #[serde(with = "StatusInJson")]
         status: Status,
-        held_out: bool,
         #[serde(flatten)]
         member: Profile,
     },
@@ -86,7 +85,7 @@ impl News {
             Self::MemberSuspected(member) => Some((member, Status::Suspect)),
             Self::MemberDead(member) => Some((member, Status::Dead)),
             Self::MemberLeft(member) => Some((member, Status::Left)),
-            Self::MemberKnown { status, member, .. } => Some((member, *status)),
+            Self::MemberKnown { status, member } => Some((member, *status)),
             Self::Listening { .. }
             | Self::Joined { .. }
             | Self::JoinRefused { .. }
@@ -120,6 +119,8 @@ pub struct Profile {
     pub incarnation: u32,
     /// Which life of its process this is.
     pub boot: u16,
+    /// Whether it flaps and is held out; also of one that died, whose return is not told then.
+    pub held_out: bool,
     /// Its tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
@@ -146,6 +147,7 @@ mod tests {
             address: Some("10.0.0.1:7946".parse().unwrap()),
             incarnation: 2,
             boot: 7,
+            held_out: false,
             tags: BTreeMap::new(),
         }
     }
@@ -155,7 +157,7 @@ mod tests {
         let report = Report { t_ms: 42, unix_ms: 1_000, news: News::MemberDead(db_1()) };
         let member = r#""id":"c0ffee","name":"db-1","address":"10.0.0.1:7946""#;
         let head = r#""t_ms":42,"unix_ms":1000,"event":"member_dead""#;
-        let expected = format!(r#"{{{head},{member},"incarnation":2,"boot":7}}"#);
+        let expected = format!(r#"{{{head},{member},"incarnation":2,"boot":7,"held_out":false}}"#);
         assert_eq!(serde_json::to_string(&report).unwrap(), expected);
     }
 
@@ -172,8 +174,8 @@ mod tests {
 
     #[test]
     fn reports_read_back_the_same() {
-        let known = News::MemberKnown { status: Status::Suspect, held_out: true, member: db_1() };
-        let held_out = News::MemberHeldOut(db_1());
+        let known = News::MemberKnown { status: Status::Suspect, member: db_1() };
+        let held_out = News::MemberHeldOut(Profile { held_out: true, ..db_1() });
         let no_answer = News::NoAnswer { seed: "db-2:7946".into() };
         let lagged = News::Lagged { missed: 3 };
         for news in [News::MemberJoined(db_1()), held_out, known, no_answer, lagged, News::Left] {

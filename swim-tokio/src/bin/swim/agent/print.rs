@@ -52,7 +52,6 @@ pub fn news_of(update: &Update) -> Vec<News> {
         Update::Lagged { missed, members } => {
             let known = members.iter().map(|member| News::MemberKnown {
                 status: member.status,
-                held_out: member.held_out,
                 member: profile_of(member),
             });
             std::iter::once(News::Lagged { missed: *missed }).chain(known).collect()
@@ -99,6 +98,7 @@ fn stranger(id: NodeId) -> Profile {
         address: None,
         incarnation: 0,
         boot: 0,
+        held_out: false,
         tags: BTreeMap::new(),
     }
 }
@@ -112,6 +112,7 @@ fn profile_of(member: &MemberInfo) -> Profile {
         address: member.address,
         incarnation: member.incarnation.number(),
         boot: member.boot,
+        held_out: member.held_out,
         tags: tags.iter().flat_map(Tags::iter).map(owned).collect(),
     }
 }
@@ -126,7 +127,9 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
         let address = member.address.map_or_else(|| "?".to_owned(), |address| address.to_string());
         let tag = |(key, value): (&String, &String)| format!("  {}={}", quoted(key), quoted(value));
         let tags: String = member.tags.iter().map(tag).collect();
-        format!("{elapsed}  {sign} {}  {address}  {what}{tags}", quoted(&member.name))
+        let held_out = if member.held_out { ", held out" } else { "" };
+        let name = quoted(&member.name);
+        format!("{elapsed}  {sign} {name}  {address}  {what}{held_out}{tags}")
     };
     match news {
         News::Listening { id, name, address, pid } => {
@@ -145,7 +148,7 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
         News::MemberSuspected(it) => member('?', it, "suspected"),
         News::MemberRecovered(it) => member('+', it, "recovered"),
         News::MemberDead(it) => member('x', it, "dead"),
-        News::MemberHeldOut(it) => member('~', it, "flaps, held out"),
+        News::MemberHeldOut(it) => member('~', it, "flaps"),
         News::MemberReadmitted(it) => member('+', it, "readmitted"),
         News::MemberLeft(it) => member('-', it, "left"),
         News::MemberRestarted(it) => member('+', it, "restarted"),
@@ -153,10 +156,7 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
         News::Lagged { missed } => {
             format!("{elapsed}  ! {missed} events were not printed in time; all members follow")
         }
-        News::MemberKnown { status, held_out, member: it } => {
-            let held_out = if *held_out { ", held out" } else { "" };
-            member('*', it, &format!("is {status}{held_out}"))
-        }
+        News::MemberKnown { status, member: it } => member('*', it, &format!("is {status}")),
         News::Refuted { incarnation } => {
             let what = "this member was accused and refuted";
             format!("{elapsed}  ! {what} (incarnation {incarnation})")
@@ -201,6 +201,7 @@ mod tests {
             address: Some("10.0.0.2:7946".parse().unwrap()),
             incarnation: 0,
             boot: 7,
+            held_out: false,
             tags: [("zone".to_owned(), "b".to_owned())].into(),
         };
         assert_eq!(
@@ -226,14 +227,17 @@ mod tests {
             metadata: Tags::new("db-2").unwrap().encode().into(),
             held_out: true,
         };
-        let told = |event| {
-            let update = Update::Event { event, member: Some(member.clone()) };
+        let told = |event, held_out| {
+            let member = MemberInfo { held_out, ..member.clone() };
+            let update = Update::Event { event, member: Some(member) };
             news_of(&update).iter().map(|news| in_words(millis(0), news)).collect::<Vec<_>>()
         };
         let line = |rest| [format!("00:00:00.000  {rest}")];
-        let held_out = told(Event::MemberHeldOut(id));
+        let held_out = told(Event::MemberHeldOut(id), true);
         assert_eq!(held_out, line("~ db-2  10.0.0.2:7946  flaps, held out"));
-        let readmitted = told(Event::MemberReadmitted(id));
+        let dead = told(Event::MemberDead(id), true);
+        assert_eq!(dead, line("x db-2  10.0.0.2:7946  dead, held out"));
+        let readmitted = told(Event::MemberReadmitted(id), false);
         assert_eq!(readmitted, line("+ db-2  10.0.0.2:7946  readmitted"));
         let lagged = Update::Lagged { missed: 1, members: vec![member.clone()] };
         let listed = in_words(millis(0), &news_of(&lagged)[1]);
