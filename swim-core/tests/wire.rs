@@ -20,6 +20,11 @@ use swim_core::{
     Status, VOICES_MAX, Voice, Voices,
 };
 
+#[path = "common/cases.rs"]
+mod cases;
+
+use cases::cases;
+
 const SPECIFICATION: &str = include_str!("../WIRE.md");
 
 /// Longer than any packet of these tests.
@@ -803,7 +808,7 @@ fn has_a_normal_form<A: Address>(bytes: &[u8]) -> Result<(), TestCaseError> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 512,
+        cases: cases(512),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             concat!(env!("CARGO_MANIFEST_DIR"), "/../proptest-regressions/wire.txt"),
         ))),

@@ -114,6 +114,8 @@
 //! - who is behind is corrected, by those whom a straggler asks and by relays: `witness_corrections`
 //! - lies, floods and broken clocks: `witness_hostile`
 
+#[path = "../common/cases.rs"]
+mod cases;
 mod contract;
 mod detection;
 mod dissemination;
