@@ -409,7 +409,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn happen(world: &mut World, history: &mut Vec<Sent>, happening: Happening) {
+fn happen(world: &mut World, history: &mut [Sent], happening: Happening) {
     match happening {
         Happening::Run(millis) => world.run(millis.into()),
         Happening::Jump(millis) => {
