@@ -68,6 +68,7 @@ pub use runner::{Runner, bind};
 pub use state::StateTrouble;
 pub use swim_core;
 pub use swim_core::{
-    Config, Detector, Event, Incarnation, Label, Lifeguard, NodeId, Refusal, Stats, Status,
+    Config, Detector, Event, FlapPolicy, Incarnation, Label, Lifeguard, NodeId, Refusal, Stats,
+    Status,
 };
 pub use view::MemberInfo;

@@ -161,19 +161,23 @@ impl Runner {
     pub async fn run(mut self) {
         self.flush();
         while !self.is_over() {
-            let Wake { command, arrival } = self.wait().await;
-            self.cancel_abandoned_joins();
-            let read_until = self.read_all(arrival).await;
-            if let Some(command) = command {
-                self.obey(command);
-            }
-            self.fire_timers(read_until);
-            self.keep_state();
+            self.turn().await;
         }
         if let Some(keeper) = self.keeper {
             keeper.close().await;
         }
         self.streams.close().await;
+    }
+
+    async fn turn(&mut self) {
+        let Wake { command, arrival } = self.wait().await;
+        self.cancel_abandoned_joins();
+        let read_until = self.read_all(arrival).await;
+        if let Some(command) = command {
+            self.obey(command);
+        }
+        self.fire_timers(read_until);
+        self.keep_state();
     }
 
     fn is_over(&self) -> bool {
@@ -417,11 +421,9 @@ impl Runner {
     }
 }
 
-#[cfg(test)]
+// Elsewhere nobody tells of refusals.
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
-    // Elsewhere nobody tells of refusals.
-    #![cfg(target_os = "linux")]
-
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use swim_core::Status;
@@ -429,7 +431,10 @@ mod tests {
     use super::*;
 
     async fn member(name: &str) -> (Swim, Runner) {
-        let bind = SocketAddr::from(([127, 0, 0, 1], 0));
+        member_at(SocketAddr::from(([127, 0, 0, 1], 0)), name).await
+    }
+
+    async fn member_at(bind: SocketAddr, name: &str) -> (Swim, Runner) {
         let config = swim_core::Config::local();
         let options = Options { name: Some(name.into()), config, ..Options::new(bind) };
         super::bind(options).await.expect("loopback can be bound")
@@ -502,6 +507,50 @@ mod tests {
         assert_eq!(runner.node.stats().rejected_malformed - rejected_before, 2);
         let stats = swim.socket_stats();
         assert_eq!((stats.stream_errors, stats.datagrams_refused), (1, 1));
+    }
+
+    async fn turns_until(runner: &mut Runner, done: impl Fn(&Runner) -> bool) {
+        let turns = async {
+            while !done(runner) {
+                runner.turn().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), turns).await.expect("it happens");
+    }
+
+    /// With no third member to ask, the refusals of this one alone decide.
+    #[tokio::test]
+    async fn a_restart_between_a_refusal_and_its_reading_is_no_death() {
+        let (swim, mut runner) = member("watcher").await;
+        let (victim, victims_runner) = member("victim").await;
+        let (id, address) = (victim.id(), victim.advertised());
+        tokio::spawn(victims_runner.run());
+        victim.keep_joining(&[swim.advertised()]).await;
+        turns_until(&mut runner, |it| {
+            let stats = it.node.stats();
+            stats.probes_acked > 0 && stats.probes_acked == stats.probes
+        })
+        .await;
+
+        victim.shutdown().await;
+        let probes_before = runner.node.stats().probes;
+        while runner.node.stats().probes == probes_before {
+            std::thread::sleep(Duration::from_millis(10));
+            runner.fire_timers(runner.clock.now());
+        }
+        let notice = runner.datagrams.try_notice().expect("the ping was refused");
+        assert_eq!(notice, Notice::Refused(address));
+        // News may have been sent there as well.
+        while runner.datagrams.try_notice().is_ok() {}
+        let (_restarted, restarted_runner) = member_at(address, "victim").await;
+        tokio::spawn(restarted_runner.run());
+        runner.refuse(address);
+
+        let acked_before = runner.node.stats().probes_acked;
+        turns_until(&mut runner, |it| it.node.stats().probes_acked > acked_before + 1).await;
+        let stats = runner.node.stats();
+        assert_eq!((stats.refusals_heard, stats.deaths_declared, stats.died), (1, 0, 0));
+        assert!(swim.member(id).is_some_and(|it| it.status == Status::Alive));
     }
 
     /// A runner that spins over news it has read would wake for ever.

@@ -27,6 +27,9 @@ pub struct MemberInfo {
     pub boot: u16,
     /// What its application attached to it; empty by default.
     pub metadata: Arc<[u8]>,
+    /// Whether it flaps and is held out: not to be used although it may be alive. Only under a
+    /// [`FlapPolicy`](crate::FlapPolicy).
+    pub held_out: bool,
 }
 
 impl From<Member<'_, SocketAddr>> for MemberInfo {
@@ -38,11 +41,17 @@ impl From<Member<'_, SocketAddr>> for MemberInfo {
             incarnation: member.incarnation,
             boot: member.boot,
             metadata: member.metadata.into(),
+            held_out: member.held_out,
         }
     }
 }
 
 impl MemberInfo {
+    /// Whether to use it: alive or suspect, and not held out.
+    pub const fn is_in(&self) -> bool {
+        self.status.is_live() && !self.held_out
+    }
+
     /// The same comparison as `==`, without copying the metadata first.
     fn tells(&self, member: &Member<'_, SocketAddr>) -> bool {
         self.address == member.address
@@ -50,6 +59,7 @@ impl MemberInfo {
             && self.incarnation == member.incarnation
             && self.boot == member.boot
             && *self.metadata == *member.metadata
+            && self.held_out == member.held_out
     }
 }
 
@@ -110,8 +120,9 @@ const COMPARISON_INTERVAL_PER_MEMBER: Duration = Duration::from_micros(100);
 /// Keeps a [`View`] up to date, from the side of the runner.
 ///
 /// Events name the rows they are about, and those are copied at once. Some changes are no events:
-/// an incarnation that rose without a suspicion, a tombstone forgotten. After such changes, which
-/// the node's counters tell, the whole table is compared, not more often than once a second.
+/// an incarnation that rose without a suspicion, a tombstone forgotten, what becomes of a member
+/// that is held out. After such changes, which the node's counters tell, the whole table is
+/// compared, not more often than once a second.
 #[derive(Debug)]
 pub(crate) struct Mirror {
     compared_at: Instant,

@@ -80,7 +80,7 @@ fn a_wrong_command_line_is_explained_and_ends_with_2() {
         (&["agent", "--name", ""], "at least one character"),
         (&["agent", "--profile", "warp"], "possible values: lan, lan-fast, wan, local"),
         (&["agent", "--detector", "oracle"], "witness, lifeguard, memberlist, swim"),
-        (&["agent", "--pause-tolerance", "soon"], "expected a time such as 500ms"),
+        (&["agent", "--pause-tolerance", "soon"], "expected a duration such as 250ms"),
         (&["agent", "--pause-tolerance", "2h"], "expected 1ms to 1h"),
         (&["agent", "--bind", "localhost:0"], "expected IP:PORT"),
         (&["agent", "--bind", ":7946"], "expected IP:PORT"),

@@ -312,10 +312,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// Further voices are passed on only as long as they shorten the suspicion.
+    /// Further voices are passed on only as long as there are more of them and they shorten the
+    /// suspicion.
     fn is_worth_spreading(&self, change: &Change) -> bool {
         let ClaimVerdict::Unite(voices) = change.claim else { return true };
         let needed = self.config.suspicion_bounds(self.table.live_count()).confirmations_needed;
-        change.after == Status::Suspect && voices.count() <= usize::from(needed).saturating_add(1)
+        let told = change.voices_before.saturating_add(1)..=usize::from(needed).saturating_add(1);
+        change.after == Status::Suspect && told.contains(&voices.count())
     }
 }

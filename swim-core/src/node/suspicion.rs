@@ -42,11 +42,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.rules.floor {
             return self.config.suspicion_bounds(members).timeout(confirmations);
         }
-        let mut wait = self.suspicion_floor().wait(confirmations);
-        if self.rules.accusers_first && !self.is_accuser(suspect) {
-            wait = wait.saturating_add(self.config.accusers_lead(members));
+        let wait = self.suspicion_floor().wait(confirmations).max(self.patience_with(suspect));
+        match self.rules.accusers_first && !self.is_accuser(suspect) {
+            true => wait.saturating_add(self.config.accusers_lead(members)),
+            false => wait,
         }
-        wait.max(self.patience_with(suspect))
     }
 
     /// Whether this node accuses, or is named among those who could not reach the suspect either.

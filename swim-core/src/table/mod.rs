@@ -79,6 +79,8 @@ pub struct Change {
     pub after: Status,
     /// What happened to the claim.
     pub claim: ClaimVerdict,
+    /// How many voices it had before.
+    pub voices_before: usize,
     /// Its metadata is too long for this table and was left out.
     pub metadata_cut: bool,
     /// A tombstone had to go to make room.
@@ -329,7 +331,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     fn apply_to(&mut self, number: u32, update: &Update<'_, A>, now: Instant) -> Applied {
         let metadata_len_max = self.storage.metadata_len_max();
         let Some(row) = self.slot(number).and_then(Option::as_mut) else { return Applied::Known };
-        let before = row.claim.status;
+        let (before, voices_before) = (row.claim.status, row.claim.voices.count());
         let verdict = row.judge(update);
         if verdict.claim == ClaimVerdict::Keep && !verdict.card_replaced {
             return Applied::Known;
@@ -343,6 +345,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             before: Some(before),
             after,
             claim: verdict.claim,
+            voices_before,
             metadata_cut,
             evicted: false,
         };
@@ -379,7 +382,9 @@ impl<A: Address, S: Storage> Table<A, S> {
         };
         self.refresh(row);
         let (after, claim) = (update.claim.status, ClaimVerdict::Replace);
-        Applied::Changed(Change { row, before: None, after, claim, metadata_cut, evicted })
+        let (before, voices_before) = (None, 0);
+        let change = Change { row, before, after, claim, voices_before, metadata_cut, evicted };
+        Applied::Changed(change)
     }
 
     /// Finds a place for a new row; the living may push a tombstone out, which is told beside.

@@ -23,6 +23,7 @@ mod failure;
 mod report;
 mod signals;
 mod sim;
+mod span;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;

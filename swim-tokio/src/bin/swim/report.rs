@@ -42,6 +42,10 @@ pub enum News {
     MemberRecovered(Profile),
     /// A member was declared dead.
     MemberDead(Profile),
+    /// A member flaps and is held out, alive or not.
+    MemberHeldOut(Profile),
+    /// A member that was held out is in again.
+    MemberReadmitted(Profile),
     /// A member said goodbye.
     MemberLeft(Profile),
     /// A member's process was restarted before anybody missed it.
@@ -54,6 +58,7 @@ pub enum News {
     MemberKnown {
         #[serde(with = "StatusInJson")]
         status: Status,
+        held_out: bool,
         #[serde(flatten)]
         member: Profile,
     },
@@ -81,13 +86,15 @@ impl News {
             Self::MemberSuspected(member) => Some((member, Status::Suspect)),
             Self::MemberDead(member) => Some((member, Status::Dead)),
             Self::MemberLeft(member) => Some((member, Status::Left)),
-            Self::MemberKnown { status, member } => Some((member, *status)),
+            Self::MemberKnown { status, member, .. } => Some((member, *status)),
             Self::Listening { .. }
             | Self::Joined { .. }
             | Self::JoinRefused { .. }
             | Self::NoAnswer { .. }
             | Self::Unresolved { .. }
             | Self::NotAsked { .. }
+            | Self::MemberHeldOut(_)
+            | Self::MemberReadmitted(_)
             | Self::MemberUpdated(_)
             | Self::Lagged { .. }
             | Self::Refuted { .. }
@@ -153,11 +160,23 @@ mod tests {
     }
 
     #[test]
+    fn flapping_has_names_in_json() {
+        for (news, name) in [
+            (News::MemberHeldOut(db_1()), "member_held_out"),
+            (News::MemberReadmitted(db_1()), "member_readmitted"),
+        ] {
+            assert_eq!(serde_json::to_value(&news).unwrap()["event"], name);
+            assert_eq!(news.belief(), None, "it says nothing of whether it lives");
+        }
+    }
+
+    #[test]
     fn reports_read_back_the_same() {
-        let known = News::MemberKnown { status: Status::Suspect, member: db_1() };
+        let known = News::MemberKnown { status: Status::Suspect, held_out: true, member: db_1() };
+        let held_out = News::MemberHeldOut(db_1());
         let no_answer = News::NoAnswer { seed: "db-2:7946".into() };
         let lagged = News::Lagged { missed: 3 };
-        for news in [News::MemberJoined(db_1()), known, no_answer, lagged, News::Left] {
+        for news in [News::MemberJoined(db_1()), held_out, known, no_answer, lagged, News::Left] {
             let report = Report { t_ms: 1, unix_ms: 2, news };
             let text = serde_json::to_string(&report).unwrap();
             assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report, "{text}");

@@ -52,6 +52,7 @@ pub fn news_of(update: &Update) -> Vec<News> {
         Update::Lagged { missed, members } => {
             let known = members.iter().map(|member| News::MemberKnown {
                 status: member.status,
+                held_out: member.held_out,
                 member: profile_of(member),
             });
             std::iter::once(News::Lagged { missed: *missed }).chain(known).collect()
@@ -74,6 +75,8 @@ fn news_of_event(event: &Event<SocketAddr>, member: Option<&MemberInfo>) -> Opti
         Event::MemberSuspected(id) => News::MemberSuspected(about(id)),
         Event::MemberRecovered(id) => News::MemberRecovered(about(id)),
         Event::MemberDead(id) => News::MemberDead(about(id)),
+        Event::MemberHeldOut(id) => News::MemberHeldOut(about(id)),
+        Event::MemberReadmitted(id) => News::MemberReadmitted(about(id)),
         Event::MemberLeft(id) => News::MemberLeft(about(id)),
         Event::MemberRestarted(id) => News::MemberRestarted(about(id)),
         Event::MemberUpdated(id) => News::MemberUpdated(about(id)),
@@ -142,13 +145,18 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
         News::MemberSuspected(it) => member('?', it, "suspected"),
         News::MemberRecovered(it) => member('+', it, "recovered"),
         News::MemberDead(it) => member('x', it, "dead"),
+        News::MemberHeldOut(it) => member('~', it, "flaps, held out"),
+        News::MemberReadmitted(it) => member('+', it, "readmitted"),
         News::MemberLeft(it) => member('-', it, "left"),
         News::MemberRestarted(it) => member('+', it, "restarted"),
         News::MemberUpdated(it) => member('*', it, "updated"),
         News::Lagged { missed } => {
             format!("{elapsed}  ! {missed} events were not printed in time; all members follow")
         }
-        News::MemberKnown { status, member: it } => member('*', it, &format!("is {status}")),
+        News::MemberKnown { status, held_out, member: it } => {
+            let held_out = if *held_out { ", held out" } else { "" };
+            member('*', it, &format!("is {status}{held_out}"))
+        }
         News::Refuted { incarnation } => {
             let what = "this member was accused and refuted";
             format!("{elapsed}  ! {what} (incarnation {incarnation})")
@@ -177,6 +185,8 @@ fn quoted(text: &str) -> Cow<'_, str> {
 mod tests {
     use std::time::Duration;
 
+    use swim_tokio::{Incarnation, Status};
+
     use super::*;
 
     fn millis(millis: u64) -> Elapsed {
@@ -202,6 +212,32 @@ mod tests {
             in_words(millis(61_000), &News::MemberDead(nameless)),
             "00:01:01.000  x db-2  ?  dead"
         );
+    }
+
+    #[test]
+    fn a_member_that_flaps_has_its_lines() {
+        let id = NodeId::new(0xc0ffee);
+        let member = MemberInfo {
+            id,
+            address: "10.0.0.2:7946".parse().ok(),
+            status: Status::Alive,
+            incarnation: Incarnation::new(3),
+            boot: 7,
+            metadata: Tags::new("db-2").unwrap().encode().into(),
+            held_out: true,
+        };
+        let told = |event| {
+            let update = Update::Event { event, member: Some(member.clone()) };
+            news_of(&update).iter().map(|news| in_words(millis(0), news)).collect::<Vec<_>>()
+        };
+        let line = |rest| [format!("00:00:00.000  {rest}")];
+        let held_out = told(Event::MemberHeldOut(id));
+        assert_eq!(held_out, line("~ db-2  10.0.0.2:7946  flaps, held out"));
+        let readmitted = told(Event::MemberReadmitted(id));
+        assert_eq!(readmitted, line("+ db-2  10.0.0.2:7946  readmitted"));
+        let lagged = Update::Lagged { missed: 1, members: vec![member.clone()] };
+        let listed = in_words(millis(0), &news_of(&lagged)[1]);
+        assert_eq!([listed], line("* db-2  10.0.0.2:7946  is alive, held out"));
     }
 
     #[test]

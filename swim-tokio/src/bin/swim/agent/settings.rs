@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use swim_tokio::{Config, Detector, Label, Lifeguard};
+use swim_tokio::{Config, Detector, FlapPolicy, Label, Lifeguard};
+
+use crate::span::Span;
 
 /// What [`Config`] takes.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
@@ -28,7 +30,14 @@ pub struct Settings {
     /// declared dead; a machine that crashes is noticed as much later. For --detector witness
     /// alone. [default: the profile's]
     #[arg(long, value_name = "TIME", value_parser = pause)]
-    pause_tolerance: Option<Duration>,
+    pause_tolerance: Option<Span>,
+
+    /// Report a member that is suspected or dies again and again once, as held out, instead of every
+    /// time. It is in again when it has behaved for a while: a minute at least, twice as long each
+    /// further time, up to an hour. For clusters where a member that comes and goes does more harm
+    /// than one that is missing. It is probed as ever, and its death is told.
+    #[arg(long)]
+    hold_out_flapping: bool,
 }
 
 impl Settings {
@@ -37,7 +46,8 @@ impl Settings {
         Config {
             label: Label::new(&self.label),
             detector: self.detector.detector(),
-            pause_tolerance: self.pause_tolerance.unwrap_or(preset.pause_tolerance),
+            pause_tolerance: self.pause_tolerance.map_or(preset.pause_tolerance, |span| span.0),
+            flap: self.hold_out_flapping.then(FlapPolicy::new),
             ..preset
         }
     }
@@ -103,10 +113,9 @@ impl DetectorName {
     }
 }
 
-fn pause(text: &str) -> Result<Duration, String> {
-    let pause = humantime::parse_duration(text)
-        .map_err(|error| format!("expected a time such as 500ms, 2.5s or 1m: {error}"))?;
-    match (PAUSE_MIN..=PAUSE_MAX).contains(&pause) {
+fn pause(text: &str) -> Result<Span, String> {
+    let pause: Span = text.parse()?;
+    match (PAUSE_MIN..=PAUSE_MAX).contains(&pause.0) {
         true => Ok(pause),
         false => Err("expected 1ms to 1h".to_owned()),
     }
@@ -144,6 +153,12 @@ mod tests {
             let pause_tolerance = Duration::from_millis(millis);
             assert_eq!(own, Config { pause_tolerance, ..fast }, "{text}");
         }
+    }
+
+    #[test]
+    fn members_that_flap_are_held_out_only_if_asked_for() {
+        assert_eq!(config(&[]).flap, None);
+        assert_eq!(config(&["--hold-out-flapping"]).flap, Some(FlapPolicy::new()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use swim_core::Config;
 use swim_core::sim::experiment::{Arm, Profile};
 
-use super::span::Span;
+use crate::span::Span;
 
 /// One column of a table.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,6 @@ mod progress;
 mod record;
 mod row;
 mod run;
-mod span;
 mod studies;
 mod study;
 mod table;

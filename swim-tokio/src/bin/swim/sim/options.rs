@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use swim_core::sim::experiment::{Arm, Profile};
 
 use super::contender::Contender;
-use super::span::Span;
+use crate::span::Span;
 
 /// The largest cluster worth waiting for.
 const NODES_MAX: u64 = 100_000;

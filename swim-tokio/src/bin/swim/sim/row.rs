@@ -4,8 +4,8 @@ use swim_core::sim::experiment::{Outcome, Summary};
 
 use super::contender::Contender;
 use super::options::Options;
-use super::span::Span;
 use super::study::Setting;
+use crate::span::Span;
 
 /// A row of the result.
 pub struct Row {

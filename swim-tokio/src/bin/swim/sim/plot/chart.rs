@@ -4,16 +4,20 @@
 use std::error::Error;
 use std::ops::Range;
 
+use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::series::DashedLineSeries;
 
-const SIZE: (u32, u32) = (960, 600);
+const SIZE: (u32, u32) = (1_120, 600);
+/// Where the legend begins.
+const LEGEND_LEFT: u32 = 880;
+/// From one line of the legend to the next.
+const LEGEND_STEP: i32 = 26;
 const FONT: &str = "sans-serif";
 const GRID: RGBColor = RGBColor(225, 225, 225);
-const FRAME: RGBColor = RGBColor(160, 160, 160);
 /// How long a line of the legend is.
 const KEY_LEN: i32 = 48;
 
@@ -53,6 +57,7 @@ const MARKERS: [&[(i32, i32)]; 7] = [
     ],
 ];
 
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// An axis.
@@ -86,7 +91,8 @@ pub fn svg(title: &str, x: &Axis, y: &Axis, lines: &[Line]) -> Result<String, Bo
     {
         let page = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         page.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&page)
+        let (left, right) = page.split_horizontally(LEGEND_LEFT);
+        let mut chart = ChartBuilder::on(&left)
             .caption(title, (FONT, 20))
             .margin(20)
             .x_label_area_size(50)
@@ -96,15 +102,7 @@ pub fn svg(title: &str, x: &Axis, y: &Axis, lines: &[Line]) -> Result<String, Bo
         for line in lines {
             draw(&mut chart, line)?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .legend_area_size(KEY_LEN + 12)
-            .margin(14)
-            .label_font((FONT, 15))
-            .background_style(WHITE.mix(0.9))
-            .border_style(FRAME)
-            .draw()?;
+        legend(&right, lines)?;
         page.present()?;
     }
     Ok(svg)
@@ -128,20 +126,30 @@ fn mesh(chart: &mut Chart<'_>, x: &Axis, y: &Axis) -> Result<(), Box<dyn Error>>
     Ok(())
 }
 
-fn draw<'a>(chart: &mut Chart<'a>, line: &Line) -> Result<(), Box<dyn Error>> {
+fn draw(chart: &mut Chart<'_>, line: &Line) -> Result<(), Box<dyn Error>> {
     let kind = line.style % COLORS.len();
     let (dash, gap) = DASHES[kind];
     let stroke = COLORS[kind].stroke_width(line.width);
-    let series = DashedLineSeries::new(line.points.clone(), dash, gap, stroke);
-    chart.draw_series(series)?.label(line.label.clone()).legend(move |(x, y)| {
-        let path = vec![(0, 0), (KEY_LEN, 0)];
-        let middle = MARKERS[kind].iter().map(|&(dx, dy)| (dx + KEY_LEN / 2, dy));
-        EmptyElement::at((x, y))
-            + DashedPathElement::new(path, dash, gap, stroke)
-            + Polygon::new(middle.collect::<Vec<_>>(), COLORS[kind].filled())
-    });
+    chart.draw_series(DashedLineSeries::new(line.points.clone(), dash, gap, stroke))?;
     chart.draw_series(line.marks.iter().map(|&point| {
         EmptyElement::at(point) + Polygon::new(MARKERS[kind], COLORS[kind].filled())
     }))?;
+    Ok(())
+}
+
+/// Names the lines beside the chart, where none of them can be hidden by it.
+fn legend(area: &Area<'_>, lines: &[Line]) -> Result<(), Box<dyn Error>> {
+    for (place, line) in (2..).zip(lines) {
+        let kind = line.style % COLORS.len();
+        let (dash, gap) = DASHES[kind];
+        let stroke = COLORS[kind].stroke_width(line.width);
+        let path = vec![(0, 0), (KEY_LEN, 0)];
+        let middle = MARKERS[kind].iter().map(|&(dx, dy)| (dx + KEY_LEN / 2, dy));
+        let key = EmptyElement::at((0, place * LEGEND_STEP))
+            + DashedPathElement::new(path, dash, gap, stroke)
+            + Polygon::new(middle.collect::<Vec<_>>(), COLORS[kind].filled())
+            + Text::new(line.label.clone(), (KEY_LEN + 12, -8), (FONT, 15));
+        area.draw(&key)?;
+    }
     Ok(())
 }

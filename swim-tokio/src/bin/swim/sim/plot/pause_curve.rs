@@ -6,7 +6,7 @@ use swim_core::sim::experiment::Figure;
 
 use super::chart::{Axis, Line, svg as chart};
 use crate::sim::row::Row;
-use crate::sim::span::Span;
+use crate::span::Span;
 
 /// Draws it.
 ///

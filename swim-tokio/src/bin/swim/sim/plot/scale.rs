@@ -13,7 +13,7 @@ use crate::sim::row::Row;
 pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
     let mut lines = Vec::new();
     for (style, (label, column)) in super::columns(rows).into_iter().enumerate() {
-        for (name, width, quantile) in [("median", 2, 0.5), ("99th percentile", 1, 0.99)] {
+        for (name, width, quantile) in [("p50", 2, 0.5), ("p99", 1, 0.99)] {
             let points: Vec<_> = column.iter().filter_map(|row| point(row, quantile)).collect();
             let marks = points.clone();
             lines.push(Line { label: format!("{label}, {name}"), style, points, marks, width });
@@ -21,16 +21,18 @@ pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
     }
     let points = || lines.iter().flat_map(|line| &line.points);
     let least = points().map(|point| point.0).fold(f64::INFINITY, f64::min);
+    let most = super::greatest(points().map(|point| point.0));
+    let least = least.min(most);
     let x = Axis {
         name: "nodes in the cluster",
-        range: least.min(9.0)..super::greatest(points().map(|point| point.0)) + 0.1,
-        labels: 12,
+        range: least - 0.1..most + 0.1,
+        // Powers of two.
+        labels: (most - least) as usize + 1,
         format: |log2| format!("{:.0}", log2.exp2()),
     };
     let y = Axis {
-        name: "crash to first detection, s",
-        // The legend needs a place.
-        range: 0.0..super::greatest(points().map(|point| point.1)) * 1.5,
+        name: "crash to first detection, s (p50 broad, p99 thin)",
+        range: 0.0..super::greatest(points().map(|point| point.1)) * 1.05,
         labels: 12,
         format: |seconds| format!("{seconds}"),
     };

@@ -6,8 +6,8 @@ use swim_core::sim::experiment::{BadConnection, Defect};
 use super::{LOSS_PERMILLE, TROUBLE, loss, smaller_than_clusters};
 use crate::sim::contender::Contender;
 use crate::sim::options::Options;
-use crate::sim::span::Span;
 use crate::sim::study::{Point, Setting, Shown, Study};
+use crate::span::Span;
 
 /// What experiments about bad connections share.
 #[derive(clap::Args)]

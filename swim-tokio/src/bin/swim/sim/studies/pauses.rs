@@ -6,8 +6,8 @@ use super::{LOSS_PERMILLE, loss, smaller_than_clusters};
 use crate::sim::contender::Contender;
 use crate::sim::options::Options;
 use crate::sim::plot::Plot;
-use crate::sim::span::Span;
 use crate::sim::study::{Point, Setting, Shown, Study};
+use crate::span::Span;
 
 /// One member stands still once, for longer and longer: who is declared dead.
 #[derive(clap::Args)]

@@ -6,8 +6,8 @@ use swim_core::sim::experiment::{ANOMALOUS, Anomaly, BLOCKED_MS, NORMAL_MS};
 use super::{LOSS_PERMILLE, TROUBLE, loss, smaller_than_clusters};
 use crate::sim::contender::Contender;
 use crate::sim::options::Options;
-use crate::sim::span::Span;
 use crate::sim::study::{Point, Setting, Shown, Study};
+use crate::span::Span;
 
 /// Every link loses much for long, and nobody fails: all deaths are false.
 #[derive(clap::Args)]
