@@ -48,8 +48,9 @@
 //!   choice; everything random follows from the seed. The same inputs give the same outputs, byte
 //!   for byte, on every target.
 //! - **The node owns its timers.** There is one deadline. Calling [`Node::handle_timeout`] early
-//!   does nothing; late is noticed and forgiven: a process that stood still accuses nobody for it. So
-//!   hand in the packets that wait before the time, from one task, and give each input its own `now`.
+//!   does nothing; late is noticed and forgiven: a process that stood still accuses nobody for it.
+//!   So hand in the packets that wait before the time, from one task, and give each input its own
+//!   `now`.
 //! - **Refusals are worth telling.** When the system says that nothing listens at an address, call
 //!   [`Node::handle_unreachable`]: a crashed process is known in half a second instead of four.
 //! - **Packets are written late**, into your buffer, by [`Node::poll_transmit`]. Nothing is copied
@@ -81,12 +82,12 @@
 //! indirect probes, suspicion and refutation by incarnation, updates piggybacked on all packets.
 //! Lifeguard (Dadgar, Phillips, Currey, DSN 2018): local health, suspicion timeouts that shrink
 //! with independent accusers, the buddy system. Both as baselines ([`Detector::Swim`],
-//! [`Detector::Lifeguard`]); the default, [`Detector::Witness`], is this library's own: everybody is
-//! probed once in every period, probes go in stages, nobody is accused without a witness or buried
-//! without a verification, a host that refuses packets speaks for itself, and a process that stood
-//! still accuses nobody ([`Rules`]). memberlist's additions: gossip apart from probes,
-//! gossip to the recently dead, a probe over a stream where datagrams fail, table exchange. And of
-//! its own: table exchange by datagrams alone, a merge that is a lattice ([`Claim`], [`Card`]), ids
+//! [`Detector::Lifeguard`]); the default, [`Detector::Witness`], is this library's own: everybody
+//! is probed once in every period, probes go in stages, nobody is accused without a witness or
+//! buried without a verification, a host that refuses packets speaks for itself, and a process that
+//! stood still accuses nobody ([`Rules`]). memberlist's additions: gossip apart from probes, gossip
+//! to the recently dead, a probe over a stream where datagrams fail, table exchange. And of its
+//! own: table exchange by datagrams alone, a merge that is a lattice ([`Claim`], [`Card`]), ids
 //! told apart from restarts and from conflicts.
 //!
 //! # Features

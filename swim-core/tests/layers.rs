@@ -145,8 +145,9 @@ impl Source {
 
     /// The text up to the tests, which come last.
     fn without_tests(&self) -> &str {
-        let end = self.text.find("\n#[cfg(test)]\nmod ").unwrap_or(self.text.len());
-        &self.text[..end]
+        let starts = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test, target_os = \"linux\"))]\nmod "];
+        let end = starts.iter().filter_map(|start| self.text.find(start)).min();
+        &self.text[..end.unwrap_or(self.text.len())]
     }
 
     /// What is compiled outside of tests: comments are blanked, line numbers stay.

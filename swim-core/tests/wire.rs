@@ -20,6 +20,11 @@ use swim_core::{
     Status, VOICES_MAX, Voice, Voices,
 };
 
+#[path = "common/cases.rs"]
+mod cases;
+
+use cases::cases;
+
 const SPECIFICATION: &str = include_str!("../WIRE.md");
 
 /// Longer than any packet of these tests.
@@ -803,7 +808,7 @@ fn has_a_normal_form<A: Address>(bytes: &[u8]) -> Result<(), TestCaseError> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 512,
+        cases: cases(512),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             concat!(env!("CARGO_MANIFEST_DIR"), "/../proptest-regressions/wire.txt"),
         ))),
@@ -908,11 +913,13 @@ proptest! {
         let bytes = draft.bytes();
         let mut cut = Cut::new(&bytes);
         let speaker_end = cut.header.len() - ROUND_LEN;
-        let speaker = longer_varints(&cut.header[HEADER_FIXED_LEN..speaker_end], &[lens[0], lens[1].min(5)]);
+        let speaker = &cut.header[HEADER_FIXED_LEN..speaker_end];
+        let speaker = longer_varints(speaker, &[lens[0], lens[1].min(5)]);
         cut.header.splice(HEADER_FIXED_LEN..speaker_end, speaker);
         let (asked, told) = (&cut.frames[0].1, &cut.frames[1].1);
         let number_len = size_of_val(&number);
-        let asked = [&asked[..number_len], &longer_varints(&asked[number_len..], &lens[2..4])].concat();
+        let (number, rest) = asked.split_at(number_len);
+        let asked = [number, &longer_varints(rest, &lens[2..4])].concat();
         let told = longer_varints(told, &[lens[4], lens[5].min(5)]);
         (cut.frames[0].1, cut.frames[1].1) = (asked, told);
         prop_assert!(draft.is_read_from(&cut.bytes()));

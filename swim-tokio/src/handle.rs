@@ -48,8 +48,8 @@ impl Swim {
     ///
     /// A copy, made without waiting for the protocol. It holds at least what the events read so
     /// far have told, and what calls that have returned did to this member itself. What is no
-    /// event, an incarnation that rose without a suspicion, the forgetting of the dead, and whether a
-    /// member that is held out is suspected or back, shows a second later, in clusters above
+    /// event, an incarnation that rose without a suspicion, the forgetting of the dead, and whether
+    /// a member that is held out is suspected or back, shows a second later, in clusters above
     /// 10 000 members a second for each 10 000. A large table is copied in pieces: what happens
     /// meanwhile may be in it in part.
     pub fn members(&self) -> Vec<MemberInfo> {

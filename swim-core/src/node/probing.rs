@@ -131,10 +131,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// What a ping tells its target, under the buddy system.
+    /// What a ping tells its target, under the buddy system; nothing that this node keeps to itself.
     pub(super) fn belief(&self, claim: &Claim) -> Option<Belief> {
         let Claim { incarnation, status, .. } = *claim;
-        self.rules.buddy.then_some(Belief { incarnation, status })
+        let told = self.rules.buddy && (status == Status::Alive || !self.is_isolated());
+        told.then_some(Belief { incarnation, status })
     }
 
     fn begin_stage(&mut self, target: NodeId, number: u32, ping_again: bool) {

@@ -1,4 +1,5 @@
 //! What the simulated tests share.
 
+pub mod cases;
 pub mod either;
 pub mod schedule;

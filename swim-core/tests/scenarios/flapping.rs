@@ -53,8 +53,8 @@ fn the_sixth_suspicion_in_a_minute_holds_a_member_out_and_it_is_told_no_more() {
     }
 }
 
-/// The penalty is over and half of the points are forgotten after a minute; of nine points, four and
-/// a half are left then, and three and a bit thirty seconds later.
+/// The penalty is over and half of the points are forgotten after a minute: three of six. Of nine,
+/// four and a half are left then, more than three half a minute later, and fewer after another.
 #[test]
 fn who_behaves_is_let_in_again_after_its_penalty() {
     for (times, seconds) in [(6, 60), (9, 120)] {

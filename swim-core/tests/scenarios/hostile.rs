@@ -5,6 +5,7 @@ use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
 use swim_core::wire::{Header, Join, Message, Nack, Page, Ping, Pull, VERSION, Welcome};
 use swim_core::{Config, Detector, Identity, Instant, Lifeguard, Member, Rejected, Stats};
 
+use crate::cases::cases;
 use crate::harness::*;
 
 /// Where failures are kept to be tried first the next time.
@@ -46,7 +47,7 @@ fn reject(world: &mut World, bytes: &[u8]) -> Result<(), Rejected> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 10_000,
+        cases: cases(10_000),
         failure_persistence: remembered(),
         ..ProptestConfig::default()
     })]
@@ -330,7 +331,7 @@ fn make(twin: &mut Twin<16, 32>, call: &Call, now: Instant) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1_000,
+        cases: cases(1_000),
         failure_persistence: remembered(),
         ..ProptestConfig::default()
     })]

@@ -111,9 +111,11 @@
 //!   `witness_suspicion`
 //! - R12 stalls and patience, and that no baseline knows any of the rules: `witness_stall`
 //! - where R4 ends, isolation: `witness_isolation`
-//! - who is behind is corrected, by those whom a straggler asks and by relays: `witness_corrections`
+//! - how who is behind is corrected, by those it asks and by relays: `witness_corrections`
 //! - lies, floods and broken clocks: `witness_hostile`
 
+#[path = "../common/cases.rs"]
+mod cases;
 mod contract;
 mod detection;
 mod dissemination;

@@ -7,6 +7,7 @@ use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
 use swim_core::wire::Header;
 use swim_core::{Event, Identity, Incarnation, Instant, Member, Standing, Status};
 
+use crate::cases::cases;
 use crate::harness::*;
 use crate::witness::*;
 
@@ -408,7 +409,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn happen(world: &mut World, history: &mut Vec<Sent>, happening: Happening) {
+fn happen(world: &mut World, history: &mut [Sent], happening: Happening) {
     match happening {
         Happening::Run(millis) => world.run(millis.into()),
         Happening::Jump(millis) => {
@@ -466,7 +467,7 @@ const PACKETS_PER_SECOND_MAX: usize = 120;
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 300,
+        cases: cases(300),
         failure_persistence: remembered(),
         ..ProptestConfig::default()
     })]

@@ -190,6 +190,16 @@ fn patience_is_granted_up_to_the_maximum() {
     }
 }
 
+/// R12, R6: the accusers judge first all the same.
+#[test]
+fn who_is_not_among_the_accusers_is_patient_for_longer() {
+    let mut world = alone_with(idle(), &others(5));
+    world.gossip(A, &[patient(B, 1, Duration::from_secs(8))]);
+    let start = world.now;
+    world.gossip(A, &[accused(B, 1, &[C, D, E, F])]);
+    assert_eq!(millis(start, world.until(A, Event::MemberDead(id(B)))), 8_600);
+}
+
 /// R12
 #[test]
 fn the_death_of_a_patient_member_is_doubted_until_its_patience_has_passed() {

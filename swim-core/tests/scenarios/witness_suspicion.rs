@@ -1,5 +1,5 @@
-//! Suspicions under Witness: how long (R6), who is told (R7), what is tried before the verdict (R8),
-//! whose verdict is believed (R9) and when none is given (R10).
+//! Suspicions under Witness: how long (R6), who is told (R7), what is tried before the verdict
+//! (R8), whose verdict is believed (R9) and when none is given (R10).
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::witness::*;
 const FLOOR: u128 = 2_500;
 /// How much longer than the accusers others wait among six members: three ticks of gossip.
 const LEAD: u128 = 600;
-/// From the first ping of a verification to the verdict: nine gaps and the wait for the last answer.
+/// From the first ping of a verification to the verdict: nine gaps, and the wait for an answer.
 const VERIFICATION: u128 = 2_000;
 
 /// `A` among six members.
@@ -122,6 +122,23 @@ fn an_accuser_whose_voice_is_not_kept_judges_first_all_the_same() {
 
     let mut world = alone_with(idle(), &others(12));
     assert_eq!(lasts(&mut world, &smaller), FLOOR + 800, "who has only heard of it");
+}
+
+/// R6: voices are told as long as they become more. The smallest four are kept, but whoever knows
+/// four others waits no longer.
+#[test]
+fn a_voice_that_only_displaces_another_is_not_passed_on() {
+    let mut by_voice: Vec<u16> = (100..110).collect();
+    by_voice.sort_unstable_by_key(|&member| Voice::from(id(member)));
+    for (known, is_told) in [(&by_voice[1..4], true), (&by_voice[1..5], false)] {
+        let mut world = six();
+        world.gossip(A, &[accused(B, 0, known)]);
+        world.run(1_500);
+        assert_eq!(world.ask(A).updates(), [], "it has been told often enough");
+        world.gossip(A, &[suspect(B, 0, by_voice[0])]);
+        let told = world.ask(A).about(B).map(|update| update.claim.voices);
+        assert_eq!(told, is_told.then(|| voices(&by_voice[..4])));
+    }
 }
 
 /// R6

@@ -1,7 +1,7 @@
 //! The agent processes: started, listened to, killed.
 //!
-//! No child outlives its parent. Dropping [`Children`] kills them; should the parent itself be killed,
-//! the end of their standard input makes them leave.
+//! No child outlives its parent. Dropping [`Children`] kills them; should the parent itself be
+//! killed, the end of their standard input makes them leave.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,4 +1,5 @@
-//! What an agent reports, line by line: written by `swim agent`, read by `swim demo` and `swim drill`.
+//! What an agent reports, line by line: written by `swim agent`, read by `swim demo` and
+//! `swim drill`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

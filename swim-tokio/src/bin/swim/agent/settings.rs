@@ -32,10 +32,10 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", value_parser = pause)]
     pause_tolerance: Option<Span>,
 
-    /// Report a member that is suspected or dies again and again once, as held out, instead of every
-    /// time. It is in again when it has behaved for a while: a minute at least, twice as long each
-    /// further time, up to an hour. For clusters where a member that comes and goes does more harm
-    /// than one that is missing. It is probed as ever, and its death is told, but not its return.
+    /// Report a member that is suspected or dies again and again once, as held out, instead of
+    /// every time. It is in again when it has behaved for a while: a minute at least, twice as long
+    /// each further time, up to an hour. For clusters where a member that comes and goes does more
+    /// harm than one that is missing. It is probed as ever, and its death is told.
     #[arg(long)]
     hold_out_flapping: bool,
 }
