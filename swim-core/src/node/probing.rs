@@ -204,7 +204,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         count(&mut self.stats.probes_failed);
         self.worsen_health(&findings);
         let unwitnessed = findings.asked > 0 && findings.nacks == 0;
-        if self.rules.witness_needed && unwitnessed && !self.is_isolated() {
+        if self.rules.witness_needed && unwitnessed && !self.is_without_witnesses() {
             return count(&mut self.stats.accusations_withheld);
         }
         let mut voices = Voices::one(Voice::from(self.id()));

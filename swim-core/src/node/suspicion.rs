@@ -165,12 +165,21 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.apply(&dead, self.address(), !self.is_isolated());
     }
 
-    /// Whether nobody at all has been heard for longer than any suspicion lasts: all others died
-    /// at once, or this node is cut off. Then there can be no witness (R4), so it concludes what it
-    /// must for itself; and in case it is only deaf, it keeps that to itself.
-    pub(super) fn is_isolated(&self) -> bool {
-        let silence = self.now.since(self.senses.heard_at);
-        self.rules.witness_needed && silence > self.suspicion_floor().wait_max()
+    /// Whether nobody at all has been heard for longer than any suspicion lasts: all others died at
+    /// once, or this node is cut off, or deaf. What it concludes then it keeps to itself.
+    pub fn is_isolated(&self) -> bool {
+        self.rules.witness_needed && self.silence() > self.suspicion_floor().wait_max()
+    }
+
+    /// Where R4 ends: after so long a silence nobody is waited for as a witness. That all others
+    /// died at once is the less likely the more they are, and deafness the likelier.
+    pub(super) fn is_without_witnesses(&self) -> bool {
+        let others = u32::try_from(self.table.live_count().saturating_sub(1)).unwrap_or(u32::MAX);
+        self.silence() > self.suspicion_floor().wait_max().saturating_mul(others)
+    }
+
+    fn silence(&self) -> Duration {
+        self.now.since(self.senses.heard_at)
     }
 
     /// Whether an ack from `sender` answers a ping of its verification.

@@ -156,6 +156,10 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
         both!(self, live_count())
     }
 
+    pub fn is_isolated(&self) -> bool {
+        both!(self, is_isolated())
+    }
+
     pub fn health_score(&self) -> u8 {
         both!(self, health_score())
     }
