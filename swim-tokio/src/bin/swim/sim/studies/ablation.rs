@@ -13,6 +13,10 @@ use crate::sim::study::{Point, Setting, Shown, Study};
 enum Under {
     /// A host fails.
     Crash,
+    /// A process fails and its host lives.
+    ProcessCrash,
+    /// 40 hosts fail at once.
+    MassCrash,
     /// 30 % of datagrams are lost.
     Loss,
     /// 12 members read late.
@@ -21,28 +25,49 @@ enum Under {
     Partition,
     /// 8 hear nothing.
     Deaf,
+    /// 8 stand still for 5 s every 20 s.
+    Pauses,
 }
 
 impl Under {
-    const ALL: [Self; 5] = [Self::Crash, Self::Loss, Self::Starve, Self::Partition, Self::Deaf];
+    const ALL: [Self; 8] = [
+        Self::Crash,
+        Self::ProcessCrash,
+        Self::MassCrash,
+        Self::Loss,
+        Self::Starve,
+        Self::Partition,
+        Self::Deaf,
+        Self::Pauses,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Crash => "crash",
+            Self::ProcessCrash => "process-crash",
+            Self::MassCrash => "mass-crash",
             Self::Loss => "loss",
             Self::Starve => "starve",
             Self::Partition => "partition",
             Self::Deaf => "deaf",
+            Self::Pauses => "pauses",
         }
     }
 
     fn experiment(self) -> Box<dyn Experiment> {
         match self {
             Self::Crash => Box::new(experiment::Crash::default()),
+            Self::ProcessCrash => {
+                Box::new(experiment::Crash { refusing: true, ..experiment::Crash::default() })
+            }
+            Self::MassCrash => {
+                Box::new(experiment::Crash { crashed: 40, ..experiment::Crash::default() })
+            }
             Self::Loss => Box::new(experiment::Loss::default()),
             Self::Starve => Box::new(experiment::Starve::default()),
             Self::Partition => Box::new(experiment::Partition::default()),
             Self::Deaf => Box::new(BadConnection::new(Defect::Deaf, 8)),
+            Self::Pauses => Box::new(experiment::RepeatedPauses::default()),
         }
     }
 }
