@@ -35,8 +35,8 @@ pub enum Lifeguard {
 
 /// A detector taken apart: what its variants do differently, as data.
 ///
-/// R1 to R12 are the rules of [`Detector::Witness`]. What each is worth is measured by
-/// `swim sim ablation`, which switches them off one at a time.
+/// R1 to R12 are the rules of [`Detector::Witness`] (R10 did not earn its place). What each is worth
+/// is measured by `swim sim ablation`, which switches them off one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// The worst local health score; 0 switches local health off.
@@ -83,8 +83,6 @@ pub struct Rules {
     pub verification: bool,
     /// R9: news that somebody is dead who is not suspect here makes a suspect of it.
     pub no_sudden_death: bool,
-    /// R10: verdicts are held back while too many are suspect at once or local health is bad.
-    pub holds: bool,
     /// R11: a member whose host refuses packets from three sides is dead at once.
     pub refusal: bool,
     /// R12: a process that finds itself late accuses nobody for it.
@@ -172,7 +170,6 @@ impl Rules {
         told_directly: false,
         verification: false,
         no_sudden_death: false,
-        holds: false,
         refusal: false,
         stall: false,
         patience: false,
@@ -199,7 +196,6 @@ impl Rules {
         told_directly: true,
         verification: true,
         no_sudden_death: true,
-        holds: true,
         refusal: true,
         stall: true,
         patience: true,

@@ -21,6 +21,8 @@ pub struct RoundTrips {
     samples: [u32; SAMPLES_MAX],
     len: u8,
     oldest: u8,
+    /// Of the samples, kept because it is asked for more often than it changes.
+    median: u32,
 }
 
 /// Between what a timeout may vary, and where it starts.
@@ -33,7 +35,7 @@ pub struct TimeoutRange {
 
 impl RoundTrips {
     pub const fn new() -> Self {
-        Self { samples: [0; SAMPLES_MAX], len: 0, oldest: 0 }
+        Self { samples: [0; SAMPLES_MAX], len: 0, oldest: 0, median: 0 }
     }
 
     /// Takes in one round trip.
@@ -47,18 +49,19 @@ impl RoundTrips {
             _ => 0,
         };
         self.len = self.len.saturating_add(1).min(SAMPLES_MAX as u8);
+        let mut sorted = self.samples;
+        let known = sorted.get_mut(..usize::from(self.len)).unwrap_or_default();
+        known.sort_unstable();
+        self.median = known.get(known.len() / 2).copied().unwrap_or(0);
     }
 
     /// Three medians within the range, or its start while too little is known.
     pub fn timeout(&self, range: TimeoutRange) -> Duration {
-        let mut sorted = self.samples;
-        let known = sorted.get_mut(..usize::from(self.len)).unwrap_or_default();
-        if known.len() < SAMPLES_MIN {
+        if usize::from(self.len) < SAMPLES_MIN {
             return range.start;
         }
-        known.sort_unstable();
-        let median = known.get(known.len() / 2).copied().unwrap_or(0);
-        let timeout = Duration::from_micros(u64::from(median).saturating_mul(TIMEOUT_MEDIANS));
+        let timeout = u64::from(self.median).saturating_mul(TIMEOUT_MEDIANS);
+        let timeout = Duration::from_micros(timeout);
         timeout.max(range.least).min(range.most)
     }
 }

@@ -85,8 +85,6 @@ pub struct Stats {
     pub reprieves: u64,
     /// News of a death taken as a suspicion, because it was too sudden.
     pub deaths_doubted: u64,
-    /// Verdicts put off because too many were suspect or this node's health was bad.
-    pub deaths_held: u64,
     /// Members this node declared dead: a suspicion timed out here, or nothing listens there.
     pub deaths_declared: u64,
     /// Members that died in this node's view.

@@ -1,5 +1,5 @@
 //! How long a suspect may take to refute: Lifeguard's bounds (section IV-B, "LHA-Suspicion") and
-//! the floor of R6 with what is built on it, verification (R8) and holds (R10).
+//! the floor of R6 with the verification (R8) that is built on it.
 
 use core::time::Duration;
 
@@ -46,11 +46,6 @@ const VERIFICATION_SPACING_MIN: Duration = Duration::from_millis(20);
 /// Sixteenths of four floors for 0, 1, 2, 3 confirmations: Lifeguard's logarithm with max = 4 min
 /// and K = 3, in integers.
 const WAIT_SIXTEENTHS: [u32; 4] = [64, 40, 26, 16];
-/// More suspects at once than a quarter of the cluster: rather this node is cut off than they.
-const MASS_SHARE: usize = 4;
-/// So many suspects at once are nothing unusual, however small the cluster.
-const MASS_MIN: usize = 2;
-
 /// The shortest time a fully confirmed suspect has (R6): the pause that members are allowed, and
 /// what slow answers add to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,17 +90,6 @@ impl Floor {
     pub fn verification_len(&self) -> Duration {
         let pings = self.verification_spacing().saturating_mul(VERIFICATION_PINGS.into());
         pings.saturating_sub(self.verification_spacing()).saturating_add(self.answer_timeout)
-    }
-
-    /// How long a verdict is held back whatever the voices say (R10), if `suspects` of `members`
-    /// are suspect at once or this node's own `health_score` is bad.
-    pub fn hold(&self, suspects: usize, members: usize, health_score: u8) -> Duration {
-        let mass = suspects > MASS_MIN.max(members / MASS_SHARE);
-        match (health_score > 1, mass) {
-            (true, _) => self.wait_max().saturating_mul(2),
-            (false, true) => self.wait_max(),
-            (false, false) => Duration::ZERO,
-        }
     }
 }
 
@@ -179,14 +163,5 @@ mod tests {
                 assert!(floor.verification_len() <= floor.wait_min, "{floor:?}");
             }
         }
-    }
-
-    #[test]
-    fn verdicts_are_held_when_too_many_are_suspect_or_this_node_is_ill() {
-        let floor = floor(1_000, 200);
-        assert_eq!(floor.hold(2, 3, 0), Duration::ZERO, "two at once are possible");
-        assert_eq!(floor.hold(32, 128, 1), Duration::ZERO);
-        assert_eq!(floor.hold(33, 128, 1), Duration::from_secs(4));
-        assert_eq!(floor.hold(0, 128, 2), Duration::from_secs(8));
     }
 }

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::sim::{Checks, Cluster, Failure, Heard, Link, Scenario, seeds};
 use swim_core::storage::{Fixed, Growable, Storage};
-use swim_core::{Config, Detector, Event, Instant, Lifeguard, NodeId, Standing, Status};
+use swim_core::{Config, Detector, Event, Instant, Lifeguard, Node, NodeId, Standing, Status};
 
 type Outcome = Result<(), Failure>;
 
@@ -539,11 +539,14 @@ fn schedule(seed: u64, count: usize, link: Link, acts: &[Act]) -> Outcome {
     cluster.heal();
     cluster.network.link = Link::lan();
     cluster.run_for(seconds(35))?;
-    // Those who do not hold all of the living for alive, as after a long partition, need a seed.
+    // Those who do not hold all of the living for alive, as after a long partition, or hear nobody
+    // because all have moved, need a seed.
     let population: Vec<usize> = cluster.population().collect();
     for &node in &population {
         let is_lost = |other: &&usize| cluster.status(node, **other) != Some(Status::Alive);
-        if let Some(&lost) = population.iter().find(is_lost) {
+        let alone = cluster.node(node).is_some_and(Node::is_isolated);
+        let somebody = population.iter().find(|&&other| alone && other != node);
+        if let Some(&lost) = population.iter().find(is_lost).or(somebody) {
             cluster.join(node, lost);
         }
     }

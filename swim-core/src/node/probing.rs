@@ -131,7 +131,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// What a ping tells its target, under the buddy system; nothing that this node keeps to itself.
+    /// What a ping tells its target, under the buddy system; not what this node keeps to itself.
     pub(super) fn belief(&self, claim: &Claim) -> Option<Belief> {
         let Claim { incarnation, status, .. } = *claim;
         let told = self.rules.buddy && (status == Status::Alive || !self.is_isolated());

@@ -89,11 +89,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.begin_anew(row);
         }
         let Some(pings_left) = VERIFICATION_PINGS.checked_sub(suspect.trial.pings) else { return };
-        let first = suspect.trial.pings == 0;
-        if let Some(later) = self.held_until(suspect).filter(|_| first) {
-            count(&mut self.stats.deaths_held);
-            self.table.set_deadline(row, later);
-        } else if self.rules.verification && pings_left > 0 {
+        if self.rules.verification && pings_left > 0 {
             self.verify(row, pings_left);
         } else {
             self.bury(row);
@@ -105,18 +101,6 @@ impl<A: Address, S: Storage> Node<A, S> {
         let ended_at = self.senses.stall.ended_at();
         self.table.note(row, |suspect| suspect.restart_suspicion(false, ended_at));
         self.time_suspicion(row);
-    }
-
-    /// R10: when to look again whether a verdict may be given, if it may not now.
-    fn held_until(&self, suspect: &Row<A, S::Metadata>) -> Option<Instant> {
-        if !self.rules.holds {
-            return None;
-        }
-        let floor = self.suspicion_floor();
-        let (suspects, members) = (self.table.suspect_count(), self.table.live_count());
-        let hold = floor.hold(suspects, members, self.senses.health.score());
-        let end = self.verification_start(suspect.since.after(hold));
-        (end > self.now).then(|| end.min(self.now.after(part(floor.wait_min, 2))))
     }
 
     /// R8: one of the pings that verify whether a suspect is dead.

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::member::{NodeId, Voice};
 use crate::rng::Rng;
-use crate::storage::Storage;
+use crate::storage::{Index, Storage};
 
 use super::{ME, RowOf, Table, key_in};
 
@@ -74,12 +74,11 @@ impl<A: Address, S: Storage> Table<A, S> {
     pub fn nth_after_me(&self, steps: usize) -> Option<u32> {
         let my_key = self.me.id.mixed();
         let (first_key, before) = self.ranks.before(my_key);
-        let beside = self.live_from(first_key).take_while(|row| row.id.mixed() < my_key).count();
+        let beside = self.live_from(first_key).take_while(|&row| self.key(row) < my_key).count();
         let my_rank = before.saturating_add(beside);
         let rank = my_rank.saturating_add(steps).checked_rem(self.live_count())?;
         let (first_key, skipped) = self.ranks.find(rank);
-        let found = self.live_from(first_key).nth(skipped)?;
-        self.find(found.id).filter(|&row| row != ME)
+        self.live_from(first_key).nth(skipped).filter(|&row| row != ME)
     }
 
     /// The row of an accuser.
@@ -97,9 +96,9 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// Live rows whose mixed ids are at least `key`, ascending, at most [`CELL_WALK_MAX`] rows far:
     /// ids chosen to crowd one place find their targets at random.
-    fn live_from(&self, key: u64) -> impl Iterator<Item = &RowOf<A, S>> {
-        let live = |row: &&RowOf<A, S>| row.id == self.me.id || row.is_live();
-        self.from(key).take(CELL_WALK_MAX).filter(live)
+    fn live_from(&self, key: u64) -> impl Iterator<Item = u32> {
+        let live = |&row: &u32| row == ME || self.roster.is_live(row);
+        self.index.from(key, |row| self.key(row)).take(CELL_WALK_MAX).filter(live)
     }
 
     /// After a row was added to the index: more cells if they have become crowded.

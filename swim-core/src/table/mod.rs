@@ -49,7 +49,6 @@ pub struct Table<A, S: Storage> {
     index: S::Index,
     roster: Roster<S>,
     ranks: Ranks<S>,
-    suspects: usize,
     gossip: GossipQueue<S>,
     timers: Timers<S>,
     news: NewsQueue<S>,
@@ -98,7 +97,6 @@ impl<A: Address, S: Storage> Table<A, S> {
             index: storage.index(),
             roster: Roster::new(&storage),
             ranks: Ranks::new(&storage),
-            suspects: 0,
             gossip: GossipQueue::new(&storage),
             timers: Timers::new(&storage),
             news: NewsQueue::new(&storage),
@@ -208,11 +206,6 @@ impl<A: Address, S: Storage> Table<A, S> {
     /// The next member to probe: each once per round, in an order drawn anew each round.
     pub fn next_probe(&mut self, rng: &mut Rng) -> Option<u32> {
         self.roster.next_probe(rng)
-    }
-
-    /// How many members are suspect.
-    pub fn suspect_count(&self) -> usize {
-        self.suspects
     }
 
     /// Changes what is noted about a row besides what was said of it.
@@ -349,14 +342,8 @@ impl<A: Address, S: Storage> Table<A, S> {
             metadata_cut,
             evicted: false,
         };
-        self.count_suspect(before, after);
         self.refresh(number);
         Applied::Changed(change)
-    }
-
-    fn count_suspect(&mut self, before: Status, after: Status) {
-        let count = |status| usize::from(status == Status::Suspect);
-        self.suspects = self.suspects.saturating_add(count(after)).saturating_sub(count(before));
     }
 
     /// Whether nothing but the end of this member is known.

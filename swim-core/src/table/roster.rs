@@ -48,6 +48,11 @@ impl<S: Storage> Roster<S> {
         self.order.as_slice()
     }
 
+    /// Whether a row is live.
+    pub fn is_live(&self, row: u32) -> bool {
+        self.places.find(row).is_some_and(|place| place < self.live)
+    }
+
     /// Adds a row as a tombstone.
     pub fn insert(&mut self, row: u32) -> bool {
         let last = self.order.len();

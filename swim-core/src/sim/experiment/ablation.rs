@@ -21,7 +21,6 @@ pub const ABLATIONS: &[Ablation] = &[
     Ablation { name: "r7-told-directly", switch_off: |rules| rules.told_directly = false },
     Ablation { name: "r8-verification", switch_off: |rules| rules.verification = false },
     Ablation { name: "r9-no-sudden-death", switch_off: |rules| rules.no_sudden_death = false },
-    Ablation { name: "r10-holds", switch_off: |rules| rules.holds = false },
     Ablation { name: "r11-refusal", switch_off: |rules| rules.refusal = false },
     Ablation { name: "r12-stall", switch_off: |rules| rules.stall = false },
     Ablation { name: "r12-patience", switch_off: |rules| rules.patience = false },
