@@ -35,8 +35,8 @@ pub enum Lifeguard {
 
 /// A detector taken apart: what its variants do differently, as data.
 ///
-/// R1 to R12 are the rules of [`Detector::Witness`] (R10 did not earn its place). What each is worth
-/// is measured by `swim sim ablation`, which switches them off one at a time.
+/// R1 to R12 are the rules of [`Detector::Witness`] (R10 did not earn its place). What each is
+/// worth is measured by `swim sim ablation`, which switches them off one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// The worst local health score; 0 switches local health off.
