@@ -186,7 +186,7 @@ impl Config {
     }
 
     /// The same network, for processes that never pause: the crash of a host is known in about two
-    /// seconds, at twice the packets.
+    /// seconds, at one and a half times the packets.
     pub const fn lan_fast() -> Self {
         Self {
             pause_tolerance: Duration::from_secs(1),
@@ -196,8 +196,8 @@ impl Config {
         }
     }
 
-    /// Members across regions: memberlist's WAN timings. The crash of a host is known in about
-    /// twelve seconds.
+    /// Members across regions: memberlist's WAN timings. The crash of a host is known in about ten
+    /// seconds.
     pub const fn wan() -> Self {
         Self {
             pause_tolerance: Duration::from_secs(5),
