@@ -462,4 +462,45 @@ mod tests {
         assert_eq!((node.stats().packets_sent, node.stats().bytes_sent), (packets, bytes));
         assert_eq!(node.stats().bytes_received, introduction.len() as u64);
     }
+
+    /// One broken switch must not speak with several voices.
+    #[test]
+    fn relays_are_asked_first_where_neither_this_node_nor_the_target_is() {
+        use core::net::{Ipv4Addr, SocketAddrV4};
+
+        let address =
+            |subnet: u8, host: u8| SocketAddrV4::new(Ipv4Addr::new(10, 0, subnet, host), 7_946);
+        let identity = Identity::new(NodeId::new(1), address(0, 1));
+        let mut node: Node<_, Fixed<16, 0>> =
+            Node::new(identity, still(), Fixed::new(), 7, Instant::ZERO).unwrap();
+        let mut buffer = vec![0; 1_400];
+        for host in 2..=13u8 {
+            let (incarnation, patience) = (Incarnation::new(0), Patience::NONE);
+            let address = address(host % 3, host);
+            let card = Card { incarnation, boot: 0, patience, address, metadata: b"" };
+            let (label, sender) = (Label::default(), OTHER);
+            let header = Header { label, sender, incarnation, round: 0 };
+            let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
+            assert!(writer.update(&Update::alive(NodeId::new(host.into()), card)));
+            let len = writer.finish();
+            node.handle_datagram(address, &buffer[..len], Instant::ZERO).unwrap();
+        }
+        let (mut now, mut asked) = (Instant::ZERO, 0);
+        while now < Instant::from_secs(10) {
+            node.handle_timeout(now);
+            while let Some(transmit) = node.poll_transmit(now, &mut buffer) {
+                let packet = Packet::<SocketAddrV4>::parse(&buffer[..transmit.len]).unwrap();
+                let Some(Message::PingRequest(request)) = packet.message else { continue };
+                let near = [node.address().part(), request.address.part()];
+                // Of four in each part, three are enough for the first stage.
+                if request.number & 3 == 1 {
+                    assert!(!near.contains(&transmit.to.part()), "{request:?}");
+                    asked += 1;
+                }
+            }
+            while node.poll_event().is_some() {}
+            now = node.poll_timeout().unwrap();
+        }
+        assert!(asked >= 9, "{asked}");
+    }
 }
