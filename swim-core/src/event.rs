@@ -31,9 +31,10 @@ pub enum Event<A> {
     MemberSuspected(NodeId),
     /// A suspected member refuted the suspicion.
     MemberRecovered(NodeId),
-    /// A member was declared dead.
+    /// A member was declared dead. If it is held out by then, its return is not told before it is
+    /// readmitted, as [`MemberJoined`](Self::MemberJoined).
     MemberDead(NodeId),
-    /// A member flaps: it is held out, alive or not, until it has behaved for a while. Only under a
+    /// A living member flaps: it is held out until it has behaved for a while. Only under a
     /// [`FlapPolicy`](crate::FlapPolicy). Suspicions and refutations of it are no longer told.
     MemberHeldOut(NodeId),
     /// A member that was held out is in again.

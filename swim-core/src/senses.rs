@@ -14,7 +14,7 @@ pub struct Senses {
     pub health: Health,
     pub round_trips: RoundTrips,
     pub stall: Stall,
-    /// When a packet of another member was last accepted.
+    /// When a packet was last accepted, whoever sent it.
     pub heard_at: Instant,
 }
 
