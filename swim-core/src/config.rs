@@ -81,7 +81,8 @@ pub struct Config {
     /// How failures are detected. Default: [`Detector::Witness`].
     pub detector: Detector,
     /// The longest pause a healthy member may show without being declared dead: the one knob of
-    /// [`Detector::Witness`], 1 ms to 1 h. A crash is known in about this and 1.4 probe intervals,
+    /// [`Detector::Witness`], 1 ms to 1 h. A crash is known in about this, half a probe
+    /// interval and four answer timeouts,
     /// and no detector can beat that line: who wants to know sooner takes pauses for crashes. A
     /// member that pauses longer asks for patience by itself, once it knows.
     pub pause_tolerance: Duration,
@@ -99,7 +100,8 @@ pub struct Config {
     /// to five times. `probe_timeout` to 1 h.
     pub probe_timeout_max: Duration,
     /// The longest patience a member is granted, and asks for, after it has stood still. 0 (none)
-    /// to 1 h. A crash of such a member is known this much later.
+    /// to 1 h. A crash of such a member is known this much later. A node asks for as much as its
+    /// longest stall took and a quarter more, for the rest of its life.
     pub patience_max: Duration,
     /// Relays asked when a direct probe fails (k of SWIM). 0 to [`INDIRECT_PROBES_MAX`]. More on
     /// lossy networks; 0 where everybody shares one link.
@@ -186,7 +188,7 @@ impl Config {
     }
 
     /// The same network, for processes that never pause: the crash of a host is known in about two
-    /// seconds, at one and a half times the packets.
+    /// seconds, at one and a half to two times the packets.
     pub const fn lan_fast() -> Self {
         Self {
             pause_tolerance: Duration::from_secs(1),

@@ -23,7 +23,7 @@ pub enum Detector {
     Custom(Rules),
 }
 
-/// Which Lifeguard: the paper and memberlist as shipped differ in six points (see [`Rules`]).
+/// Which Lifeguard: the paper and memberlist as shipped differ in seven points (see [`Rules`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lifeguard {
@@ -35,8 +35,8 @@ pub enum Lifeguard {
 
 /// A detector taken apart: what its variants do differently, as data.
 ///
-/// R1 to R12 are the rules of [`Detector::Witness`] (R10 did not earn its place). What each is
-/// worth is measured by `swim sim ablation`, which switches them off one at a time.
+/// R1 to R9, R11 and R12 are the rules of [`Detector::Witness`]. What each is worth is measured by
+/// `swim sim ablation`, which switches them off one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// The worst local health score; 0 switches local health off.
@@ -79,11 +79,13 @@ pub struct Rules {
     pub accusers_first: bool,
     /// R7: the accused is told directly, and refutes directly to its accusers.
     pub told_directly: bool,
-    /// R8: ten pings before a suspect is declared dead, and an answer is a reprieve.
+    /// R8: ten pings before a suspect is declared dead, and an answer is a reprieve. Needs `buddy`,
+    /// or the accused never hears of it.
     pub verification: bool,
     /// R9: news that somebody is dead who is not suspect here makes a suspect of it.
     pub no_sudden_death: bool,
-    /// R11: a member whose host refuses packets from three sides is dead at once.
+    /// R11: a member whose host refuses the packets of a prober, twice, and of two relays, or of as
+    /// many as were asked, is dead at once.
     pub refusal: bool,
     /// R12: a process that finds itself late accuses nobody for it.
     pub stall: bool,

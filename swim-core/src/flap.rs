@@ -22,8 +22,9 @@ pub struct FlapPolicy {
     /// How long a member is held out at least, the first time; twice as long each further time. 1 s
     /// to 1 day.
     pub penalty: Duration,
-    /// The longest time, and the time of good conduct after which the next is a first time again.
-    /// `penalty` to 1 day.
+    /// The longest time, besides what the points take to decay: no more than about two half-lives.
+    /// Also the time of good conduct after which the next is a first time again. `penalty` to 1
+    /// day.
     pub penalty_max: Duration,
 }
 
@@ -79,6 +80,7 @@ impl Conduct {
         self.decay(policy, now);
         self.points = self.points.saturating_add(PARTS.saturating_mul(points));
         let limit = u16::from(policy.points_max).saturating_mul(PARTS);
+        self.points = self.points.min(limit.saturating_mul(2));
         if self.points >= limit && !self.held_out {
             self.hold_out(policy, now);
         }

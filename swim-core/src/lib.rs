@@ -50,7 +50,8 @@
 //! - **The node owns its timers.** There is one deadline. Calling [`Node::handle_timeout`] early
 //!   does nothing; late is noticed and forgiven: a process that stood still accuses nobody for it.
 //!   So hand in the packets that wait before the time, from one task, and give each input its own
-//!   `now`.
+//!   `now`. A timer more than 250 ms late counts as a stall, so a driver must not wake on a coarser
+//!   tick; and in a flood the time must have its turn after a bounded number of packets.
 //! - **Refusals are worth telling.** When the system says that nothing listens at an address, call
 //!   [`Node::handle_unreachable`]: a crashed process is known in half a second instead of four.
 //! - **Packets are written late**, into your buffer, by [`Node::poll_transmit`]. Nothing is copied

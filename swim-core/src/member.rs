@@ -215,7 +215,8 @@ pub struct Member<'a, A> {
     pub boot: u16,
     /// What its application attached to it; empty by default.
     pub metadata: &'a [u8],
-    /// Since when, on this node's clock, it has had this status.
+    /// Since when, on this node's clock, it has had this status; of a suspect that was heard from,
+    /// or could not be heard because this node stood still, since then.
     pub since: Instant,
     /// Whether it flaps and is held out: not to be used although it may be alive. Only under a
     /// [`FlapPolicy`](crate::FlapPolicy).

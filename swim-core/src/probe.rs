@@ -28,8 +28,9 @@ pub const RELAYS_ASKED_MAX: usize = 12;
 const PINGS_MAX: usize = STAGES_MAX as usize + 1;
 /// The low bits of a ping's number tell which of these it is.
 const PING_BITS: u32 = 0b11;
-/// An answer later than this says nothing about how long answers take.
+/// An answer later than this, and than so many timeouts, says nothing about how long answers take.
 const LATE_MAX: Duration = Duration::from_secs(10);
+const LATE_TIMEOUTS: u32 = 14;
 /// Relays that have to be refused, besides the prober, before a member is dead at once.
 const REFUSED_RELAYS_MIN: usize = 2;
 
@@ -178,6 +179,11 @@ impl Prober {
         number & !PING_BITS
     }
 
+    /// Whether a number is that of the first stage.
+    pub const fn is_first_stage(&self, number: u32) -> bool {
+        number & PING_BITS == 1
+    }
+
     /// Lets `interval` pass: there is nobody to probe.
     pub fn skip(&mut self, interval: Duration, now: Instant) {
         self.next_at = now.after(interval);
@@ -225,7 +231,8 @@ impl Prober {
             AckOf::Relay
         };
         let late = probe.step_at.is_none();
-        if matches!(ack_of, AckOf::Target(took) if late && took > LATE_MAX) {
+        let late_max = probe.plan.timeout.saturating_mul(LATE_TIMEOUTS).max(LATE_MAX);
+        if late && now.since(probe.started_at()) > late_max {
             return None;
         }
         let target = self.running.remove(place).target;

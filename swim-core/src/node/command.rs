@@ -65,6 +65,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.challenge.clear();
         self.outrank(self.incarnation());
         self.seeds.restart(self.retry(), now);
+        self.prober.clear();
+        self.senses.heard_at = now;
         self.prober.skip(self.config.probe_interval, now);
         self.sync.skip(self.config.sync_interval_min, now);
         self.relays.clear();

@@ -49,6 +49,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         let mut relayed = false;
         while let Some(relay) = self.relays.pop_refused(address) {
             relayed = true;
+            if let Some(row) = self.table.find(relay.target) {
+                self.table.note(row, |row| row.trial.refused_here = true);
+            }
             let nack = Nack { number: relay.request, refused: true };
             self.send(relay.requester, relay.channel, Message::Nack(nack));
         }
@@ -149,6 +152,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         let nack_after_ms = self.nack_after_ms();
         let request = PingRequest { number, target, address, belief, nack_after_ms };
         let relays = self.pick_relays(&request);
+        if !relays.is_empty() && self.prober.is_first_stage(number) {
+            count(&mut self.stats.probes_indirect);
+        }
         for &(relay, to) in &relays {
             if self.prober.asked(number, relay) {
                 self.send(to, Channel::Datagram, Message::PingRequest(request));
@@ -167,7 +173,6 @@ impl<A: Address, S: Storage> Node<A, S> {
         request: &PingRequest<A>,
     ) -> heapless::Vec<(Voice, A), INDIRECT_PROBES_MAX> {
         let wanted = usize::from(self.config.indirect_probes);
-        count(&mut self.stats.probes_indirect);
         let near = [self.address().part(), request.address.part()];
         let mut relays = heapless::Vec::new();
         for elsewhere in [true, false] {

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::address::Address;
+use crate::detector::CONFIRMATIONS_MAX;
 use crate::judge::Claim;
 use crate::member::{NodeId, Status, Voice};
 use crate::outbox::Channel;
@@ -18,6 +19,9 @@ use super::{Node, Standing, count};
 
 /// For so long nobody is buried here on the word of others after it has answered (R8).
 const REPRIEVE_TIME: Duration = Duration::from_secs(3);
+
+/// Nobody is isolated who has not probed so many in vain.
+const ISOLATION_PROBES_MIN: u32 = 4;
 
 /// Judges whose common word is enough for a sudden death (R9).
 const JUDGES_MIN: usize = 2;
@@ -35,12 +39,18 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn suspicion_wait(&self, suspect: &Row<A, S::Metadata>) -> Duration {
         let (voices, members) = (&suspect.claim.voices, self.table.live_count());
-        let confirmations = match suspect.trial.reprieved {
+        let mut confirmations = match suspect.trial.reprieved {
             true => 0,
             false => voices.count().saturating_sub(1),
         };
         if !self.rules.floor {
             return self.config.suspicion_bounds(members).timeout(confirmations);
+        }
+        if !suspect.trial.reprieved {
+            // A cluster too small to bring all the voices forth does not wait for them.
+            let possible = members.saturating_sub(2).min(CONFIRMATIONS_MAX.into());
+            let missing = usize::from(CONFIRMATIONS_MAX).saturating_sub(possible);
+            confirmations = confirmations.saturating_add(missing);
         }
         let wait = self.suspicion_floor().wait(confirmations).max(self.patience_with(suspect));
         match self.rules.accusers_first && !self.is_accuser(suspect) {
@@ -85,7 +95,11 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// The time of a suspect is up, or that of the next ping which verifies that it is dead.
     pub(super) fn try_suspect(&mut self, row: u32) {
         let Some(suspect) = self.table.row(row) else { return };
-        if suspect.since < self.senses.stall.ended_at() {
+        if self.standing != Standing::Alive {
+            // Who has gone speaks of nobody any more.
+            return self.table.set_deadline(row, self.now.after(self.config.probe_interval));
+        }
+        if suspect.since < self.senses.stall.ended_at() && !suspect.trial.renewed {
             return self.begin_anew(row);
         }
         let Some(pings_left) = VERIFICATION_PINGS.checked_sub(suspect.trial.pings) else { return };
@@ -151,8 +165,11 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Whether nobody at all has been heard for longer than any suspicion lasts: all others died at
     /// once, or this node is cut off, or deaf. What it concludes then it keeps to itself.
+    /// Of the moment of the last input; false while nobody is known.
     pub fn is_isolated(&self) -> bool {
-        self.rules.witness_needed && self.silence() > self.suspicion_floor().wait_max()
+        let longest = self.suspicion_floor().wait_max();
+        let longest = longest.max(self.config.probe_interval.saturating_mul(ISOLATION_PROBES_MIN));
+        self.rules.witness_needed && self.table.live_count() > 1 && self.silence() > longest
     }
 
     /// Where R4 ends: after so long a silence nobody is waited for as a witness. That all others
@@ -206,20 +223,27 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let another = told.claim.incarnation.ahead_of(row.claim.incarnation) > 0;
         let least = part(self.suspicion_floor().wait_min, 2).max(self.patience_with(row));
-        (!suspect || another || age < least) && !self.is_condemned(&told.claim)
+        (!suspect || another || age < least) && !self.is_condemned(row, &told.claim)
     }
 
-    /// Whether a death was declared by several living members who were refused (R11).
-    fn is_condemned(&self, claim: &Claim) -> bool {
-        let lives = |voice: &&Voice| {
-            self.table.member_by_voice(**voice).is_some_and(|row| row.claim.status.is_live())
+    /// Whether a death was declared by several living members who were refused (R11): neither the
+    /// accused itself, nor this node unless it remembers.
+    fn is_condemned(&self, accused: &Row<A, S::Metadata>, claim: &Claim) -> bool {
+        let judges = |voice: &&Voice| {
+            let judge = self.table.member_by_voice(**voice).filter(|judge| judge.is_live());
+            judge.is_some_and(|judge| {
+                judge.id != accused.id && (judge.id != self.id() || accused.trial.refused_here)
+            })
         };
-        self.rules.refusal && claim.voices.as_slice().iter().filter(lives).count() >= JUDGES_MIN
+        self.rules.refusal && claim.voices.as_slice().iter().filter(judges).count() >= JUDGES_MIN
     }
 
     /// What a change says about a member's conduct, under a flap policy.
     pub(super) fn note_conduct(&mut self, change: &Change) {
         let (Some(policy), Some(before)) = (self.config.flap, change.before) else { return };
+        if self.is_isolated() {
+            return;
+        }
         let now = self.now;
         self.table.note(change.row, |row| row.conduct.note(before, change.after, &policy, now));
     }
@@ -240,7 +264,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn notice_stall(&mut self, now: Instant) {
         let Some(due) = self.poll_timeout().filter(|_| self.rules.stall) else { return };
         let lateness = now.since(due);
-        if lateness <= STALL_MIN || self.standing != Standing::Alive {
+        let alone = self.table.live_count() == 1;
+        let least = STALL_MIN.max(self.config.probe_timeout_min);
+        if lateness <= least || alone || self.standing != Standing::Alive {
             return;
         }
         self.now = now;
@@ -251,7 +277,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.senses.heard_at = now;
         self.senses.health.worsen(1);
         let raised = self.senses.stall.end(lateness, self.config.patience_max, now);
-        if raised && self.rules.patience {
+        // What everybody is granted anyway need not be asked for.
+        let needed = self.patience() > part(self.config.pause_tolerance, 2);
+        if raised && needed && self.rules.patience {
             self.table.set_my_patience(self.senses.stall.patience());
             self.outrank(self.incarnation());
         }

@@ -16,9 +16,9 @@ use crate::wire::{Belief, Join, Message, Nack, Ping};
 
 use super::{Node, Standing, count};
 
-/// Rows that can fall due in one call, no more than the outbox has room for; the rest follows in
-/// the next, which is due at once.
-const DUE_PER_CALL_MAX: usize = 32;
+/// Rows that can fall due in one call: a verification at second hand sends two packets for each,
+/// and they must not fill the outbox. The rest follows in the next, which is due at once.
+const DUE_PER_CALL_MAX: usize = 16;
 
 /// How long the end of a member is kept for an application that has not heard of it.
 const UNTOLD_GRACE: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The members: one row each, and three views of the rows.
+//! The members: one row each, and the views of the rows.
 //!
 //! Nothing is kept twice. What is to be gossiped, told, probed or timed out are lists of row
 //! numbers; the facts stand in the rows and are read when they are needed, so news always goes

@@ -45,6 +45,10 @@ pub struct Trial {
     pub pings: u8,
     /// This node could not reach it itself.
     pub accused_here: bool,
+    /// Its time began anew because this node stood still; once is enough.
+    pub renewed: bool,
+    /// Its host has refused a packet that this node sent for somebody else.
+    pub refused_here: bool,
     /// It has answered since it became suspect, at `Row::since`: nobody else's voice counts.
     pub reprieved: bool,
 }
@@ -99,7 +103,9 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
     /// could have been heard meanwhile.
     pub fn restart_suspicion(&mut self, reprieved: bool, now: Instant) {
         self.since = now;
-        self.trial = Trial { pings: 0, reprieved: reprieved || self.trial.reprieved, ..self.trial };
+        self.trial.pings = 0;
+        self.trial.reprieved |= reprieved;
+        self.trial.renewed = !reprieved;
     }
 
     /// How long it asks to be waited for.

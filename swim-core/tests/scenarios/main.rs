@@ -107,8 +107,7 @@
 //!
 //! - R1 rotation, R2 answer timeout, R3 stages, R4 witnesses, R5 nacks as voices, R11 refusals:
 //!   `witness_probing`
-//! - R6 waits, R7 who is told, R8 verification, R9 no sudden death, R10 holds:
-//!   `witness_suspicion`
+//! - R6 waits, R7 who is told, R8 verification, R9 no sudden death: `witness_suspicion`
 //! - R12 stalls and patience, and that no baseline knows any of the rules: `witness_stall`
 //! - where R4 ends, isolation: `witness_isolation`
 //! - how who is behind is corrected, by those it asks and by relays: `witness_corrections`

@@ -28,8 +28,43 @@ fn a_timer_in_time_is_no_stall() {
         let stats = world.stats(A);
         assert_eq!((stats.stalls, stats.probes_void), (stalls, stalls), "{lateness} ms late");
         assert_eq!(u64::from(world.node(A).health_score()), stalls);
-        assert_eq!(u64::from(world.node(A).incarnation()), stalls);
+        assert_eq!(world.node(A).incarnation(), 0, "nobody needs to hear of so little");
     }
+}
+
+/// R12: what the others grant to everybody is not asked for.
+#[test]
+fn patience_is_asked_for_only_if_it_makes_a_difference() {
+    // A quarter more than the stall took, against half of the floor, which is 1 250 ms.
+    for (lateness, incarnation) in [(950, 0), (1_050, 1)] {
+        let mut world = alone_with(witness(), &others(5));
+        next_probe(&mut world);
+        stall(&mut world, lateness);
+        assert_eq!(world.node(A).incarnation(), incarnation, "{lateness} ms late");
+    }
+}
+
+/// R12: a suspicion begins anew once; a node that stands still again and again buries the dead all
+/// the same.
+#[test]
+fn who_keeps_standing_still_still_gives_a_verdict() {
+    let mut world = alone_with(idle(), &others(5));
+    world.gossip(A, &[accused(B, 0, &[A, 77, 78, 79])]);
+    for _ in 0..20 {
+        let now = world.now;
+        world.run(1_400);
+        stall(&mut world, 600);
+        assert!(world.now > now);
+    }
+    assert!(world.events(A).contains(&Event::MemberDead(id(B))));
+}
+
+/// R12: before there is anybody to ask, starting up may take as long as it likes.
+#[test]
+fn a_node_that_knows_nobody_does_not_ask_for_patience() {
+    let mut world = alone_with(witness(), &[]);
+    stall(&mut world, 10_000);
+    assert_eq!((world.stats(A).stalls, patience(&world)), (0, 0));
 }
 
 /// R12

@@ -399,3 +399,42 @@ fn two_living_judges_are_believed_and_strangers_are_not() {
         assert_eq!(world.status(A, B), Some(status), "{judges:?}");
     }
 }
+
+/// R6: a cluster too small for four voices does not wait for them.
+#[test]
+fn small_clusters_wait_no_longer_than_large_ones() {
+    for others_count in 1..=4 {
+        let mut world = alone_with(idle(), &others(others_count));
+        let voices = &[A, C, D, E][..usize::from(others_count).min(4)];
+        let start = world.now;
+        world.gossip(A, &[accused(B, 0, voices)]);
+        let died = world.until(A, Event::MemberDead(id(B)));
+        assert_eq!(millis(start, died), FLOOR, "{others_count} others");
+    }
+}
+
+/// R9, R11: a stranger cannot have somebody condemned by its victim and by the one it tells.
+#[test]
+fn neither_the_accused_nor_the_reader_is_a_judge() {
+    let mut world = six();
+    world.gossip(A, &[condemned(B, 0, &[A, B])]);
+    assert_eq!(world.status(A, B), Some(Status::Suspect));
+    world.gossip(A, &[condemned(C, 0, &[A, D])]);
+    assert_eq!(world.status(A, C), Some(Status::Suspect));
+    world.gossip(A, &[condemned(D, 0, &[E, F])]);
+    assert_eq!(world.status(A, D), Some(Status::Dead));
+}
+
+/// Who has said goodbye says no more than that.
+#[test]
+fn a_node_that_has_departed_verifies_nothing() {
+    let mut world = six();
+    world.gossip(A, &[accused(B, 0, &[A, 77, 78, 79])]);
+    world.act(A, |twin, now| twin.leave(now));
+    world.until(A, Event::Departed);
+    let pings = world.stats(A).verification_pings;
+    world.sent();
+    world.run(60_000);
+    assert_eq!(world.stats(A).verification_pings, pings);
+    assert!(world.sent().is_empty());
+}
