@@ -11,6 +11,10 @@ pub struct Span(pub Duration);
 /// Longer than any experiment.
 const DURATION_MAX: Duration = Duration::from_secs(10_000_000);
 
+/// The range of `Config::pause_tolerance`.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_secs(3_600);
+
 impl Span {
     pub const fn millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
@@ -18,6 +22,15 @@ impl Span {
 
     pub const fn secs(secs: u64) -> Self {
         Self(Duration::from_secs(secs))
+    }
+
+    /// A pause that can be tolerated, within the range of the settings.
+    pub fn pause(text: &str) -> Result<Self, String> {
+        let pause: Self = text.parse()?;
+        match (PAUSE_MIN..=PAUSE_MAX).contains(&pause.0) {
+            true => Ok(pause),
+            false => Err("expected 1ms to 1h".to_owned()),
+        }
     }
 }
 

@@ -38,7 +38,8 @@ pub struct Options {
 
     /// The longest pause a healthy member may show: witness's one knob. Several give a column each.
     /// [default: the profile's]
-    #[arg(long, global = true, value_name = "TIME,...", value_delimiter = ',')]
+    #[arg(long, global = true, value_name = "TIME,...", value_delimiter = ',',
+        value_parser = Span::pause)]
     pub pause_tolerance: Vec<Span>,
 
     /// Print one JSON object per row instead of a table.

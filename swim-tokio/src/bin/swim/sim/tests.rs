@@ -94,7 +94,7 @@ fn times_are_in_order_and_a_detection_by_all_is_no_sooner_than_by_the_first() {
 
 #[test]
 fn csv_has_a_header_and_the_same_fields_in_every_row() {
-    let rows = rows(&small("ablation --under crash,deaf --without buddy"));
+    let rows = rows(&small("ablation --nodes 12 --under crash,deaf --without buddy"));
     let mut file = Vec::new();
     write_csv(&rows, &mut file).unwrap();
     let mut reader = csv::Reader::from_reader(&file[..]);

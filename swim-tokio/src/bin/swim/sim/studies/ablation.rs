@@ -8,6 +8,8 @@ use crate::sim::contender::Contender;
 use crate::sim::options::Options;
 use crate::sim::study::{Point, Setting, Shown, Study};
 
+use super::smaller_than_clusters;
+
 /// What the rules are tried under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Under {
@@ -54,19 +56,33 @@ impl Under {
         }
     }
 
+    /// How many something happens to.
+    const fn affected(self) -> usize {
+        match self {
+            Self::Crash | Self::ProcessCrash => 1,
+            Self::MassCrash => 40,
+            Self::Loss => 0,
+            Self::Starve => 12,
+            Self::Partition => 20,
+            Self::Deaf => 8,
+            Self::Pauses => 8,
+        }
+    }
+
     fn experiment(self) -> Box<dyn Experiment> {
         match self {
             Self::Crash => Box::new(experiment::Crash::default()),
             Self::ProcessCrash => {
                 Box::new(experiment::Crash { refusing: true, ..experiment::Crash::default() })
             }
-            Self::MassCrash => {
-                Box::new(experiment::Crash { crashed: 40, ..experiment::Crash::default() })
-            }
+            Self::MassCrash => Box::new(experiment::Crash {
+                crashed: self.affected(),
+                ..experiment::Crash::default()
+            }),
             Self::Loss => Box::new(experiment::Loss::default()),
             Self::Starve => Box::new(experiment::Starve::default()),
             Self::Partition => Box::new(experiment::Partition::default()),
-            Self::Deaf => Box::new(BadConnection::new(Defect::Deaf, 8)),
+            Self::Deaf => Box::new(BadConnection::new(Defect::Deaf, self.affected())),
             Self::Pauses => Box::new(experiment::RepeatedPauses::default()),
         }
     }
@@ -82,6 +98,12 @@ pub struct AblationStudy {
     /// What to try it under. [default: all]
     #[arg(long, value_enum, value_name = "EXPERIMENT,...", value_delimiter = ',')]
     under: Vec<Under>,
+}
+
+impl AblationStudy {
+    fn chosen(&self) -> &[Under] {
+        if self.under.is_empty() { &Under::ALL } else { &self.under }
+    }
 }
 
 fn rules() -> PossibleValuesParser {
@@ -114,12 +136,11 @@ impl Study for AblationStudy {
     }
 
     fn points(&self, _contender: &Contender) -> Vec<Point> {
-        let under = if self.under.is_empty() { &Under::ALL[..] } else { &self.under[..] };
         let point = |&under: &Under| {
             let settings = vec![Setting::new("under", under.name())];
             Point { settings, experiment: under.experiment() }
         };
-        under.iter().map(point).collect()
+        self.chosen().iter().map(point).collect()
     }
 
     fn shown(&self) -> &'static [Shown] {
@@ -127,6 +148,9 @@ impl Study for AblationStudy {
     }
 
     fn check(&self, options: &Options) -> Result<(), String> {
+        for under in self.chosen() {
+            smaller_than_clusters(under.name(), &[under.affected()], self, options)?;
+        }
         let only_witness = options.detector.iter().all(|name| name.0 == Arm::Witness);
         if only_witness || options.detector_is_default() {
             return Ok(());
