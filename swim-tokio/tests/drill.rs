@@ -20,13 +20,13 @@ const LATE_MS_MAX: u64 = 300;
 
 #[test]
 fn the_killed_are_declared_dead_and_the_sleeping_only_if_they_sleep_long() {
-    let args = ["--kills", "2", "--pauses", "1x2", "--pauses", "1x20", "--idle", "0"];
+    let args = ["--kills", "2", "--pauses", "1x2", "--pauses", "1x12", "--idle", "0"];
     let summary = drill(&args);
     let [kills, short, long] = [0, 1, 2].map(|index| &summary["series"][index]);
     assert_eq!((&kills["fault"], &kills["n"]), (&"kill".into(), &2.into()));
     assert_eq!(kills["declared_by_all"], 2, "{kills}");
     assert_eq!(kills["back_ms"]["n"], 2, "{kills}");
-    assert_eq!((&short["pause_ms"], &long["pause_ms"]), (&2_000.into(), &20_000.into()));
+    assert_eq!((&short["pause_ms"], &long["pause_ms"]), (&2_000.into(), &12_000.into()));
     assert_eq!((&long["declared"], &long["declared_by_all"]), (&1.into(), &1.into()), "{long}");
     assert_eq!(long["back_ms"]["n"], 1, "{long}");
     for [earlier, later] in
