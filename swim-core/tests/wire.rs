@@ -226,7 +226,7 @@ fn internet_drafts() -> Vec<(&'static str, Draft<SocketAddr>)> {
     let refuses = |reason| says(Message::Refuse(Refuse { number, reason }));
     let accusers = ["a", "b", "d", "e"].map(NodeId::from_name);
     let me = alive(header().sender, 3, 0xbeef, v4(), b"zone=a");
-    vec![
+    let mut drafts = vec![
         ("empty", tells(vec![])),
         (
             "empty-round",
@@ -271,16 +271,6 @@ fn internet_drafts() -> Vec<(&'static str, Draft<SocketAddr>)> {
                 ],
             },
         ),
-        ("alive-v4", tells(vec![me.clone()])),
-        ("alive-v6", tells(vec![alive(db_2, u32::MAX, 1, v6(), b"")])),
-        ("alive-long", tells(vec![alive(db_2, 0, 0, v4(), &[0x61; 120])])),
-        ("alive-patient", tells(vec![alive(db_2, 4, 7, v4(), b"").patient(150)])),
-        ("suspect", tells(vec![claim(db_2, 3, Status::Suspect, &accusers[..1])])),
-        ("suspect-2", tells(vec![claim(db_2, 3, Status::Suspect, &accusers[..2])])),
-        ("suspect-4", tells(vec![claim(db_2, 3, Status::Suspect, &accusers)])),
-        ("dead", tells(vec![claim(db_2, 3, Status::Dead, &[])])),
-        ("dead-2", tells(vec![claim(db_2, 3, Status::Dead, &accusers[..2])])),
-        ("left", tells(vec![claim(db_3, 128, Status::Left, &[])])),
         (
             "ack-with-news",
             Draft {
@@ -292,6 +282,27 @@ fn internet_drafts() -> Vec<(&'static str, Draft<SocketAddr>)> {
                 ],
             },
         ),
+    ];
+    drafts.extend(update_drafts());
+    drafts
+}
+
+fn update_drafts() -> Vec<(&'static str, Draft<SocketAddr>)> {
+    let tells = |fact| Draft { header: header(), message: None, facts: vec![fact] };
+    let (db_2, db_3) = (NodeId::from_name("db-2"), NodeId::from_name("db-3"));
+    let accusers = ["a", "b", "d", "e"].map(NodeId::from_name);
+    let me = alive(header().sender, 3, 0xbeef, v4(), b"zone=a");
+    vec![
+        ("alive-v4", tells(me)),
+        ("alive-v6", tells(alive(db_2, u32::MAX, 1, v6(), b""))),
+        ("alive-long", tells(alive(db_2, 0, 0, v4(), &[0x61; 120]))),
+        ("alive-patient", tells(alive(db_2, 4, 7, v4(), b"").patient(150))),
+        ("suspect", tells(claim(db_2, 3, Status::Suspect, &accusers[..1]))),
+        ("suspect-2", tells(claim(db_2, 3, Status::Suspect, &accusers[..2]))),
+        ("suspect-4", tells(claim(db_2, 3, Status::Suspect, &accusers))),
+        ("dead", tells(claim(db_2, 3, Status::Dead, &[]))),
+        ("dead-2", tells(claim(db_2, 3, Status::Dead, &accusers[..2]))),
+        ("left", tells(claim(db_3, 128, Status::Left, &[]))),
     ]
 }
 
