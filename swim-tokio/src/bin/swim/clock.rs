@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
+use serde::Serialize;
+
 /// Counts from the start of the command.
 #[derive(Clone, Copy)]
 pub struct Clock {
@@ -51,6 +53,21 @@ impl fmt::Display for Elapsed {
 /// Whole milliseconds of a duration.
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A step as JSON, with the time since the start and the time of day.
+#[derive(Serialize)]
+pub struct Timed<'a, S> {
+    t_ms: u64,
+    unix_ms: u64,
+    #[serde(flatten)]
+    step: &'a S,
+}
+
+impl<'a, S> Timed<'a, S> {
+    pub fn now(step: &'a S, elapsed: Elapsed) -> Self {
+        Self { t_ms: elapsed.as_millis(), unix_ms: unix_ms(), step }
+    }
 }
 
 #[cfg(test)]

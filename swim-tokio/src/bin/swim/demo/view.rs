@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::frame::{Size, frame};
 use super::step::Step;
 use crate::board::Board;
-use crate::clock::{Clock, Elapsed, unix_ms};
+use crate::clock::{Clock, Elapsed, Timed};
 
 /// Clusters up to this size get a line for every agent's step; larger ones for the first only.
 const EVERY_STEP_NODES_MAX: usize = 8;
@@ -32,14 +32,6 @@ enum Form {
     Json,
     Lines,
     Live(Screen),
-}
-
-#[derive(Serialize)]
-struct Timed<'a> {
-    t_ms: u64,
-    unix_ms: u64,
-    #[serde(flatten)]
-    step: &'a Step,
 }
 
 impl View {
@@ -67,10 +59,7 @@ impl View {
         let elapsed = self.clock.elapsed();
         let worth_a_line = self.is_worth_a_line(step, board.len());
         match &mut self.form {
-            Form::Json => {
-                let timed = Timed { t_ms: elapsed.as_millis(), unix_ms: unix_ms(), step };
-                print_line(&serde_json::to_string(&timed)?)
-            }
+            Form::Json => print_line(&serde_json::to_string(&Timed::now(step, elapsed))?),
             Form::Lines if worth_a_line => print_line(&format!("{elapsed}  {step}")),
             Form::Live(screen) if worth_a_line => {
                 screen.note(format!("{elapsed}  {step}"));

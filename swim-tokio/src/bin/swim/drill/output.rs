@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::summary::{Account, Summary};
 use super::trial::{Idle, Trial};
-use crate::clock::{Clock, unix_ms};
+use crate::clock::{Clock, Timed};
 use crate::failure::Failure;
 
 /// One thing done or measured; `step` is its name in JSON.
@@ -58,17 +58,9 @@ impl Output {
     ///
     /// Standard output is closed or broken.
     pub fn show(&self, step: &Step) -> Result<(), Failure> {
-        #[derive(Serialize)]
-        struct Timed<'a> {
-            t_ms: u64,
-            unix_ms: u64,
-            #[serde(flatten)]
-            step: &'a Step,
-        }
-
         let elapsed = self.clock.elapsed();
         match self.json {
-            true => print_json(&Timed { t_ms: elapsed.as_millis(), unix_ms: unix_ms(), step }),
+            true => print_json(&Timed::now(step, elapsed)),
             false if step.is_for_people() => print_line(&format!("{elapsed}  {step}")),
             false => Ok(()),
         }
