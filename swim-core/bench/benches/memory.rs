@@ -57,23 +57,29 @@ fn settled(members: u32, metadata_len: usize) -> Server {
     let mut node = Node::new(identity, Config::lan(), storage, 1, Instant::ZERO).expect("a node");
     let metadata = vec![7; metadata_len];
     let mut buffer = [0; DATAGRAM_LEN];
-    let mut next = 1;
+    let (mut next, mut now) = (1, Instant::ZERO);
     while next < members {
         let len = write_rows(&mut next, members, &metadata, &mut buffer);
-        node.handle_datagram(address(1), &buffer[..len], Instant::ZERO).expect("a packet");
-        while node.poll_event().is_some() {}
+        node.handle_datagram(address(1), &buffer[..len], now).expect("a packet");
+        now = settle(&mut node, now);
     }
-    let mut now = Instant::ZERO;
+    assert_eq!((node.live_count() as u32, node.stats().suspected), (members, 0));
+    node
+}
+
+/// Lets time pass until the application has heard all news, and the others have often enough.
+fn settle(node: &mut Server, mut now: Instant) -> Instant {
+    let mut buffer = [0; DATAGRAM_LEN];
     let mut sent = 1;
     while sent > 0 {
         now = now.after(node.config().gossip_interval);
         node.handle_timeout(now);
+        while node.poll_event().is_some() {}
         let updates = node.stats().updates_sent;
         while node.poll_transmit(now, &mut buffer).is_some() {}
         sent = node.stats().updates_sent - updates;
     }
-    assert_eq!((node.live_count() as u32, node.stats().suspected), (members, 0));
-    node
+    now
 }
 
 /// A packet of the first member, with as many rows from `next` on as fit. Returns its length.

@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::member::Status;
 use crate::outbox::{Intent, Transmit};
 use crate::seeds::Answer;
-use crate::storage::{Metadata, Storage};
+use crate::storage::Storage;
 use crate::table::{ME, News, Row};
 use crate::time::Instant;
 use crate::wire::{Header, Message, PacketWriter, Page, Update};
@@ -116,7 +116,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         for row in self.table.from(page.next) {
             // A row that does not even fit an empty page is left out, or no page would follow it.
             if !write_row(row, &mut writer) && written > 0 {
-                next = row.id.mixed();
+                next = row.id().mixed();
                 break;
             }
             written = written.wrapping_add(1);
@@ -155,7 +155,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let transmits_max = self.config.transmits_max(self.table.live_count());
         let sent = &mut self.stats.updates_sent;
         self.table.piggyback(transmits_max, MISFITS_MAX, |row| {
-            if intent.about == Some(row.id) {
+            if intent.about == Some(row.id()) {
                 return true;
             }
             let Some(update) = row.update() else { return true };
@@ -168,9 +168,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
 /// A row in full: a suspect's card as well, since the reader may not know it. Not that of the dead:
 /// it would bring them back to life there.
-fn write_row<A: Address, M: Metadata>(row: &Row<A, M>, writer: &mut PacketWriter<'_>) -> bool {
-    let card = row.introduction().filter(|_| row.claim.status.is_live());
+fn write_row<A: Address>(row: Row<'_, A>, writer: &mut PacketWriter<'_>) -> bool {
+    let card = row.introduction().filter(|_| row.status().is_live());
     let introduced = card.is_none_or(|update| writer.update(&update));
-    let claim = Update::<A>::claim(row.id, row.claim);
-    introduced && (row.claim.status == Status::Alive || writer.update(&claim))
+    let claim = Update::<A>::claim(row.id(), row.claim());
+    introduced && (row.status() == Status::Alive || writer.update(&claim))
 }

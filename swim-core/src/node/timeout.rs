@@ -114,7 +114,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         for _ in 0..DUE_PER_CALL_MAX {
             let Some(number) = self.table.pop_due(self.now) else { return };
             let Some(row) = self.table.row(number) else { continue };
-            match row.claim.status {
+            match row.status() {
                 Status::Alive => self.review_conduct(number),
                 Status::Suspect => self.try_suspect(number),
                 Status::Dead | Status::Left => self.reap(number),
@@ -141,8 +141,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn gossip_to_some(&mut self, wanted: usize) {
         let (now, window) = (self.now, self.config.gossip_to_dead_time);
         let rows = self.table.pick::<GOSSIP_NODES_MAX>(wanted, true, &mut self.rng, |row| {
-            let recent = now.since(row.since) <= window;
-            row.claim.status.is_live() || (row.claim.status == Status::Dead && recent)
+            let recent = now.since(row.since()) <= window;
+            row.status().is_live() || (row.status() == Status::Dead && recent)
         });
         if rows.is_empty() && self.table.live_count() == 1 {
             // Nobody can hear it now, and whoever comes later pulls the table.
@@ -173,7 +173,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn random_peer(&mut self) -> Option<A> {
         let alive =
-            self.table.pick::<1>(1, false, &mut self.rng, |row| row.claim.status == Status::Alive);
+            self.table.pick::<1>(1, false, &mut self.rng, |row| row.status() == Status::Alive);
         self.table.row(*alive.first()?)?.address()
     }
 
@@ -191,19 +191,19 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         let table = &self.table;
-        let is_gone = |id| table.member(id).is_none_or(|row| !row.claim.status.is_live());
+        let is_gone = |id| table.member(id).is_none_or(|row| !row.status().is_live());
         if self.rng.below(2) == 0 && self.seeds.revisit(is_gone, self.now) {
             return;
         }
-        let dead = self.table.pick_tombstone(&mut self.rng, |row| row.claim.status == Status::Dead);
+        let dead = self.table.pick_tombstone(&mut self.rng, |row| row.status() == Status::Dead);
         let Some(row) = dead.and_then(|row| self.table.row(row)) else { return };
         let Some(address) = row.address() else { return };
         count(&mut self.stats.heals);
         let number = self.rng.next_u32();
-        let Claim { incarnation, status, .. } = row.claim;
+        let Claim { incarnation, status, .. } = row.claim();
         // Under every detector: whoever lives there refutes it in its ack.
         let belief = Some(Belief { incarnation, status });
-        let ping = Ping { number, target: row.id, belief };
+        let ping = Ping { number, target: row.id(), belief };
         self.heal.asked(number);
         self.send(address, Channel::Datagram, Message::Ping(ping));
     }
