@@ -15,6 +15,7 @@ mod news;
 mod pending;
 mod places;
 mod queue;
+mod ranges;
 mod ranks;
 mod roster;
 mod row;
@@ -132,7 +133,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             && table.index.insert(id.mixed(), ME, |_| id.mixed());
         table.me.set_card(card, fits);
         table.me.reincarnate(card.incarnation, Status::Alive, now);
-        table.ranks.count(id.mixed(), true);
+        table.ranks.add(id.mixed(), table.me.hash());
         fits.then_some(table)
     }
 
@@ -143,7 +144,7 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// Says of the node itself that it is alive, or has left, at `incarnation`.
     pub fn reincarnate(&mut self, incarnation: Incarnation, status: Status, now: Instant) {
-        self.me.reincarnate(incarnation, status, now);
+        self.change_me(|me| me.reincarnate(incarnation, status, now));
         self.queue_gossip(ME);
     }
 
@@ -188,7 +189,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.index.from(key, |row| self.key(row)).filter_map(|row| self.row(row))
     }
 
-    /// How many members are alive or suspect, the node itself included.
+    /// How many members are alive or suspect, the node itself included, whatever it says of itself.
     pub fn live_count(&self) -> usize {
         self.roster.live().len().saturating_add(1)
     }
@@ -234,14 +235,14 @@ impl<A: Address, S: Storage> Table<A, S> {
     /// Forgets a row. Returns false, and keeps it, while the application has not heard of its end.
     pub fn forget(&mut self, row: u32) -> bool {
         let Some(entry) = self.entry(row) else { return true };
-        let (id, case) = (entry.id, entry.case());
+        let (id, case, hash) = (entry.id, entry.case(), entry.hash());
         if row == ME || case.is_some_and(|case| self.news.contains(case)) {
             return false;
         }
         // While the row can still tell its key.
         let others = &self.others;
         self.index.remove(id.mixed(), |row| key_in(&self.me, others, row));
-        self.set_live(row, id, false);
+        self.set_live(row, id, false, hash, hash);
         self.roster.remove(row);
         self.attached.set(row, b"", 0);
         if let Some(case) = case {
@@ -258,6 +259,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             return Applied::Known;
         }
         let (before, voices_before) = (row.status(), row.voices().count());
+        let hash_before = row.hash();
         self.edit(number, |row| row.follow(verdict.claim, &update.claim, now));
         let card = update.card.as_ref().filter(|_| verdict.card_replaced);
         let metadata_cut = card.is_some_and(|card| !self.set_card(number, card));
@@ -270,7 +272,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             metadata_cut,
             evicted: false,
         };
-        self.refresh(number);
+        self.refresh(number, hash_before);
         Applied::Changed(change)
     }
 
@@ -289,7 +291,8 @@ impl<A: Address, S: Storage> Table<A, S> {
         // A fresh row stands at incarnation 0, Alive: anything may be said of it.
         self.edit(row, |fresh| fresh.set_claim(&update.claim));
         let metadata_cut = update.card.is_some_and(|card| !self.set_card(row, &card));
-        self.refresh(row);
+        // It was not counted yet, so it does not matter what it hashed to.
+        self.refresh(row, 0);
         let (after, claim) = (update.claim.status, ClaimVerdict::Replace);
         let (before, voices_before) = (None, 0);
         let change = Change { row, before, after, claim, voices_before, metadata_cut, evicted };
@@ -363,11 +366,24 @@ impl<A: Address, S: Storage> Table<A, S> {
         })
     }
 
-    /// Brings the views in line with a row that changed.
-    fn refresh(&mut self, number: u32) {
+    /// Changes the node's own row, which is in no view but the order of the living.
+    fn change_me(&mut self, change: impl FnOnce(&mut Entry<A>)) {
+        let (key, was_live, before) = (self.me.id.mixed(), self.me.is_live(), self.me.hash());
+        change(&mut self.me);
+        let (is_live, after) = (self.me.is_live(), self.me.hash());
+        match (was_live, is_live) {
+            (true, true) => self.ranks.replace(key, before, after),
+            (true, false) => self.ranks.remove(key, before),
+            (false, true) => self.ranks.add(key, after),
+            (false, false) => {}
+        }
+    }
+
+    /// Brings the views in line with a row that changed and hashed to `hash_before`.
+    fn refresh(&mut self, number: u32, hash_before: u64) {
         let Some(row) = self.row(number) else { return };
-        let (id, live, untold) = (row.id(), row.is_live(), row.is_untold());
-        self.set_live(number, id, live);
+        let (id, live, hash, untold) = (row.id(), row.is_live(), row.hash(), row.is_untold());
+        self.set_live(number, id, live, hash_before, hash);
         if untold && let Some(case) = self.open_case(number) {
             self.news.push(case);
         }
@@ -380,11 +396,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     fn entry(&self, row: u32) -> Option<&Entry<A>> {
-        let Some(place) = row.checked_sub(1) else { return Some(&self.me) };
-        match self.others.as_slice().get(place as usize)? {
-            Slot::Taken(entry) => Some(entry),
-            Slot::Vacant { .. } => None,
-        }
+        entry_in(&self.me, &self.others, row)
     }
 
     fn entry_mut(&mut self, row: u32) -> Option<&mut Entry<A>> {
@@ -413,10 +425,19 @@ fn taken<A>(others: &mut impl List<Slot<A>>, row: u32) -> Option<&mut Entry<A>> 
 
 /// The mixed id of a row: a function of the rows alone, so that the index can be changed meanwhile.
 fn key_in<A>(me: &Entry<A>, others: &impl List<Slot<A>>, row: u32) -> u64 {
-    let place = (row as usize).wrapping_sub(1);
-    match others.as_slice().get(place) {
-        Some(Slot::Taken(other)) => other.id.mixed(),
-        _ => me.id.mixed(),
+    entry_in(me, others, row).unwrap_or(me).id.mixed()
+}
+
+/// The entry of a row, as a function of the entries alone.
+fn entry_in<'t, A>(
+    me: &'t Entry<A>,
+    others: &'t impl List<Slot<A>>,
+    row: u32,
+) -> Option<&'t Entry<A>> {
+    let Some(place) = row.checked_sub(1) else { return Some(me) };
+    match others.as_slice().get(place as usize)? {
+        Slot::Taken(entry) => Some(entry),
+        Slot::Vacant { .. } => None,
     }
 }
 

@@ -10,11 +10,9 @@ use super::{ME, News, Row, RowMut, Table, taken};
 impl<A: Address, S: Storage> Table<A, S> {
     /// Changes what is noted about another member's row besides what was said of it.
     pub fn note<R>(&mut self, row: u32, change: impl FnOnce(&mut RowMut<'_, A>) -> R) -> Option<R> {
-        if row == ME {
-            return None;
-        }
+        let hash_before = self.entry(row).filter(|_| row != ME)?.hash();
         let answer = self.edit(row, change);
-        self.refresh(row);
+        self.refresh(row, hash_before);
         answer
     }
 

@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 
 use crate::judge::{Card, Claim, ClaimVerdict, Verdict, Voices, judge};
-use crate::member::{Incarnation, Member, NodeId, Patience, Status};
+use crate::member::{Incarnation, Member, NodeId, Patience, Status, mix};
 use crate::time::Instant;
 use crate::wire::Update;
 
@@ -76,6 +76,22 @@ impl<A: Copy> Entry<A> {
             Words::None => Told::default(),
             Words::Whole | Words::Cut => Told::all(self.status, self.boot),
         }
+    }
+
+    /// Whether it counts among the living: alive or suspect, and reachable.
+    pub fn is_live(&self) -> bool {
+        self.words != Words::None && self.status.is_live()
+    }
+
+    /// What the member last said of itself, in 64 bits: two tables that hash its row alike have the
+    /// same of it. Only the member itself changes that, always at another incarnation or boot.
+    pub fn hash(&self) -> u64 {
+        // Odd factors, so that no two incarnations and boots are confused before they are mixed.
+        const OF_INCARNATION: u64 = 0x9e37_79b9_7f4a_7c15;
+        const OF_BOOT: u64 = 0xd6e8_feb8_6659_fd93;
+        let incarnation = u64::from(self.card_incarnation.number()).wrapping_mul(OF_INCARNATION);
+        let boot = u64::from(self.boot).wrapping_mul(OF_BOOT);
+        mix(self.id.mixed() ^ incarnation ^ boot)
     }
 
     /// Takes over a card; `whole` unless its metadata had to be left out.
@@ -186,7 +202,12 @@ impl<'a, A: Copy + Ord> Row<'a, A> {
 
     /// Whether it counts among the living: alive or suspect, and reachable.
     pub fn is_live(&self) -> bool {
-        self.is_introduced() && self.status().is_live()
+        self.entry.is_live()
+    }
+
+    /// What the member last said of itself, in 64 bits.
+    pub fn hash(&self) -> u64 {
+        self.entry.hash()
     }
 
     /// How long it asks to be waited for.
