@@ -254,6 +254,9 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     fn apply_to(&mut self, number: u32, update: &Update<'_, A>, now: Instant) -> Applied {
         let Some(row) = self.row(number) else { return Applied::Known };
+        if row.has_heard(update) {
+            return Applied::Known;
+        }
         let verdict = row.judge(update);
         if verdict.claim == ClaimVerdict::Keep && !verdict.card_replaced {
             return Applied::Known;
