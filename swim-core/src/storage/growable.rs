@@ -132,7 +132,8 @@ struct Slot {
     row: u32,
 }
 
-const VACANT: Slot = Slot { key_high: 0, row: u32::MAX };
+/// As if it came after all others, so that a search ends there.
+const VACANT: Slot = Slot { key_high: u32::MAX, row: u32::MAX };
 const HOMES_MIN: usize = 16;
 /// Slots behind the last home.
 const TAIL_LEN: usize = 16;
@@ -162,11 +163,10 @@ impl OrderedHash {
 
     /// Where `key` is, or where it belongs: the first place whose key is not smaller, or vacant.
     fn seek(&self, key: u64, key_of: impl Fn(u32) -> u64) -> usize {
-        let mut place = self.home(high(key));
-        while self.slot(place).is_below(key, &key_of) {
-            place = place.saturating_add(1);
-        }
-        place
+        let home = self.home(high(key));
+        let run = self.slots.get(home..).unwrap_or_default();
+        let below = run.iter().position(|slot| !slot.is_below(key, &key_of));
+        home.saturating_add(below.unwrap_or(run.len()))
     }
 
     /// Puts an entry at `place`, moving its neighbours right; false when the tail has no room.
@@ -225,14 +225,8 @@ impl OrderedHash {
 
 impl Slot {
     fn is_below(self, key: u64, key_of: impl Fn(u32) -> u64) -> bool {
-        if self == VACANT {
-            return false;
-        }
-        match self.key_high.cmp(&high(key)) {
-            core::cmp::Ordering::Less => true,
-            core::cmp::Ordering::Greater => false,
-            core::cmp::Ordering::Equal => key_of(self.row) < key,
-        }
+        let high = high(key);
+        self.key_high < high || (self.key_high == high && self != VACANT && key_of(self.row) < key)
     }
 }
 

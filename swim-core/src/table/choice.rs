@@ -70,7 +70,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     pub fn nth_after_me(&self, steps: usize) -> Option<u32> {
         let my_key = self.me.id.mixed();
         let (first_key, before) = self.ranks.before(my_key);
-        let beside = self.live_from(first_key).take_while(|&row| self.key(row) < my_key).count();
+        let beside = self.live_from(first_key).take_while(|&row| row != ME).count();
         let my_rank = before.count.saturating_add(beside);
         let rank = my_rank.saturating_add(steps).checked_rem(self.live_count())?;
         let (first_key, skipped) = self.ranks.find(rank);
