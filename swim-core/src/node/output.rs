@@ -2,12 +2,14 @@
 
 use crate::address::Address;
 use crate::event::Event;
+use crate::judge::Claim;
+use crate::member::Status;
 use crate::outbox::{Intent, Transmit};
 use crate::seeds::Answer;
 use crate::storage::Storage;
 use crate::table::{ME, News};
 use crate::time::Instant;
-use crate::wire::{Header, Message, PacketWriter, Page, Pull, Sync, SyncReply};
+use crate::wire::{Header, Message, PacketWriter, Page, Pull, Sync, SyncReply, Update};
 
 use super::{Node, TableFull, count};
 
@@ -137,7 +139,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         let mut next = 0;
         for row in self.table.from(from).take_while(|row| row.id().mixed() <= last) {
             let introduction = row.introduction().filter(|_| row.is_live());
-            let misfit = introduction.is_some_and(|update| !writer.update(&update));
+            let misfit =
+                introduction.is_some_and(|update| !write_row(&update, row.claim, &mut writer));
             // A row that does not even fit an empty page is left out, or no page would follow it.
             if (misfit && written > 0) || looked_at >= PAGE_ROWS_MAX {
                 next = row.id().mixed();
@@ -189,4 +192,14 @@ impl<A: Address, S: Storage> Node<A, S> {
             fits
         });
     }
+}
+
+/// A live row in full: after its card the suspicion, if there is one.
+fn write_row<A: Address>(
+    card: &Update<'_, A>,
+    claim: Claim,
+    writer: &mut PacketWriter<'_>,
+) -> bool {
+    let suspicion = Update::<A>::claim(card.id, claim);
+    writer.update(card) && (claim.status == Status::Alive || writer.update(&suspicion))
 }
