@@ -140,7 +140,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         for row in self.table.from(from).take_while(|row| row.id().mixed() <= last) {
             let introduction = row.introduction().filter(|_| row.is_live());
             let misfit =
-                introduction.is_some_and(|update| !write_row(&update, row.claim, &mut writer));
+                introduction.is_some_and(|update| !write_row(&update, row.claim(), &mut writer));
             // A row that does not even fit an empty page is left out, or no page would follow it.
             if (misfit && written > 0) || looked_at >= PAGE_ROWS_MAX {
                 next = row.id().mixed();
