@@ -95,6 +95,10 @@ impl<T> List<T> for BoundedVec<T> {
     fn pop(&mut self) -> Option<T> {
         self.items.pop()
     }
+
+    fn reset(&mut self) {
+        self.items = Vec::new();
+    }
 }
 
 impl Metadata for SmallVec<[u8; 16]> {

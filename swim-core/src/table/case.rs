@@ -55,11 +55,16 @@ pub struct Cases<S: Storage> {
     cases: S::List<Case>,
     /// The first vacant one.
     vacant: u32,
+    open: usize,
 }
+
+/// So many closed files are kept to be used again. After a storm, when all are closed, there may be
+/// as many as members, and their memory goes back.
+const CLOSED_MAX: usize = 256;
 
 impl<S: Storage> Cases<S> {
     pub fn new(storage: &S) -> Self {
-        Self { cases: storage.list(), vacant: NONE }
+        Self { cases: storage.list(), vacant: NONE, open: 0 }
     }
 
     /// How many there have ever been at once.
@@ -82,19 +87,17 @@ impl<S: Storage> Cases<S> {
 
     /// Opens a case for a row of which the application was `told`. There is room for one each.
     pub fn open(&mut self, row: u32, told: Told) -> Option<u32> {
-        let opened = Case::new(row, told);
-        let number = self.vacant;
-        match self.get_mut(number) {
-            Some(vacant) => {
-                let next = core::mem::replace(vacant, opened).row;
-                self.vacant = next;
-                Some(number)
-            }
+        let number = match self.row(self.vacant) {
+            Some(next) => core::mem::replace(&mut self.vacant, next),
             None => {
                 let number = u32::try_from(self.cases.len()).ok()?;
-                self.cases.push(opened).is_ok().then_some(number)
+                self.cases.push(Case::new(row, told)).ok()?;
+                number
             }
-        }
+        };
+        *self.get_mut(number)? = Case::new(row, told);
+        self.open = self.open.saturating_add(1);
+        Some(number)
     }
 
     /// Closes a case.
@@ -103,6 +106,18 @@ impl<S: Storage> Cases<S> {
         if let Some(case) = self.get_mut(number) {
             *case = Case::new(next, Told::default());
             self.vacant = number;
+            self.open = self.open.saturating_sub(1);
         }
+    }
+
+    /// Whether all are closed, and too many to be kept.
+    pub fn are_spent(&self) -> bool {
+        self.open == 0 && self.cases.len() > CLOSED_MAX
+    }
+
+    /// There are none any more.
+    pub fn reset(&mut self) {
+        self.cases.reset();
+        self.vacant = NONE;
     }
 }

@@ -122,6 +122,11 @@ impl<S: Storage> NewsQueue<S> {
         self.after.push(UNQUEUED).is_ok()
     }
 
+    /// There are no cases any more.
+    pub fn reset(&mut self) {
+        self.after.reset();
+    }
+
     /// The case that has waited longest.
     pub fn first(&self) -> Option<u32> {
         (self.first != NONE).then_some(self.first)

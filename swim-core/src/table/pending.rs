@@ -161,6 +161,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         {
             entry.set_case(None);
             self.cases.close(case);
+            self.give_back_cases();
         }
     }
 
@@ -169,6 +170,17 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.gossip.remove(case);
         self.timers.clear(case);
         self.cases.close(case);
+        self.give_back_cases();
+    }
+
+    /// After a storm. A queued case is open, so no queue has a number of any.
+    fn give_back_cases(&mut self) {
+        if self.cases.are_spent() {
+            self.cases.reset();
+            self.gossip.reset();
+            self.timers.reset();
+            self.news.reset();
+        }
     }
 
     fn close_case_if_empty(&mut self, case: u32) {

@@ -20,6 +20,11 @@ impl<S: Storage> Places<S> {
         self.places.push(NONE).is_ok()
     }
 
+    /// There is nothing to find any more.
+    pub fn reset(&mut self) {
+        self.places.reset();
+    }
+
     /// Where number `row` stands, if it is in the list.
     pub fn find(&self, row: u32) -> Option<usize> {
         let place = *self.places.as_slice().get(row as usize)?;

@@ -38,6 +38,11 @@ impl<S: Storage> GossipQueue<S> {
         self.links.push(UNQUEUED).is_ok()
     }
 
+    /// There are no cases any more.
+    pub fn reset(&mut self) {
+        self.links.reset();
+    }
+
     /// How many cases wait.
     pub fn len(&self) -> usize {
         self.len

@@ -32,6 +32,12 @@ impl<S: Storage> Timers<S> {
         self.places.grow()
     }
 
+    /// There are no cases any more.
+    pub fn reset(&mut self) {
+        self.heap.reset();
+        self.places.reset();
+    }
+
     /// The earliest deadline.
     pub fn next(&self) -> Option<Instant> {
         self.heap.as_slice().first().map(|due| due.at)
