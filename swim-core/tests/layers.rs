@@ -11,7 +11,17 @@ use std::process::Command;
 const ROWS: &[&[&str]] = &[
     &["log", "time"],
     &["member", "rng"],
-    &["address", "health", "judge", "flap", "rotation", "round_trip", "stall", "suspicion"],
+    &[
+        "address",
+        "departed",
+        "health",
+        "judge",
+        "flap",
+        "rotation",
+        "round_trip",
+        "stall",
+        "suspicion",
+    ],
     &["detector"],
     &["config"],
     &["wire"],
@@ -19,7 +29,7 @@ const ROWS: &[&[&str]] = &[
     &["table"],
     &[
         "error", "event", "gossip", "heal", "outbox", "probe", "relay", "rival", "seeds", "senses",
-        "stats", "sync",
+        "snapshot", "stats", "sync",
     ],
     &["node"],
     &["lib", "sim"],

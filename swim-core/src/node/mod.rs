@@ -2,6 +2,7 @@
 
 mod answer;
 mod command;
+mod healing;
 mod input;
 mod output;
 mod probing;
@@ -13,6 +14,7 @@ use core::time::Duration;
 
 use crate::address::{Address, as_read};
 use crate::config::Config;
+use crate::departed::Departed;
 use crate::detector::Rules;
 use crate::error::{BadAddress, MetadataTooLong, NewError};
 use crate::gossip::GossipTick;
@@ -101,6 +103,7 @@ pub struct Node<A: Address, S: Storage> {
     sync: Sync<A>,
     seeds: Seeds<A>,
     heal: Heal,
+    departed: Departed<A>,
     challenge: Challenge<A>,
     outbox: Outbox<A>,
     stats: Stats,
@@ -156,6 +159,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             sync: Sync::new(now.after(config.sync_interval_min), config.sync_interval_min),
             seeds: Seeds::new(),
             heal: Heal::new(now.after(config.heal_interval)),
+            departed: Departed::new(id),
             challenge: Challenge::new(),
             outbox: Outbox::new(),
             stats: Stats::default(),
