@@ -58,8 +58,8 @@ impl<A: Copy> Acquaintances<A> {
         Self { waiting: alloc::collections::VecDeque::new(), since: Instant::ZERO }
     }
 
-    /// Takes up the members of a snapshot at `now`, in an order that follows from `seed`: nodes that
-    /// restart together should not all look for the same few.
+    /// Takes up the members of a snapshot at `now`, in an order that follows from `seed`: nodes
+    /// that restart together should not all look for the same few.
     pub fn new(members: impl IntoIterator<Item = (NodeId, A)>, seed: u64, now: Instant) -> Self {
         let mut waiting: alloc::collections::VecDeque<_> = members.into_iter().collect();
         let mut rng = crate::rng::Rng::new(seed);

@@ -28,16 +28,16 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// What a restart needs, in small records that serde can encode: first the node itself, then
-    /// everybody it holds for living, then those it looks for. Nothing is allocated, and nothing
-    /// stops the node from being used between two snapshots; one snapshot borrows it.
+    /// everybody it holds for living, then those it looks for. Nothing is allocated; any number of
+    /// members passes through one small buffer.
     ///
     /// In the next life the record `Me` goes into the [`Identity`](super::Identity), and members go
     /// to [`remember`](Self::remember): whoever of them still lives is found, without any seed.
     ///
     /// ```
     /// use swim_core::storage::Fixed;
-    /// use swim_core::{Config, Identity, Instant, Node, NodeId, SnapshotRecord};
-    /// use swim_core::SNAPSHOT_RECORD_LEN_MAX;
+    /// use swim_core::{Config, Identity, Instant, Node, NodeId};
+    /// use swim_core::{SNAPSHOT_RECORD_LEN_MAX, SnapshotRecord};
     ///
     /// type Board = Node<u16, Fixed<32, 16>>;
     ///
@@ -53,7 +53,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// /// A node that begins where an earlier life ended.
     /// fn restore(mut file: &[u8], address: u16, now: Instant) -> Option<Board> {
     ///     let (first, rest) = postcard::take_from_bytes(file).ok()?;
-    ///     let SnapshotRecord::<u16>::Me { id, incarnation, patience } = first else { return None };
+    ///     let SnapshotRecord::<u16>::Me { id, incarnation, patience } = first else {
+    ///         return None;
+    ///     };
     ///     let incarnation = incarnation.next();
     ///     let identity = Identity { incarnation, patience, ..Identity::new(id, address) };
     ///     let mut node = Node::new(identity, Config::radio(), Fixed::new(), 42, now).ok()?;
@@ -227,8 +229,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.seeds.revisit(is_gone, self.now)
     }
 
-    /// Pings somebody with what is believed of it, under every detector: whoever lives there refutes
-    /// that in its ack. It may know as little of this node, which therefore introduces itself.
+    /// Pings somebody with what is believed of it, under every detector: whoever lives there
+    /// refutes that in its ack. It may know as little of this node, which introduces itself.
     fn seek(&mut self, target: NodeId, address: A, belief: Option<Belief>) {
         count(&mut self.stats.heals);
         let number = self.rng.next_u32();
