@@ -121,6 +121,7 @@ extern crate alloc;
 
 mod address;
 mod config;
+mod cookie;
 mod departed;
 mod detector;
 mod error;
@@ -135,6 +136,9 @@ mod member;
 mod node;
 mod outbox;
 mod probe;
+mod quota;
+mod range;
+mod reconcile;
 mod relay;
 mod rival;
 mod rng;

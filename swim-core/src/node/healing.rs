@@ -235,7 +235,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         count(&mut self.stats.heals);
         let number = self.rng.next_u32();
         self.heal.asked(number);
-        self.introduce(address, Some(Message::Ping(Ping { number, target, belief })));
+        let ping = Ping { number, target, belief, digest: self.digest(number) };
+        self.introduce(address, Some(Message::Ping(ping)));
     }
 
     /// Whether this ack answers a healing attempt.
