@@ -2,6 +2,7 @@
 
 mod answer;
 mod command;
+mod healing;
 mod input;
 mod output;
 mod probing;
@@ -15,6 +16,7 @@ use core::time::Duration;
 use crate::address::{Address, as_read};
 use crate::config::Config;
 use crate::cookie::Cookies;
+use crate::departed::Departed;
 use crate::detector::Rules;
 use crate::error::{BadAddress, MetadataTooLong, NewError};
 use crate::gossip::GossipTick;
@@ -111,6 +113,7 @@ pub struct Node<A: Address, S: Storage> {
     pages: Quota,
     seeds: Seeds<A>,
     heal: Heal,
+    departed: Departed<A>,
     challenge: Challenge<A>,
     outbox: Outbox<A>,
     stats: Stats,
@@ -171,6 +174,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             pages: Quota::new(config.pages_per_second_max, PAGES_BURST_MAX),
             seeds: Seeds::new(),
             heal: Heal::new(now.after(config.heal_interval)),
+            departed: Departed::new(id),
             challenge: Challenge::new(),
             outbox: Outbox::new(),
             stats: Stats::default(),
