@@ -68,5 +68,5 @@ pub use cluster::{Cluster, Seen};
 pub use link::{Burst, Link};
 pub use network::Network;
 pub use oracle::Violation;
-pub use report::{Counts, Failure, Heard, Report, Step, seeds};
+pub use report::{Counts, Failure, Heard, Load, Report, Step, seeds};
 pub use scenario::{Checks, Scenario, SimAddress};

@@ -12,6 +12,7 @@ use crate::{Node, Standing};
 use super::clock::Clock;
 use super::oracle::Violation;
 use super::queue::FlightId;
+use super::report::Load;
 use super::scenario::SimAddress;
 
 /// Packets that wait for a process to read them; the newest are dropped and counted.
@@ -30,6 +31,7 @@ pub(super) struct Process<S: Storage> {
     pub node: Option<Node<SimAddress, S>>,
     pub clock: Clock,
     pub rows_max: usize,
+    pub load: Load,
     /// The next moment for which a look at its deadline is queued.
     pub alarm: Option<Instant>,
     /// Whether its host answers for it when it does not run.
@@ -58,6 +60,7 @@ impl<S: Storage> Process<S> {
             node: None,
             clock: Clock::new(0, 0),
             rows_max: 0,
+            load: Load::default(),
             alarm: None,
             is_killed: false,
             frozen_until: None,

@@ -127,6 +127,8 @@ pub enum Choice {
     PauseCurve(studies::PauseCurve),
     RepeatedPauses(studies::RepeatedPauses),
     Ablation(studies::AblationStudy),
+    Join(studies::Join),
+    Idle(studies::Idle),
 }
 
 impl Choice {
@@ -147,6 +149,8 @@ impl Choice {
             Self::PauseCurve(study) => study,
             Self::RepeatedPauses(study) => study,
             Self::Ablation(study) => study,
+            Self::Join(study) => study,
+            Self::Idle(study) => study,
         }
     }
 }
