@@ -90,6 +90,13 @@ impl<A: Address, S: Storage> Node<A, S> {
         Ok(())
     }
 
+    /// Forgets a member without a word, for simulations of tables that are wrong. Returns false when
+    /// it is unknown, or the application has yet to hear of it.
+    #[cfg(feature = "sim")]
+    pub fn forget(&mut self, id: crate::NodeId) -> bool {
+        self.table.find(id).is_some_and(|row| self.table.forget(row))
+    }
+
     /// Replaces the address at which the others reach this node and lets them know.
     ///
     /// # Errors

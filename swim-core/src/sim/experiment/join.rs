@@ -9,6 +9,7 @@ use super::views::Right;
 use super::{Experiment, Trial};
 use crate::sim::link::Link;
 use crate::sim::report::Failure;
+use crate::time::Instant;
 
 /// How often views are looked at while many join.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -52,9 +53,11 @@ impl Experiment for Join {
             stage.cluster.join(joiner, seed);
         }
         let complete = settling.run_until_right(&mut stage, self.limit)?;
+        let start = settling.since();
+        let since_start = |at: Option<Instant>| at.map(|at| at.since(start));
         let mut readings = vec![
-            Reading::time("half of the views complete", settling.median(&stage)),
-            Reading::time("all views complete", complete),
+            Reading::time("half of the views complete", since_start(settling.median(&stage))),
+            Reading::time("all views complete", since_start(complete)),
             settling.bytes_per_node(&stage),
         ];
         readings.extend(load_readings(settling.peak_of(seed), SEED_PEAK));
@@ -89,11 +92,13 @@ impl Experiment for LateJoin {
         let mut settling = Settling::new(&stage, Right::Members, LOOK_INTERVAL_LATE);
         stage.cluster.join(joiner, seed);
         let complete = settling.run_until_right(&mut stage, self.limit)?;
-        let own = settling.time_of(joiner);
+        let own = settling.right_since(joiner);
+        let start = settling.since();
+        let since_start = |at: Option<Instant>| at.map(|at| at.since(start));
         let load = stage.cluster.load(joiner);
         let mut readings = vec![
-            Reading::time("own view complete", own),
-            Reading::time("all views complete", complete),
+            Reading::time("own view complete", since_start(own)),
+            Reading::time("all views complete", since_start(complete)),
             Reading::rate("joiner bytes out", load.bytes_out as f64),
             Reading::rate("joiner bytes in", load.bytes_in as f64),
         ];

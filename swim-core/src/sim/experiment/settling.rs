@@ -43,13 +43,13 @@ impl Settling {
         Ok(())
     }
 
-    /// Lets time pass until all views are right. Returns the time since the beginning, or `None`
-    /// when `limit` from now was not enough.
+    /// Lets time pass until all views are right. Returns the moment, or `None` when `limit` was not
+    /// enough.
     pub fn run_until_right(
         &mut self,
         stage: &mut Stage,
         limit: Duration,
-    ) -> Result<Option<Duration>, Failure> {
+    ) -> Result<Option<Instant>, Failure> {
         let end = stage.now().after(limit);
         while !self.views.look(&stage.cluster) {
             if stage.now() >= end {
@@ -59,17 +59,22 @@ impl Settling {
             self.run_to(stage, next)?;
         }
         self.peaks.close(stage);
-        Ok(Some(stage.now().since(self.since)))
+        Ok(Some(stage.now()))
     }
 
-    /// The time until the view of half of those who run was right, for good.
-    pub fn median(&self, stage: &Stage) -> Option<Duration> {
-        self.views.median(&stage.cluster, self.since)
+    /// Since when the view of one node has been right.
+    pub fn right_since(&self, node: usize) -> Option<Instant> {
+        self.views.right_since(node)
     }
 
-    /// The time until the view of one node was right, for good.
-    pub fn time_of(&self, node: usize) -> Option<Duration> {
-        self.views.right_since(node).map(|at| at.since(self.since))
+    /// Since when half of the views have been right.
+    pub fn median(&self, stage: &Stage) -> Option<Instant> {
+        self.views.median(&stage.cluster)
+    }
+
+    /// How many views were wrong when last looked at.
+    pub fn wrong_count(&self, stage: &Stage) -> u64 {
+        self.views.wrong_count(&stage.cluster)
     }
 
     /// Since when it is watched.
@@ -102,6 +107,10 @@ impl Settling {
         Duration::from_micros(interval - passed % interval)
     }
 }
+
+/// The busiest second of any node, as readings.
+pub(super) const BUSIEST: [&str; 4] =
+    ["peak packets out", "peak bytes out", "peak packets in", "peak bytes in"];
 
 /// Packets and bytes a second, both ways, as readings of the names given.
 pub(super) fn load_readings(load: Load, names: [&'static str; 4]) -> [Reading; 4] {

@@ -175,6 +175,11 @@ impl Stage {
         picked
     }
 
+    /// Whether something was done to a node.
+    pub fn is_anomalous(&self, node: usize) -> bool {
+        self.anomalous[node]
+    }
+
     /// The nodes nothing was done to.
     pub fn healthy(&self) -> impl Iterator<Item = usize> {
         (0..self.anomalous.len()).filter(|&node| !self.anomalous[node])

@@ -1,7 +1,5 @@
 //! Whether every node sees the cluster as it is, and since when.
 
-use core::time::Duration;
-
 use crate::Node;
 use crate::member::{Member, NodeId};
 use crate::sim::cluster::Cluster;
@@ -63,21 +61,20 @@ impl Views {
         all_right && self.is_still_so(cluster)
     }
 
-    /// How many views of those who run are not right.
-    pub fn wrong_count(&self, cluster: &Cluster<Growable>) -> usize {
-        cluster.population().filter(|&node| self.since[node].is_none()).count()
+    /// How many of those who run had a wrong view when last looked at.
+    pub fn wrong_count(&self, cluster: &Cluster<Growable>) -> u64 {
+        cluster.population().filter(|&node| self.right_since(node).is_none()).count() as u64
     }
 
-    /// Since when a view is right.
+    /// Since when a view has been right.
     pub fn right_since(&self, node: usize) -> Option<Instant> {
         self.since.get(node).copied().flatten()
     }
 
-    /// The time from `start` until the view of half of those who run was right, for good.
-    pub fn median(&self, cluster: &Cluster<Growable>, start: Instant) -> Option<Duration> {
-        let times = cluster.population().map(|node| self.right_since(node));
-        let mut times: Vec<_> = times.map(|time| time.map(|at| at.since(start))).collect();
-        times.sort_unstable_by_key(|time| time.unwrap_or(Duration::MAX));
+    /// Since when half of the views of those who run have been right.
+    pub fn median(&self, cluster: &Cluster<Growable>) -> Option<Instant> {
+        let mut times: Vec<_> = cluster.population().map(|node| self.right_since(node)).collect();
+        times.sort_unstable_by_key(|time| (time.is_none(), *time));
         times.get(times.len().saturating_sub(1) / 2).copied().flatten()
     }
 

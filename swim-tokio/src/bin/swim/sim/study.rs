@@ -129,6 +129,9 @@ pub enum Choice {
     Ablation(studies::AblationStudy),
     Join(studies::Join),
     Idle(studies::Idle),
+    MassRestart(studies::MassRestart),
+    Split(studies::Split),
+    Repair(studies::Repair),
 }
 
 impl Choice {
@@ -151,6 +154,9 @@ impl Choice {
             Self::Ablation(study) => study,
             Self::Join(study) => study,
             Self::Idle(study) => study,
+            Self::MassRestart(study) => study,
+            Self::Split(study) => study,
+            Self::Repair(study) => study,
         }
     }
 }

@@ -4,6 +4,7 @@ mod ablation;
 mod connections;
 mod failures;
 mod pauses;
+mod repairs;
 mod stress;
 mod views;
 
@@ -11,6 +12,7 @@ pub use ablation::AblationStudy;
 pub use connections::{BadNodes, Deaf, FlipFlop, OneWay, Partition};
 pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
 pub use pauses::{PauseCurve, RepeatedPauses};
+pub use repairs::{MassRestart, Repair, Split};
 pub use stress::{FreezeGrid, Loss, Starve};
 pub use views::{Idle, Join};
 
