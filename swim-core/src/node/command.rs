@@ -2,6 +2,8 @@
 
 use crate::address::{Address, as_read};
 use crate::error::{BadAddress, JoinError, MetadataTooLong};
+#[cfg(feature = "sim")]
+use crate::member::NodeId;
 use crate::member::Status;
 use crate::storage::Storage;
 use crate::time::Instant;
@@ -90,10 +92,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         Ok(())
     }
 
-    /// Forgets a member without a word, for simulations of tables that are wrong. Returns false when
-    /// it is unknown, or the application has yet to hear of it.
+    /// Forgets a member without a word, to simulate a table that is wrong. Returns false when it is
+    /// unknown, or the application has yet to hear of it.
     #[cfg(feature = "sim")]
-    pub fn forget(&mut self, id: crate::NodeId) -> bool {
+    pub fn forget(&mut self, id: NodeId) -> bool {
         self.table.find(id).is_some_and(|row| self.table.forget(row))
     }
 
