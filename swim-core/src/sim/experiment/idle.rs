@@ -61,24 +61,34 @@ impl Idle {
     }
 }
 
-/// Table exchanges of all nodes so far.
+/// Anti-entropy of all nodes so far.
 #[derive(Clone, Copy)]
 struct Syncs {
+    unequal: u64,
     started: u64,
+    useless: u64,
     lost: u64,
 }
 
 impl Syncs {
     fn of(stage: &Stage) -> Self {
         let total = |counter: fn(&Stats) -> u64| stage.cluster.total(counter);
-        Self { started: total(|stats| stats.syncs), lost: total(|stats| stats.syncs_lost) }
+        Self {
+            unequal: total(|stats| stats.digests_unequal),
+            started: total(|stats| stats.syncs),
+            useless: total(|stats| stats.syncs_useless),
+            lost: total(|stats| stats.syncs_lost),
+        }
     }
 
     fn readings(self, before: Self, node_hours: f64) -> Vec<Reading> {
-        let rate = |now: u64, before: u64| (now - before) as f64 / node_hours;
+        let reading =
+            |name, now: u64, before: u64| Reading::rate(name, (now - before) as f64 / node_hours);
         vec![
-            Reading::rate("syncs per node and hour", rate(self.started, before.started)),
-            Reading::rate("lost syncs per node and hour", rate(self.lost, before.lost)),
+            reading("unequal digests per node and hour", self.unequal, before.unequal),
+            reading("syncs per node and hour", self.started, before.started),
+            reading("useless syncs per node and hour", self.useless, before.useless),
+            reading("lost syncs per node and hour", self.lost, before.lost),
         ]
     }
 }

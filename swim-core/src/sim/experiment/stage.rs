@@ -15,12 +15,10 @@ use crate::sim::scenario::{Checks, Scenario};
 use crate::storage::Growable;
 use crate::time::Instant;
 
-/// How long a cluster runs at least before anything is done to it: until round trips are known and
-/// table exchanges have become rare.
+/// How long a cluster runs at least before anything is done to it: until round trips are known.
 pub const WARM_UP: Duration = Duration::from_secs(60);
-/// Up to so many intervals between table exchanges more, so that each trial meets them at another
-/// moment.
-const SYNC_INTERVALS: u32 = 3;
+/// Up to so many probe intervals more, so that each trial meets them at another moment.
+const PROBE_INTERVALS: u32 = 30;
 /// How often the applications' news is collected: their memory in the simulator has an end.
 const LISTEN_INTERVAL: Duration = Duration::from_secs(1);
 /// Rows a node may hold.
@@ -120,7 +118,7 @@ impl Stage {
     /// Introduces everybody to everybody, and lets them settle. Measuring begins after that.
     pub fn settle(&mut self, trial: &Trial) -> Result<(), Failure> {
         self.cluster.introduce_all();
-        let longer = self.rng.up_to(trial.config.sync_interval * SYNC_INTERVALS);
+        let longer = self.rng.up_to(trial.config.probe_interval * PROBE_INTERVALS);
         self.cluster.run_for(WARM_UP + longer)?;
         self.cluster.take_heard();
         self.unheard_before = self.cluster.report().counts.unheard;
