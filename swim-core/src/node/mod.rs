@@ -185,7 +185,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// This node's id.
     pub fn id(&self) -> NodeId {
-        self.table.me().id
+        self.table.me().id()
     }
 
     /// Where the others reach this node.
@@ -195,7 +195,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// This node's incarnation.
     pub fn incarnation(&self) -> Incarnation {
-        self.table.me().claim.incarnation
+        self.table.me().incarnation()
     }
 
     /// Where this node stands in its own life.
