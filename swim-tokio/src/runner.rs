@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use swim_core::storage::Growable;
-use swim_core::{Channel, Event, Identity, Incarnation, Instant, Standing};
+use swim_core::{Channel, Config, Event, Identity, Incarnation, Instant, Standing};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task;
 
@@ -15,10 +15,13 @@ use crate::command::{COMMANDS_MAX, Command};
 use crate::counters::Counters;
 use crate::events::Occurrence;
 use crate::handle::Swim;
-use crate::join::Joins;
+use crate::join::{JoinFailure, Joins};
 use crate::keeper::{Keeper, Kept};
+use crate::myself::Myself;
 use crate::options::{BindError, Options};
 use crate::refusals::Notice;
+use crate::resolver::{Found, Lookups};
+use crate::seeds::{Change, Pauses, Seeds};
 use crate::shared::{Node, Shared};
 use crate::socket::{self, Datagrams};
 use crate::streams::{Arrival, INCOMING_MAX, StreamPacket, Streams};
@@ -73,6 +76,7 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         view: View::default(),
         counters: Counters::default(),
         state_trouble: Mutex::new(kept.as_ref().and_then(Kept::trouble)),
+        seeds: Mutex::default(),
     });
     let keeper = match kept {
         Some(kept) => Some(Keeper::begin(kept, &node, Arc::clone(&shared)).await?),
@@ -92,6 +96,7 @@ pub struct Runner {
     keeper: Option<Keeper>,
     joins: Joins,
     join_deadline: Duration,
+    lookups: Lookups,
     mirror: Mirror,
     updates: broadcast::Sender<Occurrence>,
     departures: watch::Sender<u64>,
@@ -114,6 +119,7 @@ impl fmt::Debug for Runner {
 struct Wake {
     command: Option<Command>,
     arrival: Option<Arrival>,
+    found: Option<Found>,
 }
 
 impl Runner {
@@ -141,8 +147,9 @@ impl Runner {
             datagrams,
             streams: Streams::new(listener, options.stream_timeout, Arc::clone(&shared)),
             keeper,
-            joins: Joins::default(),
+            joins: Joins::new(seeds(&shared, options)),
             join_deadline: options.join_deadline,
+            lookups: Lookups::new(options.resolver.clone(), options.resolve_timeout),
             updates,
             departures,
             shared,
@@ -170,13 +177,16 @@ impl Runner {
     }
 
     async fn turn(&mut self) {
-        let Wake { command, arrival } = self.wait().await;
-        self.cancel_abandoned_joins();
+        let Wake { command, arrival, found } = self.wait().await;
+        // Before anything is sent: a seed nobody wants any more must not be asked once again.
+        self.joins.sweep();
+        self.tell_seeds();
         let read_until = self.read_all(arrival).await;
         if let Some(command) = command {
             self.obey(command);
         }
         self.fire_timers(read_until);
+        self.seek(found);
         self.keep_state();
     }
 
@@ -187,6 +197,10 @@ impl Runner {
     /// Nobody holds a handle any more, and everything asked for is done.
     fn is_abandoned(&self) -> bool {
         self.commands.is_closed() && self.commands.is_empty()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.node.standing() == Standing::Alive
     }
 
     /// Or lost its id to another member, which leaves nothing to say goodbye to.
@@ -210,23 +224,16 @@ impl Runner {
             arrival = self.streams.next() => {
                 Wake { arrival: Some(arrival), ..Wake::default() }
             }
+            found = self.lookups.next() => Wake { found: Some(found), ..Wake::default() },
             () = self.clock.sleep_until(deadline) => Wake::default(),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         let comparison = self.mirror.comparison_due(&self.node, &self.shared.view);
-        let deadlines = [self.node.poll_timeout(), self.joins.deadline(), comparison];
+        let seeds = self.joins.seeds.deadline().filter(|_| self.is_alive());
+        let deadlines = [self.node.poll_timeout(), self.joins.deadline(), seeds, comparison];
         deadlines.into_iter().flatten().min()
-    }
-
-    /// Before anything is sent: a seed nobody wants any more must not be asked once again.
-    fn cancel_abandoned_joins(&mut self) {
-        let node = &mut self.node;
-        self.joins.sweep(|seed| {
-            // It may have been forgotten by itself: no longer asked is what counts.
-            let _ = node.cancel_join(seed);
-        });
     }
 
     /// Reads all that waits, so that no timer fires over an answer that has already arrived: this
@@ -327,21 +334,31 @@ impl Runner {
 
     /// Whoever asked and has gone meanwhile does not get the reply. Who gets it sees what it did.
     fn obey(&mut self, command: Command) {
-        let now = self.clock.now();
+        let (now, is_alive) = (self.clock.now(), self.is_alive());
         let node = &mut self.node;
         match command {
+            Command::Join { seeds, reply } if is_alive => {
+                self.joins.wait(seeds, now.after(self.join_deadline), reply, now);
+            }
             Command::Join { seeds, reply } => {
-                let deadline = now.after(self.join_deadline);
-                self.joins.wait(&seeds, deadline, reply, |seed| node.join(seed, now));
+                let refused = |seed| (seed, Err(JoinFailure::NotAlive));
+                let _ = reply.send(seeds.into_iter().map(refused).collect());
+            }
+            Command::KeepJoining { seeds, reply } if is_alive => {
+                let _ = reply.send(self.joins.keep(seeds, now));
             }
             Command::KeepJoining { seeds, reply } => {
-                let _ = reply.send(self.joins.keep(&seeds, |seed| node.join(seed, now)));
+                let refused = |seed| (seed, JoinFailure::NotAlive);
+                let _ = reply.send(seeds.into_iter().map(refused).collect());
             }
             Command::Leave { reply } => {
                 let _ = reply.send(self.leave(now));
             }
             Command::Rejoin { reply } => {
-                node.rejoin(now);
+                if !is_alive {
+                    node.rejoin(now);
+                    self.joins.seeds.restart(now);
+                }
                 self.refresh_view(now);
                 let _ = reply.send(());
             }
@@ -374,6 +391,43 @@ impl Runner {
         if self.is_timer_due(now) {
             self.node.handle_timeout(now);
         }
+        self.flush();
+    }
+
+    /// Looks for members to be admitted by.
+    fn seek(&mut self, found: Option<Found>) {
+        let (now, live) = (self.clock.now(), self.node.live_count());
+        if let Some(found) = found {
+            if found.addresses.is_err() {
+                self.shared.counters.lookups_failed.add();
+            }
+            self.joins.found(found, live, now);
+        }
+        if self.is_alive() {
+            self.joins.step(live, now);
+            while let Some(lookup) = self.joins.seeds.poll_lookup() {
+                self.shared.counters.lookups.add();
+                self.lookups.start(lookup);
+            }
+        }
+        self.tell_seeds();
+    }
+
+    /// Tells the protocol whom to ask, and the handles how the seeds stand.
+    fn tell_seeds(&mut self) {
+        let Some((changes, seeds)) = self.joins.seeds.take_changes() else { return };
+        let now = self.clock.now();
+        for change in changes {
+            match change {
+                Change::Ask(seed) if self.node.join(seed, now).is_err() => {
+                    self.joins.seeds.not_asked(seed);
+                }
+                // It may have been forgotten by itself: no longer asked is what counts.
+                Change::Cancel(seed) => _ = self.node.cancel_join(seed),
+                Change::Ask(_) => {}
+            }
+        }
+        self.shared.set_seeds(seeds);
         self.flush();
     }
 
@@ -415,10 +469,19 @@ impl Runner {
         match event {
             Event::Joined { seed, by } => self.joins.admitted(seed, by),
             Event::JoinRefused { seed, reason } => self.joins.refused(seed, reason),
+            Event::MemberDead(id) | Event::MemberLeft(id) => {
+                self.joins.seeds.lost(id, self.node.live_count(), self.clock.now());
+            }
             Event::Departed => self.departures.send_modify(|count| *count += 1),
             _ => {}
         }
     }
+}
+
+fn seeds(shared: &Shared, options: &Options) -> Seeds {
+    let me = Myself { local_addr: shared.local_addr, advertised: shared.advertised };
+    let Config { join_retry_min: least, join_retry_max: most, .. } = options.config;
+    Seeds::new(me, Pauses { least, most, answer: options.join_deadline }, options.node_seed())
 }
 
 // Elsewhere nobody tells of refusals.
