@@ -9,7 +9,8 @@ use std::sync::Arc;
 ///
 /// A host name stands for all its addresses, as they are when it is looked up. Strings and socket
 /// addresses become seeds by themselves where seeds are taken; what is no seed is
-/// [reported](crate::JoinFailure::Malformed) then. To find out before, parse it:
+/// [reported](crate::JoinFailure::Malformed) then. To find out before, parse it (with clap:
+/// `value_parser = str::parse::<Seed>`):
 ///
 /// ```
 /// use swim_tokio::Seed;

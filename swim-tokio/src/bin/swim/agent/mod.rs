@@ -44,7 +44,7 @@ pub struct Args {
     /// Members to join through: a host name with all its addresses, or an address. Repeatable; one
     /// that answers is enough. Asked until one does, the name looked up every time, and again
     /// should that member ever be gone.
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = str::parse::<Seed>)]
     join: Vec<Seed>,
 
     /// The name of this member, unique in its cluster: its id is made of it. At most 128 bytes.
