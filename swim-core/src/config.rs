@@ -64,9 +64,12 @@ impl Label {
 /// | `gossip_nodes` | 3 | 3 | 4 | 3 | 2 |
 /// | `gossip_to_dead_time` | 30s | 30s | 60s | 15s | 120s |
 /// | `retransmit_mult` | 4 | 4 | 4 | 4 | 4 |
-/// | `sync_interval` | 30s | 30s | 60s | 15s | 300s |
-/// | `sync_interval_min` | 500ms | 500ms | 2s | 200ms | 10s |
-/// | `sync_timeout` | 500ms | 500ms | 2s | 200ms | 5s |
+/// | `anti_entropy` | true | true | true | true | true |
+/// | `sync_after` | 2s | 2s | 5s | 2s | 20s |
+/// | `sync_pause_min` | 20ms | 20ms | 100ms | 20ms | 1s |
+/// | `sync_pause_max` | 16s | 16s | 60s | 16s | 300s |
+/// | `sync_timeout` | 100ms | 100ms | 500ms | 100ms | 2s |
+/// | `pages_per_second_max` | 250 | 250 | 250 | 250 | 4 |
 /// | `heal_interval` | 10s | 10s | 30s | 5s | 300s |
 /// | `tombstone_time` | 600s | 600s | 1800s | 120s | 3600s |
 /// | `join_retry_min` | 400ms | 400ms | 1s | 200ms | 5s |
@@ -121,13 +124,22 @@ pub struct Config {
     /// Transmissions of each update: this many times the growth of the detector, at most
     /// [`TRANSMITS_MAX`]. 1 to 10. More on lossy networks.
     pub retransmit_mult: u8,
-    /// Time between two table exchanges in a settled cluster of up to 32; grows with log2(N) above.
-    /// 10 ms to 1 day. An exchange repairs what gossip lost.
-    pub sync_interval: Duration,
-    /// Time between two table exchanges while they still bring news. 1 ms to `sync_interval`.
-    pub sync_interval_min: Duration,
-    /// Wait for one page of a table exchange before asking again. 1 ms to 1 h.
+    /// Whether pings and acks say what tables amount to, and lasting differences are repaired. Only
+    /// experiments turn it off.
+    pub anti_entropy: bool,
+    /// How long two tables must differ from this one, three digests in a row, before a settled node
+    /// reconciles: gossip repairs most of it sooner. 0 to 1 h.
+    pub sync_after: Duration,
+    /// Pause between two reconciliations, +-50 %, while they bring much. 1 ms to `sync_pause_max`.
+    pub sync_pause_min: Duration,
+    /// Longest pause between two reconciliations that bring little. Up to 1 day.
+    pub sync_pause_max: Duration,
+    /// The shortest wait for an answer of anti-entropy before asking again, however fast round
+    /// trips are. 1 ms to 1 h.
     pub sync_timeout: Duration,
+    /// Pages and first steps of reconciliations answered per second; beyond that, and a burst of
+    /// 50, whoever asks is sent to others. 1 to 65 535.
+    pub pages_per_second_max: u16,
     /// Time between two attempts to reach somebody who is dead here, or a seed that is not live:
     /// what heals partitions. 0 (never) or 1 ms to 1 day; stretched to 50 ms per live member, so
     /// that the cluster as a whole never makes more than 20 attempts a second.
@@ -173,9 +185,12 @@ impl Config {
             gossip_nodes: 3,
             gossip_to_dead_time: Duration::from_secs(30),
             retransmit_mult: 4,
-            sync_interval: Duration::from_secs(30),
-            sync_interval_min: Duration::from_millis(500),
-            sync_timeout: Duration::from_millis(500),
+            anti_entropy: true,
+            sync_after: Duration::from_secs(2),
+            sync_pause_min: Duration::from_millis(20),
+            sync_pause_max: Duration::from_secs(16),
+            sync_timeout: Duration::from_millis(100),
+            pages_per_second_max: 250,
             heal_interval: Duration::from_secs(10),
             tombstone_time: Duration::from_secs(600),
             join_retry_min: Duration::from_millis(400),
@@ -211,9 +226,10 @@ impl Config {
             gossip_interval: Duration::from_millis(500),
             gossip_nodes: 4,
             gossip_to_dead_time: Duration::from_secs(60),
-            sync_interval: Duration::from_secs(60),
-            sync_interval_min: Duration::from_secs(2),
-            sync_timeout: Duration::from_secs(2),
+            sync_after: Duration::from_secs(5),
+            sync_pause_min: Duration::from_millis(100),
+            sync_pause_max: Duration::from_secs(60),
+            sync_timeout: Duration::from_millis(500),
             heal_interval: Duration::from_secs(30),
             tombstone_time: Duration::from_secs(1_800),
             join_retry_min: Duration::from_secs(1),
@@ -232,9 +248,6 @@ impl Config {
             suspicion_mult: 3,
             gossip_interval: Duration::from_millis(100),
             gossip_to_dead_time: Duration::from_secs(15),
-            sync_interval: Duration::from_secs(15),
-            sync_interval_min: Duration::from_millis(200),
-            sync_timeout: Duration::from_millis(200),
             heal_interval: Duration::from_secs(5),
             tombstone_time: Duration::from_secs(120),
             join_retry_min: Duration::from_millis(200),
@@ -258,9 +271,11 @@ impl Config {
             gossip_interval: Duration::from_secs(2),
             gossip_nodes: 2,
             gossip_to_dead_time: Duration::from_secs(120),
-            sync_interval: Duration::from_secs(300),
-            sync_interval_min: Duration::from_secs(10),
-            sync_timeout: Duration::from_secs(5),
+            sync_after: Duration::from_secs(20),
+            sync_pause_min: Duration::from_secs(1),
+            sync_pause_max: Duration::from_secs(300),
+            sync_timeout: Duration::from_secs(2),
+            pages_per_second_max: 4,
             heal_interval: Duration::from_secs(300),
             tombstone_time: Duration::from_secs(3_600),
             join_retry_min: Duration::from_secs(5),
@@ -309,9 +324,11 @@ impl Config {
             within("heal_interval", self.heal_interval, millisecond, day)?;
         }
         count("retransmit_mult", self.retransmit_mult, 1, 10)?;
-        within("sync_interval", self.sync_interval, Duration::from_millis(10), day)?;
-        within("sync_interval_min", self.sync_interval_min, millisecond, self.sync_interval)?;
+        within("sync_after", self.sync_after, Duration::ZERO, hour)?;
+        within("sync_pause_max", self.sync_pause_max, millisecond, day)?;
+        within("sync_pause_min", self.sync_pause_min, millisecond, self.sync_pause_max)?;
         within("sync_timeout", self.sync_timeout, millisecond, hour)?;
+        rule(self.pages_per_second_max > 0, "pages_per_second_max", "must be at least 1")?;
         within(
             "tombstone_time",
             self.tombstone_time,
@@ -345,6 +362,12 @@ impl Config {
             least: self.probe_timeout_min,
             most: self.probe_timeout_max,
         }
+    }
+
+    /// Between what the wait for an answer of anti-entropy may vary.
+    pub(crate) fn sync_timeout_range(&self) -> TimeoutRange {
+        let most = self.probe_timeout_max.max(self.sync_timeout);
+        TimeoutRange { start: self.probe_timeout, least: self.sync_timeout, most }
     }
 
     /// R6: how long a suspect may take to refute while answers may take `answer_timeout`.
@@ -410,13 +433,6 @@ impl Config {
     pub(crate) fn heal_interval_at(&self, members: usize) -> Duration {
         let members = u32::try_from(members).unwrap_or(u32::MAX);
         self.heal_interval.max(HEAL_INTERVAL_PER_MEMBER.saturating_mul(members))
-    }
-
-    /// Time between table exchanges of a settled cluster: memberlist's push-pull scale, which adds
-    /// one interval for every doubling of the cluster above 32.
-    pub(crate) fn sync_interval_at(&self, members: usize) -> Duration {
-        let doublings = members.max(32).saturating_sub(1).ilog2().saturating_sub(3);
-        self.sync_interval.saturating_mul(doublings.max(1))
     }
 }
 

@@ -120,6 +120,7 @@ extern crate alloc;
 
 mod address;
 mod config;
+mod cookie;
 mod detector;
 mod error;
 mod event;
@@ -133,6 +134,9 @@ mod member;
 mod node;
 mod outbox;
 mod probe;
+mod quota;
+mod range;
+mod reconcile;
 mod relay;
 mod rival;
 mod rng;

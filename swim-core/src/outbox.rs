@@ -35,6 +35,29 @@ pub struct Intent<A> {
     pub message: Option<Message<A>>,
     /// Whose record goes first, if any.
     pub about: Option<NodeId>,
+    /// The longest packet that the other side may be sent.
+    pub len_max: u16,
+    /// The message is not said but answered: a pull, by a page.
+    pub answer: bool,
+}
+
+impl<A> Intent<A> {
+    /// A packet of any length, without a record in front.
+    pub const fn new(to: A, channel: Channel, message: Option<Message<A>>) -> Self {
+        Self { to, channel, message, about: None, len_max: u16::MAX, answer: false }
+    }
+
+    /// With this member's record in front.
+    #[must_use]
+    pub fn about(self, about: Option<NodeId>) -> Self {
+        Self { about, ..self }
+    }
+
+    /// No longer than this.
+    #[must_use]
+    pub fn limited(self, len_max: u16) -> Self {
+        Self { len_max, ..self }
+    }
 }
 
 /// Packets to be sent, oldest first.

@@ -31,7 +31,6 @@ impl Rng {
     }
 
     /// The next 64 bits.
-    #[cfg(any(test, feature = "sim"))]
     pub const fn next_u64(&mut self) -> u64 {
         ((self.next_u32() as u64) << 32) | self.next_u32() as u64
     }

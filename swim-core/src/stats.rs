@@ -106,10 +106,24 @@ pub struct Stats {
     pub heals: u64,
     /// Joins this node was refused.
     pub refusals_received: u64,
-    /// Table exchanges started.
+    /// Digests that differed from this node's.
+    pub digests_unequal: u64,
+    /// Reconciliations and slices to pull that this node started.
     pub syncs: u64,
-    /// Table exchanges that ended without an answer.
+    /// Those that ended without a row moved either way.
+    pub syncs_useless: u64,
+    /// Those given up because nobody answered.
     pub syncs_lost: u64,
+    /// Steps of reconciliations that others started, answered.
+    pub syncs_answered: u64,
+    /// Packets of which more followed than one answer can say; the rest is found again.
+    pub sync_parts_dropped: u64,
+    /// Requests answered with a cookie, because they did not bring one.
+    pub cookies_sent: u64,
+    /// Requests answered with somebody else's address, because there were too many.
+    pub busy_sent: u64,
+    /// The same of this node's own requests.
+    pub busy_received: u64,
     /// Pages of the table served.
     pub pages_sent: u64,
     /// Pages of other tables received.

@@ -1,197 +1,319 @@
-//! Table exchange by pages: the receiver pulls, page after page, and the other side keeps no
-//! state. It repairs what gossip lost and fills the table of a joiner.
+//! When tables are compared in earnest, and how far the comparisons have come.
+//!
+//! Every ping and ack says what the sender's table amounts to. A difference that is there for the
+//! third time in a row, for two seconds, is one that gossip will not repair: this node reconciles.
+//! While it knows itself unsettled, having just started or just learnt much, the first difference
+//! is enough, and one reconciliation follows the other, each with somebody else.
 
 use core::time::Duration;
 
+use crate::rng::Rng;
 use crate::time::Instant;
-use crate::wire::Pull;
 
-/// How often one page is asked for before the exchange is given up.
-const TRIES_MAX: u8 = 4;
+/// How many slices of a table can be pulled at the same time.
+pub const SESSIONS_MAX: usize = 4;
 
-/// How many pages one exchange may have: a million members at 1 400 bytes. A peer that goes on and
-/// on holds no exchange for ever.
+/// How many steps of both sides one reconciliation may take. What is still different then is found
+/// by the next one.
+pub const HOPS_MAX: u8 = 64;
+
+/// How often a question is repeated before the session is given up.
+const TRIES_MAX: u8 = 6;
+
+/// How many pages one slice may have: a million members at 1 400 bytes. A peer that goes on and on
+/// holds no session for ever.
 const PAGES_MAX: u16 = 20_000;
 
-/// Whether an exchange runs, and when the next one starts.
+/// Unequal digests in a row that make a difference a lasting one.
+const STREAK_MIN: u8 = 3;
+
+/// Rows learnt in one go that make a node unsettled: where so much was missing, there is more.
+const MOVED_MIN: usize = 8;
+
+/// Sessions lost in a row after which this node waits for a digest to start the next.
+const LOST_IN_A_ROW_MAX: u8 = 30;
+
+/// How much longer than the shortest pause a node waits after losing sessions. Lost ones say
+/// nothing about tables, so they must not delay the next as equal ones do.
+const LOST_PAUSE_FACTOR: u32 = 20;
+
+/// The sessions that run, and what decides about the next.
 #[derive(Debug)]
 pub struct Sync<A> {
-    session: Option<Session<A>>,
-    next_at: Instant,
-    pause: Duration,
+    sessions: heapless::Vec<Session<A>, SESSIONS_MAX>,
+    settled: bool,
+    streak: u8,
+    streak_since: Instant,
+    /// No session on account of a digest before this.
+    not_before: Instant,
+    /// The next session that needs no digest to start.
+    next_at: Option<Instant>,
+    backoff: Duration,
+    lost_in_a_row: u8,
+    /// The last pull brought too little: the tables are of different sizes for another reason.
+    pull_failed: bool,
+    harvest: Harvest,
 }
 
-/// One exchange.
-#[derive(Clone, Copy, Debug)]
-struct Session<A> {
-    peer: A,
-    pull: Pull,
+/// What the sessions that run now have brought.
+#[derive(Clone, Copy, Debug, Default)]
+struct Harvest {
+    rows: usize,
+    given: usize,
+    lost: bool,
+    pulled: bool,
+}
+
+/// One question this node has asked and waits for the answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session<A> {
+    pub number: u32,
+    pub peer: A,
+    /// What proves to the peer who is asking; 0 until it says so.
+    pub cookie: u32,
+    pub work: Work,
     deadline: Instant,
     tries: u8,
-    pages: u16,
-    changed: bool,
+}
+
+/// What a session is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Pages of the members whose mixed ids are between these.
+    Pull { from: u64, last: u64, pages: u16 },
+    /// A reconciliation after so many steps of both sides.
+    Reconcile { hop: u8 },
 }
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncStep<A> {
-    /// Start with a peer of the caller's choice.
+    /// Reconcile with somebody of the caller's choice.
     Start,
-    /// Ask again.
-    Repeat(A, Pull),
-    /// The peer does not answer; another one will be tried after the shortest pause.
+    /// No answer came: ask again.
+    Repeat(Session<A>),
+    /// Time and again no answer came.
     Lost,
+}
+
+/// How the last session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It is not the last: others run.
+    NotYet,
+    /// Rows moved.
+    Useful,
+    /// No row moved.
+    Useless,
 }
 
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Pauses {
-    /// For one page.
+    /// For one answer.
     pub timeout: Duration,
-    /// For the next exchange after one that brought news.
+    /// For the next session after one that brought much.
     pub least: Duration,
-    /// For the next exchange when all has long been equal.
+    /// For the next session when none has brought anything for long.
     pub most: Duration,
 }
 
-impl<A: Copy> Sync<A> {
-    /// The first exchange starts at `first_at`.
-    pub const fn new(first_at: Instant, pause: Duration) -> Self {
-        Self { session: None, next_at: first_at, pause }
+impl<A: Copy + PartialEq> Sync<A> {
+    /// Unsettled, without sessions.
+    pub const fn new(now: Instant, pause: Duration) -> Self {
+        Self {
+            sessions: heapless::Vec::new(),
+            settled: false,
+            streak: 0,
+            streak_since: now,
+            not_before: now,
+            next_at: None,
+            backoff: pause,
+            lost_in_a_row: 0,
+            pull_failed: false,
+            harvest: Harvest { rows: 0, given: 0, lost: false, pulled: false },
+        }
     }
 
-    /// When the next step is due.
-    pub fn deadline(&self) -> Instant {
-        self.session.as_ref().map_or(self.next_at, |session| session.deadline)
+    /// When the next step is due, if one is.
+    pub fn deadline(&self) -> Option<Instant> {
+        let sessions = self.sessions.iter().map(|session| session.deadline);
+        let next = self.next_at.filter(|_| self.sessions.is_empty());
+        sessions.chain(next).min()
     }
 
-    /// Whether an exchange is running.
-    pub fn is_running(&self) -> bool {
-        self.session.is_some()
+    /// Whether a much smaller table is best filled by pulling pages.
+    pub fn pulls(&self) -> bool {
+        !self.pull_failed
+    }
+
+    /// Somebody's table is equal to this one.
+    pub fn agree(&mut self, least: Duration) {
+        self.streak = 0;
+        self.settled = true;
+        self.pull_failed = false;
+        self.backoff = least;
+    }
+
+    /// Somebody's table differs from this one. Whether to do something about it now.
+    pub fn differ(&mut self, lasting: Duration, now: Instant) -> bool {
+        if self.streak == 0 {
+            self.streak_since = now;
+        }
+        self.streak = self.streak.saturating_add(1);
+        let lasts = self.streak >= STREAK_MIN && now.since(self.streak_since) >= lasting;
+        self.is_free(now) && (lasts || !self.settled)
+    }
+
+    /// Whether a session may start.
+    pub fn is_free(&self, now: Instant) -> bool {
+        self.sessions.is_empty() && now >= self.not_before
+    }
+
+    /// Much was learnt from somebody who asked: there is more to be learnt, and to be passed on.
+    pub fn unsettle(&mut self, rows: usize, pauses: Pauses, rng: &mut Rng, now: Instant) {
+        if rows >= MOVED_MIN {
+            self.settled = false;
+            self.pull_failed = false;
+            self.backoff = pauses.least;
+            if self.next_at.is_none() {
+                self.next_at = Some(now.after(rng.jittered(self.backoff)));
+            }
+        }
     }
 
     /// The step that is due at `now`, if one is.
-    pub fn step(&mut self, pauses: Pauses, now: Instant) -> Option<SyncStep<A>> {
-        if now < self.deadline() {
-            return None;
-        }
-        let Some(session) = &mut self.session else { return Some(SyncStep::Start) };
+    pub fn step(&mut self, pauses: Pauses, rng: &mut Rng, now: Instant) -> Option<SyncStep<A>> {
+        let due = self.sessions.iter().position(|session| session.deadline <= now);
+        let Some(place) = due else {
+            let next_at = self.next_at.filter(|_| self.sessions.is_empty())?;
+            self.next_at = self.next_at.filter(|_| next_at > now);
+            return (next_at <= now).then_some(SyncStep::Start);
+        };
+        let session = self.sessions.get_mut(place)?;
         if session.tries < TRIES_MAX {
             session.tries = session.tries.saturating_add(1);
             session.deadline = now.after(pauses.timeout);
-            return Some(SyncStep::Repeat(session.peer, session.pull));
+            return Some(SyncStep::Repeat(*session));
         }
-        self.session = None;
-        self.pause = pauses.least;
-        self.next_at = now.after(self.pause);
+        self.sessions.swap_remove(place);
+        self.harvest.lost = true;
+        self.end(pauses, rng, now);
         Some(SyncStep::Lost)
     }
 
-    /// Starts an exchange with `peer`; returns the first request.
-    pub fn start(&mut self, peer: A, number: u32, timeout: Duration, now: Instant) -> Pull {
-        let pull = Pull { number, from: 0 };
-        let deadline = now.after(timeout);
-        self.session = Some(Session { peer, pull, deadline, tries: 1, pages: 0, changed: false });
-        pull
-    }
-
-    /// Ends what is running and lets `pause` pass: there is nobody to exchange with.
-    pub fn skip(&mut self, pause: Duration, now: Instant) {
-        self.session = None;
-        self.next_at = now.after(pause);
-    }
-
-    /// A page came, up to `next`, and brought news or not. Returns the request for the following
-    /// page, with whom to send it to, unless it was the last or not asked for.
-    pub fn page(
+    /// Starts a session; `None` when as many run as can.
+    pub fn start(
         &mut self,
-        (number, next): (u32, u64),
-        changed: bool,
-        pauses: Pauses,
+        (number, peer, cookie): (u32, A, u32),
+        work: Work,
+        timeout: Duration,
         now: Instant,
-    ) -> Option<(A, Pull)> {
-        let session = self.session.as_mut().filter(|session| session.pull.number == number)?;
-        session.changed |= changed;
-        // Pages move forward only, so that a duplicate or a hostile one cannot hold the exchange.
-        if next > session.pull.from && session.pages < PAGES_MAX {
-            session.pages = session.pages.saturating_add(1);
-            session.pull.from = next;
+    ) -> Option<Session<A>> {
+        let deadline = now.after(timeout);
+        let session = Session { number, peer, cookie, work, deadline, tries: 1 };
+        self.harvest.pulled |= matches!(work, Work::Pull { .. });
+        self.sessions.push(session).is_ok().then_some(session)
+    }
+
+    /// Gives up what is running.
+    pub fn clear(&mut self) {
+        self.sessions.clear();
+        self.harvest = Harvest::default();
+        self.next_at = None;
+    }
+
+    /// The session with this number.
+    pub fn find(&self, number: u32) -> Option<Session<A>> {
+        self.sessions.iter().find(|session| session.number == number).copied()
+    }
+
+    /// Changes what a session is about.
+    pub fn change(
+        &mut self,
+        number: u32,
+        change: impl FnOnce(&mut Session<A>),
+    ) -> Option<Session<A>> {
+        let session = self.sessions.iter_mut().find(|session| session.number == number)?;
+        change(session);
+        Some(*session)
+    }
+
+    /// An answer came, so that the next one is waited for anew.
+    pub fn answered(&mut self, number: u32, timeout: Duration, now: Instant) -> Option<Session<A>> {
+        self.change(number, |session| {
             session.tries = 1;
-            session.deadline = now.after(pauses.timeout);
-            return Some((session.peer, session.pull));
-        }
-        if next == 0 || next > session.pull.from {
-            let changed = session.changed;
-            self.finish(changed, pauses, now);
-        }
-        None
+            session.deadline = now.after(timeout);
+        })
     }
 
-    fn finish(&mut self, changed: bool, pauses: Pauses, now: Instant) {
-        self.session = None;
-        self.pause = match changed {
-            true => pauses.least,
-            false => self.pause.saturating_mul(2).clamp(pauses.least, pauses.most),
+    /// The peer has no time. Returns the session unless it has been sent away too often.
+    pub fn turned_away(&mut self, number: u32) -> Option<Session<A>> {
+        self.change(number, |session| session.tries = session.tries.saturating_add(1))
+            .filter(|session| session.tries <= TRIES_MAX)
+    }
+
+    /// A page came, complete up to `next` (0: to the end). Returns whether there is more to ask for.
+    pub fn page(&mut self, number: u32, next: u64) -> bool {
+        let session = self.sessions.iter_mut().find(|session| session.number == number);
+        let Some(Work::Pull { from, last, pages }) = session.map(|session| &mut session.work)
+        else {
+            return false;
         };
-        self.next_at = now.after(self.pause);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PAUSES: Pauses = Pauses {
-        timeout: Duration::from_millis(100),
-        least: Duration::from_secs(1),
-        most: Duration::from_secs(4),
-    };
-
-    fn at(millis: u64) -> Instant {
-        Instant::from_millis(millis)
-    }
-
-    #[test]
-    fn pages_are_pulled_one_after_the_other_until_the_last() {
-        let mut sync = Sync::new(at(0), PAUSES.least);
-        assert_eq!(sync.step(PAUSES, at(0)), Some(SyncStep::Start));
-        assert_eq!(sync.start(7u16, 1, PAUSES.timeout, at(0)), Pull { number: 1, from: 0 });
-        assert_eq!(sync.page((2, 50), true, PAUSES, at(1)), None, "not asked for");
-        let following = sync.page((1, 50), true, PAUSES, at(1));
-        assert_eq!(following, Some((7, Pull { number: 1, from: 50 })));
-        assert_eq!(sync.page((1, 40), true, PAUSES, at(1)), None, "a page from the past");
-        assert_eq!(sync.page((1, 0), false, PAUSES, at(2)), None);
-        assert_eq!(sync.deadline(), at(1_002), "soon again: it brought news");
-    }
-
-    #[test]
-    fn a_peer_that_goes_on_and_on_is_left() {
-        let mut sync = Sync::new(at(0), PAUSES.least);
-        sync.start(7u16, 1, PAUSES.timeout, at(0));
-        let pages = (1..).take_while(|&next| sync.page((1, next), true, PAUSES, at(0)).is_some());
-        assert_eq!(pages.count(), usize::from(PAGES_MAX));
-        assert!(!sync.is_running());
-    }
-
-    #[test]
-    fn exchanges_without_news_become_rare() {
-        let mut sync = Sync::new(at(0), PAUSES.least);
-        for pause in [2_000, 4_000, 4_000] {
-            sync.start(7u16, 1, PAUSES.timeout, at(0));
-            sync.page((1, 0), false, PAUSES, at(0));
-            assert_eq!(sync.deadline(), at(pause));
+        // Pages move forward only, so that a hostile one cannot hold the session.
+        let more = next > *from && next <= *last && *pages < PAGES_MAX;
+        if more {
+            *from = next;
+            *pages = pages.saturating_add(1);
         }
+        more
     }
 
-    #[test]
-    fn a_silent_peer_is_asked_a_few_times_and_given_up() {
-        let mut sync = Sync::new(at(0), PAUSES.least);
-        sync.start(7u16, 1, PAUSES.timeout, at(0));
-        for asked in 1..TRIES_MAX {
-            let step = sync.step(PAUSES, at(u64::from(asked) * 100));
-            assert_eq!(step, Some(SyncStep::Repeat(7, Pull { number: 1, from: 0 })));
+    /// Rows were learnt from, and given to, a peer.
+    pub fn gain(&mut self, rows: usize, given: usize) {
+        self.harvest.rows = self.harvest.rows.saturating_add(rows);
+        self.harvest.given = self.harvest.given.saturating_add(given);
+    }
+
+    /// A session ended for reasons that say nothing about the tables.
+    pub fn lose(&mut self) {
+        self.harvest.lost = true;
+    }
+
+    /// Another session takes the place of this one.
+    pub fn drop(&mut self, number: u32) {
+        self.sessions.retain(|session| session.number != number);
+    }
+
+    /// A session is over.
+    pub fn close(&mut self, number: u32, pauses: Pauses, rng: &mut Rng, now: Instant) -> Ended {
+        self.drop(number);
+        self.end(pauses, rng, now)
+    }
+
+    /// After a session: what follows when it was the last.
+    fn end(&mut self, pauses: Pauses, rng: &mut Rng, now: Instant) -> Ended {
+        if !self.sessions.is_empty() {
+            return Ended::NotYet;
         }
-        assert_eq!(sync.step(PAUSES, at(400)), Some(SyncStep::Lost));
-        assert_eq!(sync.deadline(), at(1_400));
+        let Harvest { rows, given, lost, pulled } = core::mem::take(&mut self.harvest);
+        let doubled = self.backoff.saturating_mul(2);
+        self.next_at = None;
+        self.pull_failed = pulled && !lost && rows < MOVED_MIN;
+        if rows >= MOVED_MIN {
+            self.settled = false;
+            self.backoff = pauses.least;
+        } else if lost {
+            self.backoff = doubled.min(pauses.least.saturating_mul(LOST_PAUSE_FACTOR));
+        } else {
+            self.backoff = doubled.min(pauses.most);
+        }
+        self.lost_in_a_row = if lost { self.lost_in_a_row.saturating_add(1) } else { 0 };
+        self.not_before = now.after(rng.jittered(self.backoff));
+        if rows >= MOVED_MIN || (lost && self.lost_in_a_row <= LOST_IN_A_ROW_MAX) {
+            self.next_at = Some(self.not_before);
+        }
+        self.streak = 0;
+        if rows > 0 || given > 0 { Ended::Useful } else { Ended::Useless }
     }
 }

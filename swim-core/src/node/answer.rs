@@ -12,16 +12,17 @@ use crate::seeds::Answer;
 use crate::storage::Storage;
 use crate::time::part;
 use crate::wire::{
-    Ack, Belief, Header, Join, Message, Nack, Page, Ping, PingRequest, Pull, Refusal, Refuse,
-    Update, Welcome,
+    Ack, Belief, Header, Join, Message, Nack, Packet, Ping, PingRequest, Refusal, Refuse, Update,
+    View, Welcome,
 };
 
 use super::input::Origin;
 use super::{Node, Standing, count};
 
 impl<A: Address, S: Storage> Node<A, S> {
-    /// Answers the message of a packet whose updates have been applied, and were news or not.
-    pub(super) fn answer(&mut self, message: Message<A>, origin: &Origin<A>, changed: bool) {
+    /// Answers the message of a packet whose updates have been applied; so many were news.
+    pub(super) fn answer(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, learnt: usize) {
+        let Some(message) = packet.message else { return };
         // A silenced node speaks to its rival only, which `answer_ping` sees to.
         if self.standing == Standing::Silenced && !matches!(message, Message::Ping(_)) {
             return;
@@ -34,7 +35,11 @@ impl<A: Address, S: Storage> Node<A, S> {
             Message::Join(join) => self.answer_join(join, origin),
             Message::Welcome(welcome) => self.take_welcome(welcome, origin),
             Message::Pull(pull) => self.answer_pull(pull, origin),
-            Message::Page(page) => self.take_page(page, changed),
+            Message::Page(page) => self.take_page(page, learnt),
+            Message::Sync(sync) => self.answer_sync(sync, packet, origin, learnt),
+            Message::SyncReply(reply) => self.take_sync_reply(reply, packet, learnt),
+            Message::Cookie(cookie) => self.take_cookie(cookie),
+            Message::Busy(busy) => self.take_busy(busy, learnt),
             // `take_refusal` was offered it already: nobody asked for this one.
             Message::Refuse(_) => {}
         }
@@ -49,12 +54,16 @@ impl<A: Address, S: Storage> Node<A, S> {
         if ping.target != self.id() {
             return count(&mut self.stats.pings_misdirected);
         }
-        self.ack(ping.number, ping.belief, origin);
+        let view = self.view(&ping, origin);
+        self.ack(ping.number, ping.belief, view, origin);
+        if let Some(digest) = ping.digest {
+            self.compare(digest, ping.number, (origin.from, 0));
+        }
     }
 
     /// Answers a ping that believes this of the node. Whoever is wrong hears the right first: the
     /// sender about this node (Lifeguard's buddy system), or about itself.
-    fn ack(&mut self, number: u32, belief: Option<Belief>, origin: &Origin<A>) {
+    fn ack(&mut self, number: u32, belief: Option<Belief>, view: View, origin: &Origin<A>) {
         let misjudged = self.heed(belief) || self.standing != Standing::Alive;
         let rival = origin.header.sender == self.id();
         let header = &origin.header;
@@ -65,8 +74,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             true => Some(self.id()),
             false => self.correction(known, header),
         };
-        let message = Some(Message::Ack(Ack { number, stranger }));
-        self.post(Intent { to: origin.from, channel: origin.channel, message, about });
+        let message = Some(Message::Ack(Ack { number, stranger, view }));
+        self.post(Intent::new(origin.from, origin.channel, message).about(about));
     }
 
     /// Refutes what a prober believes, if it is worse than the truth. Returns whether the prober
@@ -91,6 +100,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let sender = origin.header.sender;
         if let Some(acked) = self.prober.ack(ack.number, sender, self.now) {
             self.take_probe_ack(acked, ack.stranger, origin);
+            self.take_view(&ack, origin);
         } else if let Some(relay) = self.relays.ack(ack.number, sender) {
             self.pass_on(&relay);
         } else if self.is_verification(ack.number, sender) {
@@ -101,7 +111,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.settle_conflict(won);
         } else if self.heal.answered(ack.number) {
             // Back from the dead: its half of the cluster knows what this one does not.
-            self.sync_with(origin.from);
+            self.sync.unsettle(usize::MAX, self.pauses(), &mut self.rng, self.now);
+            self.take_view(&ack, origin);
         } else {
             count(&mut self.stats.acks_unasked);
         }
@@ -110,10 +121,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Tells the requester that the target has answered, and what it has said since the requester
     /// last heard of it.
     fn pass_on(&mut self, relay: &Relay<A, Channel>) {
-        let ack = Ack { number: relay.request, stranger: false };
+        let ack = Ack { number: relay.request, stranger: false, view: View::Unsaid };
         let Relay { requester: to, channel, target, .. } = *relay;
         let about = self.knows_better(target, relay.belief).then_some(target);
-        self.post(Intent { to, channel, message: Some(Message::Ack(ack)), about });
+        self.post(Intent::new(to, channel, Some(Message::Ack(ack))).about(about));
     }
 
     /// Whether the target has spoken at a later incarnation than somebody believes.
@@ -153,7 +164,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn answer_ping_request(&mut self, request: PingRequest<A>, origin: &Origin<A>) {
         if request.target == self.id() {
-            return self.ack(request.number, request.belief, origin);
+            return self.ack(request.number, request.belief, View::Unsaid, origin);
         }
         let relay = Relay {
             target: request.target,
@@ -180,7 +191,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let address = self.table.member(request.target)?.address()?;
         let (to, channel, about) = (origin.from, origin.channel, Some(request.target));
-        self.post(Intent { to, channel, message: None, about });
+        self.post(Intent::new(to, channel, None).about(about));
         Some(address)
     }
 
@@ -200,7 +211,8 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     pub(super) fn ping_for(&mut self, relay: &Relay<A, Channel>) {
         let Relay { target, address, number, belief, .. } = *relay;
-        self.send(address, Channel::Datagram, Message::Ping(Ping { number, target, belief }));
+        let ping = Ping { number, target, belief, digest: None };
+        self.send(address, Channel::Datagram, Message::Ping(ping));
     }
 
     fn take_nack(&mut self, nack: Nack, origin: &Origin<A>) {
@@ -225,9 +237,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         };
         count(&mut self.stats.welcomes_sent);
         let members = u32::try_from(self.table.live_count()).unwrap_or(u32::MAX);
-        let message = Some(Message::Welcome(Welcome { number: join.number, members }));
+        let cookie = self.cookies.bake(origin.from, self.now);
+        let welcome = Welcome { number: join.number, members, cookie };
         let about = self.correction(Some(known), header);
-        self.post(Intent { to: origin.from, channel: origin.channel, message, about });
+        let intent = Intent::new(origin.from, origin.channel, Some(Message::Welcome(welcome)));
+        self.post(intent.about(about).limited(origin.len_max()));
     }
 
     pub(super) fn refuse(&mut self, join: Join, origin: &Origin<A>, reason: Refusal) {
@@ -241,40 +255,9 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         let by = origin.header.sender;
-        let asked = self.seeds.answered(welcome.number, Answer::Admitted { by });
-        if asked {
-            self.sync_with(origin.from);
-        }
-    }
-
-    /// Starts a table exchange unless one is running.
-    fn sync_with(&mut self, peer: A) {
-        if self.standing == Standing::Alive && !self.sync.is_running() {
-            self.start_sync(peer);
-        }
-    }
-
-    pub(super) fn start_sync(&mut self, peer: A) {
-        count(&mut self.stats.syncs);
-        let number = self.rng.next_u32();
-        let pull = self.sync.start(peer, number, self.config.sync_timeout, self.now);
-        self.send(peer, Channel::Datagram, Message::Pull(pull));
-    }
-
-    /// The page itself is made when it is written: see `output`.
-    fn answer_pull(&mut self, pull: Pull, origin: &Origin<A>) {
-        if self.standing == Standing::Alive {
-            count(&mut self.stats.pages_sent);
-            let page = Page { number: pull.number, next: pull.from };
-            self.send(origin.from, origin.channel, Message::Page(page));
-        }
-    }
-
-    fn take_page(&mut self, page: Page, changed: bool) {
-        count(&mut self.stats.pages_received);
-        let (pauses, page) = (self.pauses(), (page.number, page.next));
-        if let Some((peer, pull)) = self.sync.page(page, changed, pauses, self.now) {
-            self.send(peer, Channel::Datagram, Message::Pull(pull));
+        if self.seeds.answered(welcome.number, Answer::Admitted { by }) {
+            let Welcome { members, cookie, .. } = welcome;
+            self.sync_with((origin.from, cookie), members);
         }
     }
 }

@@ -68,7 +68,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.prober.clear();
         self.senses.heard_at = now;
         self.prober.skip(self.config.probe_interval, now);
-        self.sync.skip(self.config.sync_interval_min, now);
+        self.sync.clear();
         self.relays.clear();
         self.gossip_to_some(usize::from(self.config.gossip_nodes));
     }

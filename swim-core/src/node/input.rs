@@ -19,6 +19,15 @@ pub(super) struct Origin<A> {
     pub from: A,
     pub channel: Channel,
     pub header: Header,
+    /// Bytes of the packet.
+    pub len: usize,
+}
+
+impl<A> Origin<A> {
+    /// The longest answer to somebody who may not be there: no longer than the question.
+    pub(super) fn len_max(&self) -> u16 {
+        u16::try_from(self.len).unwrap_or(u16::MAX)
+    }
 }
 
 impl<A: Address, S: Storage> Node<A, S> {
@@ -57,7 +66,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     ) -> Result<(), Rejected> {
         self.advance(now);
         let packet = Packet::parse(bytes).map_err(|error| self.reject_malformed(error))?;
-        let origin = Origin { from, channel, header: packet.header };
+        let origin = Origin { from, channel, header: packet.header, len: bytes.len() };
         if self.take_refusal(&packet) {
             return Ok(());
         }
@@ -66,10 +75,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.senses.heard_at = self.now;
         count(&mut self.stats.packets_received);
         self.stats.bytes_received = self.stats.bytes_received.wrapping_add(bytes.len() as u64);
-        let changed = self.hear_all(&packet, &origin);
-        if let Some(message) = packet.message {
-            self.answer(message, &origin, changed);
-        }
+        let learnt = self.hear_all(&packet, &origin);
+        self.answer(&packet, &origin, learnt);
         Ok(())
     }
 
@@ -135,18 +142,19 @@ impl<A: Address, S: Storage> Node<A, S> {
             .any(|update| update.id == id && update.card.is_some_and(|card| card.boot != boot))
     }
 
-    /// Applies all updates of a packet. Returns whether any of them was news.
-    fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> bool {
-        let copied = matches!(packet.message, Some(Message::Page(_) | Message::Welcome(_)));
-        let mut changed = false;
+    /// Applies all updates of a packet. Returns how many of them were news.
+    fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> usize {
+        let copied = packet.message.is_some_and(|message| message.brings_copies());
+        let mut learnt = 0usize;
         for update in packet.updates() {
             count(&mut self.stats.updates_received);
-            changed |= match copied {
+            let news = match copied {
                 true => self.hear_copy(update, origin),
                 false => self.hear(update, origin, true),
             };
+            learnt = learnt.saturating_add(news.into());
         }
-        changed
+        learnt
     }
 
     /// Applies a row of somebody's table. What is alive is not passed on, since it comes from
@@ -258,7 +266,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn challenge_rival(&mut self, rival: (u16, A)) {
         let (number, wait) = (self.rng.next_u32(), self.answer_wait());
         if rival.1 != self.address() && self.challenge.ask(rival, number, wait, self.now) {
-            let ping = Ping { number, target: self.id(), belief: None };
+            let ping = Ping { number, target: self.id(), belief: None, digest: None };
             self.introduce(rival.1, Some(Message::Ping(ping)));
         }
     }
@@ -266,7 +274,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Sends a packet in which this node's own record comes first.
     pub(super) fn introduce(&mut self, to: A, message: Option<Message<A>>) {
         let about = Some(self.id());
-        self.post(Intent { to, channel: Channel::Datagram, message, about });
+        self.post(Intent::new(to, Channel::Datagram, message).about(about));
     }
 
     /// What follows from a change: timers, gossip, counters, and a new start for the lonely.

@@ -6,6 +6,7 @@ mod input;
 mod output;
 mod probing;
 mod suspicion;
+mod syncing;
 mod timeout;
 
 use core::fmt;
@@ -13,6 +14,7 @@ use core::time::Duration;
 
 use crate::address::{Address, as_read};
 use crate::config::Config;
+use crate::cookie::Cookies;
 use crate::detector::Rules;
 use crate::error::{BadAddress, MetadataTooLong, NewError};
 use crate::gossip::GossipTick;
@@ -21,6 +23,8 @@ use crate::judge::Card;
 use crate::member::{Incarnation, Member, NodeId, Patience, Status};
 use crate::outbox::{Channel, Intent, Outbox};
 use crate::probe::Prober;
+use crate::quota::Quota;
+use crate::reconcile::Agenda;
 use crate::relay::Relays;
 use crate::rival::Challenge;
 use crate::rng::Rng;
@@ -78,6 +82,9 @@ pub enum Standing {
     Silenced,
 }
 
+/// Pages and reconciliations a node answers at once before `pages_per_second_max` holds.
+const PAGES_BURST_MAX: u16 = 50;
+
 /// A member of a cluster, as a state machine. See the [crate documentation](crate) for the loop
 /// that drives it.
 ///
@@ -99,6 +106,9 @@ pub struct Node<A: Address, S: Storage> {
     relays: Relays<A, Channel>,
     gossip: GossipTick,
     sync: Sync<A>,
+    agenda: Agenda<S>,
+    cookies: Cookies,
+    pages: Quota,
     seeds: Seeds<A>,
     heal: Heal,
     challenge: Challenge<A>,
@@ -131,6 +141,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     ) -> Result<Self, NewError> {
         config.validate().map_err(NewError::Config)?;
         let mut rng = Rng::new(seed);
+        let cookies = Cookies::new((rng.next_u64(), rng.next_u64()));
         let Identity { id, address, metadata, incarnation, patience } = identity;
         let len_max = metadata_len_max(storage.metadata_len_max(), &config);
         if metadata.len() > len_max {
@@ -139,6 +150,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let address = as_read(address).ok_or(NewError::Address(BadAddress))?;
         let patience = Patience::covering(patience.min(config.patience_max));
         let card = Card { incarnation, boot: rng.next_u32() as u16, patience, address, metadata };
+        let agenda = Agenda::new(&storage);
         let table = Table::new(storage, id, &card, now).ok_or(NewError::Storage)?;
         let rules = config.detector.rules();
         Ok(Self {
@@ -150,10 +162,13 @@ impl<A: Address, S: Storage> Node<A, S> {
             departure_untold: false,
             table_full: TableFull::NotYet,
             senses: Senses::new(rules.health_max, patience, now),
-            prober: Prober::new(now.after(rng.up_to(config.probe_interval)), wide(&mut rng)),
+            prober: Prober::new(now.after(rng.up_to(config.probe_interval)), rng.next_u64()),
             relays: Relays::new(),
             gossip: GossipTick::new(now.after(rng.up_to(config.gossip_interval))),
-            sync: Sync::new(now.after(config.sync_interval_min), config.sync_interval_min),
+            sync: Sync::new(now, config.sync_pause_min),
+            agenda,
+            cookies,
+            pages: Quota::new(config.pages_per_second_max, PAGES_BURST_MAX),
             seeds: Seeds::new(),
             heal: Heal::new(now.after(config.heal_interval)),
             challenge: Challenge::new(),
@@ -239,7 +254,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn send(&mut self, to: A, channel: Channel, message: Message<A>) {
-        self.post(Intent { to, channel, message: Some(message), about: None });
+        self.post(Intent::new(to, channel, Some(message)));
     }
 
     fn post(&mut self, intent: Intent<A>) {
@@ -275,10 +290,15 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn pauses(&self) -> Pauses {
         Pauses {
-            timeout: self.config.sync_timeout,
-            least: self.config.sync_interval_min,
-            most: self.config.sync_interval_at(self.table.live_count()),
+            timeout: self.senses.round_trips.timeout(self.config.sync_timeout_range()),
+            least: self.config.sync_pause_min,
+            most: self.config.sync_pause_max,
         }
+    }
+
+    /// Whether the cluster is larger than this node's table.
+    fn is_leaf(&self) -> bool {
+        self.table_full != TableFull::NotYet && !self.table.has_room()
     }
 
     /// How long an answer may take before it no longer matters.
@@ -301,10 +321,6 @@ impl<A: Address, S: Storage> fmt::Debug for Node<A, S> {
 fn metadata_len_max(of_storage: usize, config: &Config) -> usize {
     const OVERHEAD_LEN_MAX: usize = 82;
     of_storage.min(usize::from(config.datagram_len_max).saturating_sub(OVERHEAD_LEN_MAX))
-}
-
-fn wide(rng: &mut Rng) -> u64 {
-    u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32())
 }
 
 /// One more of something.

@@ -2,18 +2,23 @@
 
 use crate::address::Address;
 use crate::event::Event;
-use crate::member::Status;
 use crate::outbox::{Intent, Transmit};
 use crate::seeds::Answer;
-use crate::storage::{Metadata, Storage};
-use crate::table::{ME, News, Row};
+use crate::storage::Storage;
+use crate::table::{ME, News};
 use crate::time::Instant;
-use crate::wire::{Header, Message, PacketWriter, Page, Update};
+use crate::wire::{Header, Message, PacketWriter, Page, Pull, Sync, SyncReply};
 
 use super::{Node, TableFull, count};
 
 /// Updates tried in vain before a packet counts as full.
 const MISFITS_MAX: usize = 4;
+
+/// Rows a page looks at: between the living there may be many tombstones.
+const PAGE_ROWS_MAX: usize = 1_024;
+
+/// Bytes to which a join is padded, so that a welcome of that length may answer it.
+const JOIN_LEN: usize = 256;
 
 /// Bytes of a page mark: length, kind, number, next.
 const PAGE_FRAME_LEN: usize = 14;
@@ -29,7 +34,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.advance(now);
         let len_max = buffer.len().min(usize::from(self.config.datagram_len_max));
         while let Some(intent) = self.outbox.pop() {
-            let room = buffer.get_mut(..len_max)?;
+            let room = buffer.get_mut(..len_max.min(usize::from(intent.len_max)))?;
             if let Some(len) = self.write(&intent, room) {
                 count(&mut self.stats.packets_sent);
                 self.stats.bytes_sent = self.stats.bytes_sent.wrapping_add(len as u64);
@@ -91,39 +96,59 @@ impl<A: Address, S: Storage> Node<A, S> {
             round: self.prober.rotation.round(),
         };
         let mut writer = PacketWriter::new(buffer, &header)?;
-        if let Some(Message::Page(page)) = intent.message {
-            return self.write_page(page, writer);
-        }
-        if intent.message.is_some_and(|message| !writer.message(&message)) {
-            return None;
+        match intent.message {
+            Some(Message::Pull(pull)) if intent.answer => return self.write_page(pull, writer),
+            Some(message) if !writer.message(&message) => return None,
+            _ => {}
         }
         self.write_about(intent, &mut writer);
-        if let Some(Message::Welcome(_)) = intent.message {
-            self.write_sample(&mut writer);
-        }
-        // Whoever is refused belongs elsewhere: news is not for it, nor spent on it.
-        if !matches!(intent.message, Some(Message::Refuse(_))) {
-            self.write_news(intent, &mut writer);
+        match intent.message {
+            Some(Message::Welcome(_) | Message::Busy(_)) => self.write_sample(&mut writer),
+            Some(Message::Sync(Sync { number, .. })) => {
+                let given = self.write_agenda(number, &mut writer)?;
+                self.sync.gain(0, given);
+            }
+            Some(Message::SyncReply(SyncReply { number, .. })) => {
+                self.write_agenda(number, &mut writer)?;
+            }
+            // Whoever is refused belongs elsewhere: news is not for it, nor spent on it.
+            Some(Message::Refuse(_)) => {}
+            Some(Message::Join(_)) => {
+                self.write_news(intent, &mut writer);
+                writer.pad(JOIN_LEN);
+            }
+            _ => self.write_news(intent, &mut writer),
         }
         Some(writer.finish())
     }
 
-    /// Rows from `page.next` on, as many as fit, then the mark that says how far they went.
-    fn write_page(&mut self, page: Page, mut writer: PacketWriter<'_>) -> Option<usize> {
+    /// What a reconciliation has to say.
+    fn write_agenda(&mut self, number: u32, writer: &mut PacketWriter<'_>) -> Option<usize> {
+        let given = self.agenda.write(number, &self.table, writer)?;
+        self.stats.updates_sent = self.stats.updates_sent.wrapping_add(given as u64);
+        Some(given)
+    }
+
+    /// The live rows asked for, as many as fit, then the mark that says how far they went.
+    fn write_page(&mut self, pull: Pull, mut writer: PacketWriter<'_>) -> Option<usize> {
+        let Pull { number, from, last, .. } = pull;
         writer.reserve(PAGE_FRAME_LEN)?;
-        let mut written = 0u64;
+        let (mut written, mut looked_at) = (0u64, 0usize);
         let mut next = 0;
-        for row in self.table.from(page.next) {
+        for row in self.table.from(from).take_while(|row| row.id.mixed() <= last) {
+            let introduction = row.introduction().filter(|_| row.is_live());
+            let misfit = introduction.is_some_and(|update| !writer.update(&update));
             // A row that does not even fit an empty page is left out, or no page would follow it.
-            if !write_row(row, &mut writer) && written > 0 {
+            if (misfit && written > 0) || looked_at >= PAGE_ROWS_MAX {
                 next = row.id.mixed();
                 break;
             }
-            written = written.wrapping_add(1);
+            written = written.wrapping_add((introduction.is_some() && !misfit).into());
+            looked_at = looked_at.saturating_add(1);
         }
         writer.release();
         self.stats.updates_sent = self.stats.updates_sent.wrapping_add(written);
-        writer.message(&Message::<A>::Page(Page { next, ..page })).then(|| writer.finish())
+        writer.message(&Message::<A>::Page(Page { number, next })).then(|| writer.finish())
     }
 
     /// The record that is to come first.
@@ -164,13 +189,4 @@ impl<A: Address, S: Storage> Node<A, S> {
             fits
         });
     }
-}
-
-/// A row in full: a suspect's card as well, since the reader may not know it. Not that of the dead:
-/// it would bring them back to life there.
-fn write_row<A: Address, M: Metadata>(row: &Row<A, M>, writer: &mut PacketWriter<'_>) -> bool {
-    let card = row.introduction().filter(|_| row.claim.status.is_live());
-    let introduced = card.is_none_or(|update| writer.update(&update));
-    let claim = Update::<A>::claim(row.id, row.claim);
-    introduced && (row.claim.status == Status::Alive || writer.update(&claim))
 }

@@ -13,7 +13,7 @@ use crate::table::Row;
 use crate::time::{Instant, micros};
 use crate::wire::{Belief, Message, Nack, Ping, PingRequest, Update};
 
-use super::{Node, Standing, TableFull, count};
+use super::{Node, Standing, count};
 
 /// Steps of probes in one call; what is left over follows in the next, which is due at once.
 const STEPS_PER_CALL_MAX: usize = PROBES_MAX + 1;
@@ -97,7 +97,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         count(&mut self.stats.probes);
         let number = self.prober.first_ping(number);
-        self.send(address, Channel::Datagram, Message::Ping(Ping { number, target, belief }));
+        let digest = self.digest(number);
+        let ping = Ping { number, target, belief, digest };
+        self.send(address, Channel::Datagram, Message::Ping(ping));
     }
 
     /// A table that holds only part of the cluster has another order than the others.
@@ -105,9 +107,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         if self.rules.rotation {
             self.prober.rotation.advance();
         }
-        let whole = self.table_full == TableFull::NotYet || self.table.has_room();
         let rotated = match self.prober.rotation.shift(self.table.live_count()) {
-            Some(steps) if self.rules.rotation && whole => self.table.nth_after_me(steps),
+            Some(steps) if self.rules.rotation && !self.is_leaf() => self.table.nth_after_me(steps),
             _ => None,
         };
         rotated.or_else(|| self.table.next_probe(&mut self.rng))
@@ -145,7 +146,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(row) = self.table.member(target) else { return };
         let Some(address) = row.address() else { return };
         let belief = self.belief(&row.claim);
-        let ping = Message::Ping(Ping { number, target, belief });
+        let ping = Message::Ping(Ping { number, target, belief, digest: None });
         if ping_again {
             self.send(address, Channel::Datagram, ping);
         }
@@ -249,7 +250,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let address = self.table.member(target).and_then(|row| row.address());
         if let Some(to) = address.filter(|_| self.rules.told_directly && spread) {
             let (channel, about) = (Channel::Datagram, Some(target));
-            self.post(Intent { to, channel, message: None, about });
+            self.post(Intent::new(to, channel, None).about(about));
         }
     }
 }

@@ -125,7 +125,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         let second_hand = !self.is_accuser(suspect);
         if let Some(address) = suspect.address() {
             count(&mut self.stats.verification_pings);
-            self.send(address, Channel::Datagram, Message::Ping(Ping { number, target, belief }));
+            let ping = Ping { number, target, belief, digest: None };
+            self.send(address, Channel::Datagram, Message::Ping(ping));
             if second_hand {
                 let nack_after_ms = 0;
                 self.ask_one(PingRequest { number, target, address, belief, nack_after_ms });

@@ -9,7 +9,6 @@ use crate::member::Status;
 use crate::outbox::{Channel, Intent};
 use crate::relay::RelayStep;
 use crate::storage::Storage;
-use crate::sync::SyncStep;
 use crate::table::ME;
 use crate::time::Instant;
 use crate::wire::{Belief, Join, Message, Nack, Ping};
@@ -73,7 +72,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             Standing::Alive => earliest([
                 always,
                 Some(self.prober.deadline()),
-                Some(self.sync.deadline()),
+                self.sync.deadline(),
                 self.gossip_deadline(),
                 self.heal_deadline(),
                 self.seeds.deadline(),
@@ -150,31 +149,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         for row in rows {
             if let Some(to) = self.table.row(row).and_then(|row| row.address()) {
-                let (channel, about) = (Channel::Datagram, None);
-                self.post(Intent { to, channel, message: None, about });
+                self.post(Intent::new(to, Channel::Datagram, None));
             }
         }
-    }
-
-    fn step_sync(&mut self) {
-        let pauses = self.pauses();
-        match self.sync.step(pauses, self.now) {
-            None => {}
-            Some(SyncStep::Lost) => count(&mut self.stats.syncs_lost),
-            Some(SyncStep::Repeat(peer, pull)) => {
-                self.send(peer, Channel::Datagram, Message::Pull(pull));
-            }
-            Some(SyncStep::Start) => match self.random_peer() {
-                Some(peer) => self.start_sync(peer),
-                None => self.sync.skip(pauses.least, self.now),
-            },
-        }
-    }
-
-    fn random_peer(&mut self) -> Option<A> {
-        let alive =
-            self.table.pick::<1>(1, false, &mut self.rng, |row| row.claim.status == Status::Alive);
-        self.table.row(*alive.first()?)?.address()
     }
 
     /// Only where somebody can be missed: a remembered dead, or a seed.
@@ -203,7 +180,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Claim { incarnation, status, .. } = row.claim;
         // Under every detector: whoever lives there refutes it in its ack.
         let belief = Some(Belief { incarnation, status });
-        let ping = Ping { number, target: row.id, belief };
+        let ping = Ping { number, target: row.id, belief, digest: self.digest(number) };
         self.heal.asked(number);
         self.send(address, Channel::Datagram, Message::Ping(ping));
     }

@@ -19,8 +19,8 @@ impl<S: Storage> Cluster<S> {
     /// Makes every member that runs known to every other at once, as if they had exchanged tables
     /// long ago: nothing is sent, and nothing is left to be gossiped. Small tables hold a part of
     /// the cluster, each another one. What the applications are told is counted, but not kept in
-    /// [`heard`](Self::heard). Table exchanges become rare as after any start: let a few
-    /// [`sync_interval`](crate::Config::sync_interval)s pass before you count bytes.
+    /// [`heard`](Self::heard). Members settle with the first digest they hear: let a few probe
+    /// intervals pass before you count bytes.
     pub fn introduce_all(&mut self) {
         let members: Vec<_> = self.population().collect();
         // Nobody listens to what comes under its own id, so the first one needs another informant.

@@ -308,13 +308,7 @@ fn belief(message: &Message<SimAddress>) -> Option<(NodeId, Belief)> {
     match message {
         Message::Ping(ping) => ping.belief.map(|belief| (ping.target, belief)),
         Message::PingRequest(request) => request.belief.map(|belief| (request.target, belief)),
-        Message::Ack(_)
-        | Message::Nack(_)
-        | Message::Join(_)
-        | Message::Welcome(_)
-        | Message::Refuse(_)
-        | Message::Pull(_)
-        | Message::Page(_) => None,
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::member::{NodeId, Voice};
 use crate::rng::Rng;
 use crate::storage::{Index, Storage};
 
-use super::{ME, RowOf, Table, key_in};
+use super::{ME, RowOf, Table, row_in};
 
 /// Draws of [`Table::pick`] for each row wanted before it makes do with fewer.
 const DRAWS_PER_PICK_MAX: usize = 8;
@@ -75,7 +75,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         let my_key = self.me.id.mixed();
         let (first_key, before) = self.ranks.before(my_key);
         let beside = self.live_from(first_key).take_while(|&row| self.key(row) < my_key).count();
-        let my_rank = before.saturating_add(beside);
+        let my_rank = before.count.saturating_add(beside);
         let rank = my_rank.saturating_add(steps).checked_rem(self.live_count())?;
         let (first_key, skipped) = self.ranks.find(rank);
         self.live_from(first_key).nth(skipped).filter(|&row| row != ME)
@@ -87,10 +87,14 @@ impl<A: Address, S: Storage> Table<A, S> {
         (Voice::from(first.id) == voice).then_some(first)
     }
 
-    /// Keeps roster and ranks in step.
-    pub(super) fn set_live(&mut self, row: u32, id: NodeId, live: bool) {
-        if self.roster.set_live(row, live) {
-            self.ranks.count(id.mixed(), live);
+    /// Keeps roster and ranks in step with a row whose hash was `before`.
+    pub(super) fn set_live(&mut self, row: u32, id: NodeId, live: bool, before: u64, after: u64) {
+        let key = id.mixed();
+        match (self.roster.set_live(row, live), live) {
+            (true, true) => self.ranks.add(key, after),
+            (true, false) => self.ranks.remove(key, before),
+            (false, true) if before != after => self.ranks.replace(key, before, after),
+            (false, _) => {}
         }
     }
 
@@ -106,9 +110,12 @@ impl<A: Address, S: Storage> Table<A, S> {
         if !self.ranks.grow(self.roster.all().len().saturating_add(1)) {
             return;
         }
-        self.ranks.count(self.me.id.mixed(), true);
+        if self.me.is_live() {
+            self.ranks.add(self.me.id.mixed(), self.me.hash());
+        }
         for &row in self.roster.live() {
-            self.ranks.count(key_in(&self.me, &self.others, row), true);
+            let Some(found) = row_in(&self.me, &self.others, row) else { continue };
+            self.ranks.add(found.id.mixed(), found.hash());
         }
     }
 }

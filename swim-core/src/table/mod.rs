@@ -8,6 +8,7 @@ mod choice;
 mod news;
 mod places;
 mod queue;
+mod ranges;
 mod ranks;
 mod roster;
 mod row;
@@ -106,7 +107,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             && table.me.set_card(card, table.storage.metadata_len_max())
             && table.index.insert(id.mixed(), ME, |_| id.mixed());
         table.me.claim.incarnation = card.incarnation;
-        table.ranks.count(id.mixed(), true);
+        table.ranks.add(id.mixed(), table.me.hash());
         fits.then_some(table)
     }
 
@@ -117,7 +118,7 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// Says of the node itself that it is alive, or has left, at `incarnation`.
     pub fn reincarnate(&mut self, incarnation: Incarnation, status: Status, now: Instant) {
-        self.me.reincarnate(incarnation, status, now);
+        self.change_me(|me| me.reincarnate(incarnation, status, now));
         self.gossip.push(ME);
     }
 
@@ -139,10 +140,7 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// The row with this number.
     pub fn row(&self, row: u32) -> Option<&RowOf<A, S>> {
-        match row.checked_sub(1) {
-            None => Some(&self.me),
-            Some(place) => self.others.as_slice().get(place as usize)?.as_ref(),
-        }
+        row_in(&self.me, &self.others, row)
     }
 
     /// The number of the row of `id`.
@@ -165,7 +163,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.index.from(key, |row| self.key(row)).filter_map(|row| self.row(row))
     }
 
-    /// How many members are alive or suspect, the node itself included.
+    /// How many members are alive or suspect, the node itself included, whatever it says of itself.
     pub fn live_count(&self) -> usize {
         self.roster.live().len().saturating_add(1)
     }
@@ -210,9 +208,11 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// Changes what is noted about a row besides what was said of it.
     pub fn note<R>(&mut self, row: u32, change: impl FnOnce(&mut RowOf<A, S>) -> R) -> Option<R> {
-        let answer = self.slot(row).and_then(Option::as_mut).map(change);
-        self.refresh(row);
-        answer
+        let found = self.slot(row).and_then(Option::as_mut)?;
+        let before = found.hash();
+        let answer = change(found);
+        self.refresh(row, before);
+        Some(answer)
     }
 
     /// Sets the deadline of a row.
@@ -244,7 +244,8 @@ impl<A: Address, S: Storage> Table<A, S> {
         // While the row can still tell its key.
         let others = &self.others;
         self.index.remove(id.mixed(), |row| key_in(&self.me, others, row));
-        self.set_live(row, id, false);
+        let hash = self.row(row).map_or(0, RowOf::<A, S>::hash);
+        self.set_live(row, id, false, hash, hash);
         self.roster.remove(row);
         self.gossip.remove(row);
         self.timers.clear(row);
@@ -325,6 +326,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         let metadata_len_max = self.storage.metadata_len_max();
         let Some(row) = self.slot(number).and_then(Option::as_mut) else { return Applied::Known };
         let (before, voices_before) = (row.claim.status, row.claim.voices.count());
+        let hash_before = row.hash();
         let verdict = row.judge(update);
         if verdict.claim == ClaimVerdict::Keep && !verdict.card_replaced {
             return Applied::Known;
@@ -342,7 +344,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             metadata_cut,
             evicted: false,
         };
-        self.refresh(number);
+        self.refresh(number, hash_before);
         Applied::Changed(change)
     }
 
@@ -367,7 +369,8 @@ impl<A: Address, S: Storage> Table<A, S> {
             (Some(card), Some(fresh)) => !fresh.set_card(card, metadata_len_max),
             _ => false,
         };
-        self.refresh(row);
+        // It was not counted yet, so it does not matter what it hashed to.
+        self.refresh(row, 0);
         let (after, claim) = (update.claim.status, ClaimVerdict::Replace);
         let (before, voices_before) = (None, 0);
         let change = Change { row, before, after, claim, voices_before, metadata_cut, evicted };
@@ -421,14 +424,27 @@ impl<A: Address, S: Storage> Table<A, S> {
         })
     }
 
-    /// Brings the views in line with a row that changed.
-    fn refresh(&mut self, number: u32) {
+    /// Changes the node's own row, which is in no view but the order of the living.
+    fn change_me(&mut self, change: impl FnOnce(&mut RowOf<A, S>)) {
+        let (key, was_live, before) = (self.me.id.mixed(), self.me.is_live(), self.me.hash());
+        change(&mut self.me);
+        let (is_live, after) = (self.me.is_live(), self.me.hash());
+        match (was_live, is_live) {
+            (true, true) => self.ranks.replace(key, before, after),
+            (true, false) => self.ranks.remove(key, before),
+            (false, true) => self.ranks.add(key, after),
+            (false, false) => {}
+        }
+    }
+
+    /// Brings the views in line with a row that changed and hashed to `hash_before`.
+    fn refresh(&mut self, number: u32, hash_before: u64) {
         let Some(row) = self.row(number) else { return };
-        let live = row.claim.status.is_live() && row.address().is_some();
+        let (live, hash) = (row.is_live(), row.hash());
         let held_out = row.conduct.is_held_out();
         let news = row.told.differs(row.claim.status, row.boot(), held_out);
         let id = row.id;
-        self.set_live(number, id, live);
+        self.set_live(number, id, live, hash_before, hash);
         if news {
             self.news.push(number);
         }
@@ -449,9 +465,19 @@ fn key_in<A: Copy + Ord, M: Metadata>(
     others: &impl List<Option<Row<A, M>>>,
     row: u32,
 ) -> u64 {
-    let place = (row as usize).wrapping_sub(1);
-    let other = others.as_slice().get(place).and_then(Option::as_ref);
-    other.unwrap_or(me).id.mixed()
+    row_in(me, others, row).unwrap_or(me).id.mixed()
+}
+
+/// A row, as a function of the rows alone.
+fn row_in<'t, A, M>(
+    me: &'t Row<A, M>,
+    others: &'t impl List<Option<Row<A, M>>>,
+    row: u32,
+) -> Option<&'t Row<A, M>> {
+    match row.checked_sub(1) {
+        None => Some(me),
+        Some(place) => others.as_slice().get(place as usize)?.as_ref(),
+    }
 }
 
 #[cfg(test)]

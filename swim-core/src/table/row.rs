@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 use crate::flap::Conduct;
 use crate::judge::{Card, Claim, ClaimVerdict, Verdict, judge};
-use crate::member::{Incarnation, Member, NodeId, Patience, Status};
+use crate::member::{Incarnation, Member, NodeId, Patience, Status, mix};
 use crate::storage::Metadata;
 use crate::time::Instant;
 use crate::wire::Update;
@@ -97,6 +97,17 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
     /// Whether it counts among the living: alive or suspect, and reachable.
     pub fn is_live(&self) -> bool {
         self.introduced && self.claim.status.is_live()
+    }
+
+    /// What the member last said of itself, in 64 bits: two tables that hash its row alike have the
+    /// same of it. Only the member itself changes that, always at another incarnation or boot.
+    pub fn hash(&self) -> u64 {
+        // Odd factors, so that no two incarnations and boots are confused before they are mixed.
+        const OF_INCARNATION: u64 = 0x9e37_79b9_7f4a_7c15;
+        const OF_BOOT: u64 = 0xd6e8_feb8_6659_fd93;
+        let incarnation = u64::from(self.card_incarnation.number()).wrapping_mul(OF_INCARNATION);
+        let boot = u64::from(self.boot).wrapping_mul(OF_BOOT);
+        mix(self.id.mixed() ^ incarnation ^ boot)
     }
 
     /// Its suspicion begins anew: `reprieved` because it was heard from, or else because nobody

@@ -1,4 +1,4 @@
-//! The nine messages. A packet carries at most one.
+//! The thirteen messages. A packet carries at most one.
 
 use core::fmt;
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::member::{Incarnation, NodeId, Status};
 
+use super::digest::Digest;
 use super::error::ParseError;
 use super::frame::{Frame, write_frame};
 use super::kind;
@@ -32,6 +33,14 @@ pub enum Message<A> {
     Pull(Pull),
     /// Here is some of it; the updates that follow are the rows.
     Page(Page),
+    /// This is what I say about some ranges of my table; entries and rows follow.
+    Sync(Sync),
+    /// And this is what I say about them; entries and rows follow.
+    SyncReply(SyncReply),
+    /// Ask again with this cookie.
+    Cookie(Cookie),
+    /// Ask somebody else; updates about some members follow.
+    Busy(Busy),
 }
 
 /// What the sender of a ping believes of its target: the buddy system of Lifeguard IV-C.
@@ -54,6 +63,9 @@ pub struct Ping {
     /// What the sender holds of the target, if it says so.
     #[serde(with = "super::belief")]
     pub belief: Option<Belief>,
+    /// What the sender's table amounts to; nothing if it holds only part of the cluster.
+    #[serde(with = "super::digest")]
+    pub digest: Option<Digest>,
 }
 
 /// SWIM's ack, direct or passed on by a relay.
@@ -64,6 +76,25 @@ pub struct Ack {
     pub number: u32,
     /// Whether the pinged member does not know the pinging one, or only an earlier incarnation.
     pub stranger: bool,
+    /// How the digest of the ping compares.
+    pub view: View,
+}
+
+/// What an ack says about the digest of the ping, after the updates of the ping were applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum View {
+    /// Nothing: there was none, or the pinged member holds only part of the cluster.
+    Unsaid,
+    /// The tables are equal.
+    Equal,
+    /// They differ.
+    Differs {
+        /// What the pinged member's table amounts to; the half is that of the ping's number.
+        digest: Digest,
+        /// What proves to the pinged member that its answers arrive where its questions come from.
+        #[serde(with = "postcard::fixint::le")]
+        cookie: u32,
+    },
 }
 
 /// SWIM's ping-req.
@@ -110,6 +141,9 @@ pub struct Welcome {
     pub number: u32,
     /// Live members in the sender's table.
     pub members: u32,
+    /// To be repeated by whoever pulls the sender's table.
+    #[serde(with = "postcard::fixint::le")]
+    pub cookie: u32,
 }
 
 /// The answer to a join that fails. It carries the refusing cluster's own label.
@@ -159,16 +193,24 @@ impl fmt::Display for Refusal {
 /// A request for a page of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pull {
-    /// Random, one for the whole exchange; the page repeats it.
+    /// Random, one for each slice of the table; the page repeats it.
     #[serde(with = "postcard::fixint::le")]
     pub number: u32,
+    /// The cookie the other side gave out; 0 if there is none yet.
+    #[serde(with = "postcard::fixint::le")]
+    pub cookie: u32,
     /// The smallest mixed id wanted.
     #[serde(with = "postcard::fixint::le")]
     pub from: u64,
+    /// The largest mixed id wanted.
+    #[serde(with = "postcard::fixint::le")]
+    pub last: u64,
+    /// The largest answer that arrives, in bytes.
+    pub len_max: u16,
 }
 
-/// A page of the table: rows by ascending mixed id, none left out from the pull's `from` up to
-/// `next`.
+/// A page of the table: live rows by ascending mixed id, none left out from the pull's `from` up
+/// to `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// The number of the pull.
@@ -179,7 +221,62 @@ pub struct Page {
     pub next: u64,
 }
 
+/// A step of a reconciliation by the side that started it. Entries and updates follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sync {
+    /// Random, one for the whole reconciliation; says which [`Half`](super::Half) is compared.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// The cookie the other side gave out; 0 if there is none yet.
+    #[serde(with = "postcard::fixint::le")]
+    pub cookie: u32,
+    /// Steps of both sides before this one.
+    pub hop: u8,
+    /// The largest answer that arrives, in bytes.
+    pub len_max: u16,
+}
+
+/// A step of a reconciliation by the other side. Entries and updates follow; nothing follows when
+/// there is nothing left to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncReply {
+    /// The number of the step it answers.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// Steps of both sides before this one.
+    pub hop: u8,
+    /// Live members in the sender's table.
+    pub members: u32,
+}
+
+/// The answer to a pull or a first step that has to prove where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cookie {
+    /// The number of the request.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+    /// To be repeated.
+    #[serde(with = "postcard::fixint::le")]
+    pub cookie: u32,
+}
+
+/// The answer of somebody who has too much to do, or only part of the cluster in its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Busy {
+    /// The number of the request.
+    #[serde(with = "postcard::fixint::le")]
+    pub number: u32,
+}
+
 impl<A: Address> Message<A> {
+    /// Whether the updates beside it are rows of the sender's table, not news.
+    pub(crate) const fn brings_copies(&self) -> bool {
+        matches!(
+            self,
+            Self::Page(_) | Self::Welcome(_) | Self::Sync(_) | Self::SyncReply(_) | Self::Busy(_)
+        )
+    }
+
     /// The message in `frame`; `None` when the frame is something else.
     pub(super) fn read(frame: Frame<'_>) -> Result<Option<Self>, ParseError> {
         Ok(Some(match frame.kind {
@@ -192,6 +289,10 @@ impl<A: Address> Message<A> {
             kind::REFUSE => Self::Refuse(frame.read()?),
             kind::PULL => Self::Pull(frame.read()?),
             kind::PAGE => Self::Page(frame.read()?),
+            kind::SYNC => Self::Sync(frame.read()?),
+            kind::SYNC_REPLY => Self::SyncReply(frame.read()?),
+            kind::COOKIE => Self::Cookie(frame.read()?),
+            kind::BUSY => Self::Busy(frame.read()?),
             _ => return Ok(None),
         }))
     }
@@ -208,6 +309,10 @@ impl<A: Address> Message<A> {
             Self::Refuse(refuse) => write_frame(buffer, kind::REFUSE, refuse),
             Self::Pull(pull) => write_frame(buffer, kind::PULL, pull),
             Self::Page(page) => write_frame(buffer, kind::PAGE, page),
+            Self::Sync(sync) => write_frame(buffer, kind::SYNC, sync),
+            Self::SyncReply(reply) => write_frame(buffer, kind::SYNC_REPLY, reply),
+            Self::Cookie(cookie) => write_frame(buffer, kind::COOKIE, cookie),
+            Self::Busy(busy) => write_frame(buffer, kind::BUSY, busy),
         }
     }
 }

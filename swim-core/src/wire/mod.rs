@@ -14,6 +14,8 @@
 //! A packet is checked whole by [`Packet::parse`]; after that, reading it cannot fail.
 
 mod belief;
+mod digest;
+mod entry;
 mod error;
 mod frame;
 mod header;
@@ -21,13 +23,18 @@ mod message;
 mod packet;
 mod update;
 
+pub use digest::{Digest, Half};
+pub use entry::{ENTRY_VALUES_MAX, Entry, Values};
 pub use error::ParseError;
 pub use header::{Header, VERSION};
 pub use message::{
-    Ack, Belief, Join, Message, Nack, Page, Ping, PingRequest, Pull, Refusal, Refuse, Welcome,
+    Ack, Belief, Busy, Cookie, Join, Message, Nack, Page, Ping, PingRequest, Pull, Refusal, Refuse,
+    Sync, SyncReply, View, Welcome,
 };
 pub use packet::{Packet, PacketWriter, rewrite};
 pub use update::Update;
+
+pub use crate::range::Range;
 
 /// The kind bytes of frames. Append only.
 mod kind {
@@ -40,6 +47,16 @@ mod kind {
     pub const REFUSE: u8 = 7;
     pub const PULL: u8 = 8;
     pub const PAGE: u8 = 9;
+    pub const SYNC: u8 = 10;
+    pub const SYNC_REPLY: u8 = 11;
+    pub const COOKIE: u8 = 12;
+    pub const BUSY: u8 = 13;
+
+    pub const PADDING: u8 = 16;
+
+    pub const FINGERPRINTS: u8 = 24;
+    pub const HASHES: u8 = 25;
+    pub const WANTED: u8 = 26;
 
     pub const ALIVE: u8 = 32;
     pub const SUSPECT: u8 = 33;

@@ -1,10 +1,15 @@
 //! Whole packets: parsed once, written frame by frame.
 
+use serde::ser::SerializeTuple;
+use serde::{Serialize, Serializer};
+
 use crate::address::Address;
 
+use super::entry::Entry;
 use super::error::ParseError;
-use super::frame::Frame;
+use super::frame::{Frame, write_frame};
 use super::header::Header;
+use super::kind;
 use super::message::Message;
 use super::update::Update;
 
@@ -31,7 +36,7 @@ impl<'a, A: Address> Packet<'a, A> {
         while !rest.is_empty() {
             let (frame, tail) = Frame::split_first(rest).ok_or(ParseError::Frame)?;
             rest = tail;
-            if Update::<A>::check(frame)? {
+            if Update::<A>::check(frame)? || Entry::read(frame)?.is_some() {
                 continue;
             }
             if let Some(found) = Message::read(frame)?
@@ -45,13 +50,21 @@ impl<'a, A: Address> Packet<'a, A> {
 
     /// The updates it carries, in order.
     pub fn updates(&self) -> impl Iterator<Item = Update<'a, A>> + use<'a, A> {
+        self.frames().filter_map(|frame| Update::read(frame).ok().flatten())
+    }
+
+    /// The entries of a reconciliation it carries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a, A> {
+        self.frames().filter_map(|frame| Entry::read(frame).ok().flatten())
+    }
+
+    fn frames(&self) -> impl Iterator<Item = Frame<'a>> + use<'a, A> {
         let mut rest = self.frames;
         core::iter::from_fn(move || {
             let (frame, tail) = Frame::split_first(rest)?;
             rest = tail;
-            Some(Update::read(frame).ok().flatten())
+            Some(frame)
         })
-        .flatten()
     }
 }
 
@@ -83,6 +96,35 @@ impl<'b> PacketWriter<'b> {
         self.advance(written)
     }
 
+    /// Appends an entry. Returns false, and writes nothing, when it does not fit.
+    pub fn entry(&mut self, entry: Entry<'_>) -> bool {
+        let written = self.room().and_then(|room| entry.write(room));
+        self.advance(written)
+    }
+
+    /// Fills the packet up to `len` bytes, if it is shorter and there is room.
+    pub fn pad(&mut self, len: usize) {
+        let missing = len.min(self.buffer.len()).saturating_sub(self.len);
+        // Two bytes before up to 127 zeros, three before more.
+        let zeros = missing.saturating_sub(if missing > 129 { 3 } else { 2 });
+        self.zeros(zeros);
+    }
+
+    fn zeros(&mut self, count: usize) -> bool {
+        let written = self.room().and_then(|room| write_frame(room, kind::PADDING, &Zeros(count)));
+        self.advance(written)
+    }
+
+    /// Bytes of the whole packet, at most.
+    pub fn capacity(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Bytes that are left, without the reserved ones.
+    pub fn room_len(&self) -> usize {
+        self.buffer.len().saturating_sub(self.len).saturating_sub(self.reserved)
+    }
+
     /// Keeps `len` bytes free for what must come last; `None` when there are not as many.
     pub fn reserve(&mut self, len: usize) -> Option<()> {
         self.buffer.len().checked_sub(self.len)?.checked_sub(len)?;
@@ -112,6 +154,18 @@ impl<'b> PacketWriter<'b> {
     }
 }
 
+/// So many bytes of padding.
+struct Zeros(usize);
+
+impl Serialize for Zeros {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A tuple has no length in front.
+        let mut zeros = serializer.serialize_tuple(self.0)?;
+        (0..self.0).try_for_each(|_| zeros.serialize_element(&0u8))?;
+        zeros.end()
+    }
+}
+
 /// Parses `packet` and writes it again. For packets of this release the bytes are the same; frames
 /// it does not know are lost. Tests and fuzzers compare the two.
 ///
@@ -124,10 +178,14 @@ pub fn rewrite<A: Address>(packet: &[u8], buffer: &mut [u8]) -> Result<usize, Pa
     let mut rest = packet.frames;
     while let Some((frame, tail)) = Frame::split_first(rest) {
         rest = tail;
-        let fits = match (Update::<A>::read(frame)?, Message::<A>::read(frame)?) {
-            (Some(update), _) => writer.update(&update),
-            (None, Some(message)) => writer.message(&message),
-            (None, None) => true,
+        let fits = if let Some(update) = Update::<A>::read(frame)? {
+            writer.update(&update)
+        } else if let Some(entry) = Entry::read(frame)? {
+            writer.entry(entry)
+        } else if let Some(message) = Message::<A>::read(frame)? {
+            writer.message(&message)
+        } else {
+            frame.kind != kind::PADDING || writer.zeros(frame.body.len())
         };
         if !fits {
             return Err(ParseError::TooShort);

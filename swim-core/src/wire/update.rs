@@ -121,7 +121,7 @@ impl<'a, A: Address> Update<'a, A> {
 }
 
 /// A byte string that is borrowed, and copied in one piece instead of byte by byte.
-struct Bytes<'a>(&'a [u8]);
+pub(super) struct Bytes<'a>(pub &'a [u8]);
 
 impl Serialize for Bytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

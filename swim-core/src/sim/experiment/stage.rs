@@ -15,12 +15,10 @@ use crate::sim::scenario::{Checks, Scenario};
 use crate::storage::Growable;
 use crate::time::Instant;
 
-/// How long a cluster runs at least before anything is done to it: until round trips are known and
-/// table exchanges have become rare.
+/// How long a cluster runs at least before anything is done to it: until round trips are known.
 pub const WARM_UP: Duration = Duration::from_secs(60);
-/// Up to so many intervals between table exchanges more, so that each trial meets them at another
-/// moment.
-const SYNC_INTERVALS: u32 = 3;
+/// Up to so many probe intervals more, so that each trial meets them at another moment.
+const PROBE_INTERVALS: u32 = 30;
 /// How often the applications' news is collected: their memory in the simulator has an end.
 const LISTEN_INTERVAL: Duration = Duration::from_secs(1);
 /// Rows a node may hold.
@@ -81,7 +79,7 @@ impl Stage {
         arrange(&mut cluster);
         cluster.introduce_all();
         let mut rng = Rng::new(trial.seed ^ STREAM);
-        cluster.run_for(WARM_UP + rng.up_to(trial.config.sync_interval * SYNC_INTERVALS))?;
+        cluster.run_for(WARM_UP + rng.up_to(trial.config.probe_interval * PROBE_INTERVALS))?;
         // Measuring begins now.
         cluster.take_heard();
         let unheard_before = cluster.report().counts.unheard;

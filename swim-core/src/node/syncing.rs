@@ -1,0 +1,342 @@
+//! Tables: what this node's amounts to, how it is compared with others and made equal.
+
+use crate::address::Address;
+use crate::outbox::{Channel, Intent};
+use crate::storage::Storage;
+use crate::sync::{Ended, HOPS_MAX, SESSIONS_MAX, Session, SyncStep, Work};
+use crate::wire::{
+    Ack, Busy, Cookie, Digest, Half, Message, Packet, Page, Ping, Pull, Sync, SyncReply, View,
+};
+
+use super::input::Origin;
+use super::{Node, Standing, count};
+
+/// What a row takes in a page, about: how many slices are worth their trouble follows from it.
+const ROW_LEN: usize = 24;
+
+impl<A: Address, S: Storage> Node<A, S> {
+    /// What this node's table amounts to, for a message with this number. A leaf says nothing: its
+    /// table is as it should be, and unlike anybody's.
+    pub(super) fn digest(&self, number: u32) -> Option<Digest> {
+        let said = self.config.anti_entropy && self.standing == Standing::Alive && !self.is_leaf();
+        said.then(|| self.digest_in(Half::of_number(number)))
+    }
+
+    fn digest_in(&self, half: Half) -> Digest {
+        let all = self.table.tally_all();
+        Digest { members: clamped(all.count), fingerprint: half.take(all.hashes) }
+    }
+
+    /// How the digest of a ping compares.
+    pub(super) fn view(&self, ping: &Ping, origin: &Origin<A>) -> View {
+        match (ping.digest, self.digest(ping.number)) {
+            (Some(theirs), Some(mine)) if theirs == mine => View::Equal,
+            (Some(_), Some(digest)) => {
+                View::Differs { digest, cookie: self.cookies.bake(origin.from, self.now) }
+            }
+            _ => View::Unsaid,
+        }
+    }
+
+    /// Takes in what an ack says of the digest that this node sent.
+    pub(super) fn take_view(&mut self, ack: &Ack, origin: &Origin<A>) {
+        match ack.view {
+            View::Unsaid => {}
+            View::Equal => self.sync.agree(self.config.sync_pause_min),
+            View::Differs { digest, cookie } => {
+                self.compare(digest, ack.number, (origin.from, cookie));
+            }
+        }
+    }
+
+    /// Compares somebody's table with this node's, after what came with the digest was applied,
+    /// and does something about a lasting difference.
+    pub(super) fn compare(&mut self, theirs: Digest, number: u32, peer: (A, u32)) {
+        let Some(mine) = self.digest(number) else { return };
+        if mine == theirs {
+            return self.sync.agree(self.config.sync_pause_min);
+        }
+        count(&mut self.stats.digests_unequal);
+        // Whoever has much less pulls by itself.
+        let due = self.sync.differ(self.config.sync_after, self.now);
+        if due && !is_much_smaller(theirs.members, mine.members) {
+            self.sync_with(peer, theirs.members);
+        }
+    }
+
+    /// Makes this node's table equal to that of a peer, which has so many members. `peer` is its
+    /// address and the cookie it gave out, 0 for none.
+    pub(super) fn sync_with(&mut self, peer: (A, u32), members: u32) {
+        let free = self.standing == Standing::Alive && self.sync.is_free(self.now);
+        if !free || self.is_leaf() {
+            return;
+        }
+        let mine = clamped(self.table.tally_all().count);
+        if is_much_smaller(mine, members) && self.sync.pulls() {
+            self.pull_from(peer, members);
+        } else {
+            self.reconcile_with(peer);
+        }
+    }
+
+    /// Pulls the table in slices: one from `peer`, the others from whoever else is known.
+    fn pull_from(&mut self, peer: (A, u32), members: u32) {
+        let page_len = usize::from(self.config.datagram_len_max) / ROW_LEN;
+        let pages = (members as usize).checked_div(page_len.saturating_mul(2)).unwrap_or(0);
+        let slices = pages.clamp(1, SESSIONS_MAX);
+        let width = u64::MAX.checked_div(slices as u64).unwrap_or(u64::MAX);
+        let others = self.table.pick::<SESSIONS_MAX>(slices, false, &mut self.rng, |row| {
+            row.address() != Some(peer.0)
+        });
+        // Not everybody pulls the same slice from the one seed they all know.
+        let of_peer = self.rng.below(slices);
+        for slice in 0..slices {
+            let from = width.wrapping_mul(slice as u64);
+            let is_last = slice.saturating_add(1) == slices;
+            let last =
+                if is_last { u64::MAX } else { from.saturating_add(width).saturating_sub(1) };
+            let other = others.get(slice).and_then(|&row| self.table.row(row)?.address());
+            let asked = match other {
+                Some(other) if slice != of_peer => (other, 0),
+                _ => peer,
+            };
+            self.begin(asked, Work::Pull { from, last, pages: 0 });
+        }
+    }
+
+    fn reconcile_with(&mut self, peer: (A, u32)) {
+        self.begin(peer, Work::Reconcile { hop: 0 });
+    }
+
+    fn begin(&mut self, (peer, cookie): (A, u32), work: Work) {
+        let number = self.rng.next_u32();
+        let timeout = self.pauses().timeout;
+        let session = self.sync.start((number, peer, cookie), work, timeout, self.now);
+        if let Some(session) = session {
+            count(&mut self.stats.syncs);
+            self.put(session);
+        }
+    }
+
+    /// Asks what a session is about; a reconciliation starts from the whole table.
+    fn put(&mut self, session: Session<A>) {
+        let Session { number, cookie, .. } = session;
+        let len_max = self.config.datagram_len_max;
+        let message = match session.work {
+            Work::Pull { from, last, .. } => {
+                Message::Pull(Pull { number, cookie, from, last, len_max })
+            }
+            Work::Reconcile { hop } => {
+                self.agenda.open(number);
+                Message::Sync(Sync { number, cookie, hop, len_max })
+            }
+        };
+        self.send(session.peer, Channel::Datagram, message);
+    }
+
+    /// The page itself is made when it is written: see `output`.
+    pub(super) fn answer_pull(&mut self, pull: Pull, origin: &Origin<A>) {
+        if !self.is_proven(pull.cookie, origin) {
+            return self.give_cookie(pull.number, origin);
+        }
+        if self.standing != Standing::Alive || !self.pages.take(self.now) {
+            return self.send_elsewhere(pull.number, pull.len_max, origin);
+        }
+        count(&mut self.stats.pages_sent);
+        let intent = Intent::new(origin.from, origin.channel, Some(Message::Pull(pull)));
+        self.post(Intent { answer: true, ..intent.limited(pull.len_max) });
+    }
+
+    /// Whether answers certainly arrive where questions come from.
+    fn is_proven(&self, cookie: u32, origin: &Origin<A>) -> bool {
+        origin.channel == Channel::Stream || self.cookies.is_valid(origin.from, cookie, self.now)
+    }
+
+    fn give_cookie(&mut self, number: u32, origin: &Origin<A>) {
+        count(&mut self.stats.cookies_sent);
+        let cookie = self.cookies.bake(origin.from, self.now);
+        self.send(origin.from, origin.channel, Message::Cookie(Cookie { number, cookie }));
+    }
+
+    fn send_elsewhere(&mut self, number: u32, len_max: u16, origin: &Origin<A>) {
+        count(&mut self.stats.busy_sent);
+        let busy = Message::Busy(Busy { number });
+        self.post(Intent::new(origin.from, origin.channel, Some(busy)).limited(len_max));
+    }
+
+    pub(super) fn take_page(&mut self, page: Page, learnt: usize) {
+        count(&mut self.stats.pages_received);
+        if self.sync.find(page.number).is_none() {
+            return;
+        }
+        self.sync.gain(learnt, 0);
+        let more = self.sync.page(page.number, page.next);
+        match self.sync.answered(page.number, self.pauses().timeout, self.now) {
+            Some(session) if more && !self.is_leaf() => self.put(session),
+            _ => self.close(page.number),
+        }
+    }
+
+    /// Answers a step of somebody else's reconciliation. Nothing is remembered of it.
+    pub(super) fn answer_sync(
+        &mut self,
+        sync: Sync,
+        packet: &Packet<'_, A>,
+        origin: &Origin<A>,
+        learnt: usize,
+    ) {
+        let Sync { number, cookie, hop, len_max } = sync;
+        let first = hop == 0;
+        if !self.is_proven(cookie, origin) {
+            return if first {
+                self.give_cookie(number, origin)
+            };
+        }
+        let refused = self.standing != Standing::Alive || self.is_leaf();
+        if refused || (first && !self.pages.take(self.now)) {
+            return self.send_elsewhere(number, len_max, origin);
+        }
+        count(&mut self.stats.syncs_answered);
+        self.sync.unsettle(learnt, self.pauses(), &mut self.rng, self.now);
+        self.hear_entries(number, packet);
+        let members = clamped(self.table.tally_all().count);
+        let reply = Message::SyncReply(SyncReply { number, hop: hop.saturating_add(1), members });
+        self.post(Intent::new(origin.from, origin.channel, Some(reply)).limited(len_max));
+    }
+
+    fn hear_entries(&mut self, number: u32, packet: &Packet<'_, A>) {
+        if !self.agenda.hear(number, &self.table, packet) {
+            count(&mut self.stats.sync_parts_dropped);
+        }
+    }
+
+    pub(super) fn take_sync_reply(
+        &mut self,
+        reply: SyncReply,
+        packet: &Packet<'_, A>,
+        learnt: usize,
+    ) {
+        let SyncReply { number, hop, members } = reply;
+        let asked = |session: &Session<A>| matches!(session.work, Work::Reconcile { hop: asked } if asked.saturating_add(1) == hop);
+        let Some(session) = self.sync.find(number).filter(asked) else { return };
+        self.sync.gain(learnt, 0);
+        if hop == 1 && packet.entries().next().is_none() && packet.updates().next().is_none() {
+            self.sync.agree(self.config.sync_pause_min);
+            return self.close(number);
+        }
+        let mine = clamped(self.table.tally_all().count);
+        if hop == 1 && is_much_smaller(mine, members) && self.sync.pulls() {
+            self.sync.drop(number);
+            return self.pull_from((session.peer, session.cookie), members);
+        }
+        self.hear_entries(number, packet);
+        if self.agenda.is_empty() || hop >= HOPS_MAX {
+            return self.close(number);
+        }
+        self.step_on(session, hop.saturating_add(1));
+    }
+
+    /// The next step of a reconciliation; what it says stands in the agenda.
+    fn step_on(&mut self, session: Session<A>, hop: u8) {
+        let Session { number, cookie, peer, .. } = session;
+        self.sync.answered(number, self.pauses().timeout, self.now);
+        self.sync.change(number, |session| session.work = Work::Reconcile { hop });
+        let len_max = self.config.datagram_len_max;
+        let sync = Sync { number, cookie, hop, len_max };
+        self.send(peer, Channel::Datagram, Message::Sync(sync));
+    }
+
+    pub(super) fn take_cookie(&mut self, given: Cookie) {
+        let Cookie { number, cookie } = given;
+        let fresh = self.sync.find(number).is_some_and(|session| session.cookie != cookie);
+        if !fresh {
+            return;
+        }
+        if let Some(session) = self.sync.change(number, |session| session.cookie = cookie) {
+            self.put(session);
+        }
+    }
+
+    /// The members a busy peer names are known by now: one of them is asked instead.
+    pub(super) fn take_busy(&mut self, busy: Busy, learnt: usize) {
+        if self.sync.find(busy.number).is_none() {
+            return;
+        }
+        count(&mut self.stats.busy_received);
+        self.sync.gain(learnt, 0);
+        match self.sync.turned_away(busy.number) {
+            Some(session) if matches!(session.work, Work::Pull { .. }) => {
+                self.ask_elsewhere(session);
+            }
+            _ => {
+                self.sync.lose();
+                self.close(busy.number);
+            }
+        }
+    }
+
+    /// A slice can be had from anybody; where nobody else is known, from the same once more.
+    fn ask_elsewhere(&mut self, session: Session<A>) {
+        let elsewhere = self.random_peer().filter(|&peer| peer != session.peer);
+        let asked = self.sync.change(session.number, |session| {
+            if let Some(peer) = elsewhere {
+                (session.peer, session.cookie) = (peer, 0);
+            }
+        });
+        asked.into_iter().for_each(|session| self.put(session));
+    }
+
+    fn close(&mut self, number: u32) {
+        let ended = self.sync.close(number, self.pauses(), &mut self.rng, self.now);
+        if ended == Ended::Useless {
+            count(&mut self.stats.syncs_useless);
+        }
+    }
+
+    pub(super) fn step_sync(&mut self) {
+        // Every session once, and a new one.
+        for _ in 0..=SESSIONS_MAX {
+            match self.sync.step(self.pauses(), &mut self.rng, self.now) {
+                None => return,
+                Some(SyncStep::Lost) => count(&mut self.stats.syncs_lost),
+                Some(SyncStep::Repeat(session)) => self.ask_again(session),
+                Some(SyncStep::Start) => self.reconcile_with_anybody(),
+            }
+        }
+    }
+
+    /// A reconciliation starts anew with the same peer.
+    fn ask_again(&mut self, session: Session<A>) {
+        match session.work {
+            Work::Pull { .. } => self.ask_elsewhere(session),
+            Work::Reconcile { .. } => {
+                let work = Work::Reconcile { hop: 0 };
+                let session = self.sync.change(session.number, |session| session.work = work);
+                session.into_iter().for_each(|session| self.put(session));
+            }
+        }
+    }
+
+    fn reconcile_with_anybody(&mut self) {
+        if !self.config.anti_entropy || self.is_leaf() {
+            return;
+        }
+        if let Some(peer) = self.random_peer() {
+            self.reconcile_with((peer, 0));
+        }
+    }
+
+    fn random_peer(&mut self) -> Option<A> {
+        let live = self.table.pick::<1>(1, false, &mut self.rng, |_| true);
+        self.table.row(*live.first()?)?.address()
+    }
+}
+
+/// Below four fifths: fetching the other table costs less than finding the differences.
+const fn is_much_smaller(mine: u32, theirs: u32) -> bool {
+    (mine as u64).saturating_mul(5) < (theirs as u64).saturating_mul(4)
+}
+
+fn clamped(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,98 @@
+//! Entries of a reconciliation: what one side says about a range of its table.
+
+use serde::{Deserialize, Serialize};
+
+use crate::range::Range;
+
+use super::error::ParseError;
+use super::frame::{Frame, write_frame};
+use super::kind;
+use super::update::Bytes;
+
+/// The most values in one entry.
+pub const ENTRY_VALUES_MAX: usize = 32;
+
+/// What one side says about the live members in a range of mixed ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// Fingerprints of equal parts of the range, lowest first; 2^n of them.
+    Fingerprints(Range, Values<'a>),
+    /// The hashes of all rows in the range, lowest id first.
+    Hashes(Range, Values<'a>),
+    /// Hashes of rows in the range that the writer would like to have.
+    Wanted(Range, Values<'a>),
+}
+
+/// Numbers of four bytes each, little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Values<'a>(&'a [[u8; 4]]);
+
+impl<'a> Values<'a> {
+    /// The numbers in these bytes.
+    pub const fn new(bytes: &'a [[u8; 4]]) -> Self {
+        Self(bytes)
+    }
+
+    /// How many there are.
+    pub const fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The numbers.
+    pub fn iter(self) -> impl Iterator<Item = u32> + use<'a> {
+        self.0.iter().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body<'a> {
+    range: u64,
+    #[serde(borrow)]
+    values: Bytes<'a>,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry in `frame`; `None` when the frame is something else.
+    pub(super) fn read(frame: Frame<'a>) -> Result<Option<Self>, ParseError> {
+        if !matches!(frame.kind, kind::FINGERPRINTS | kind::HASHES | kind::WANTED) {
+            return Ok(None);
+        }
+        let malformed = ParseError::Body { kind: frame.kind };
+        let Body { range, values } = frame.read()?;
+        let range = Range::new(range).ok_or(malformed)?;
+        let (values, []) = values.0.as_chunks() else { return Err(malformed) };
+        let deepest = Range::DEPTH_MAX.saturating_sub(range.depth());
+        let possible = match frame.kind {
+            kind::FINGERPRINTS => values.len().is_power_of_two() && values.len().ilog2() <= deepest,
+            _ => true,
+        };
+        if values.len() > ENTRY_VALUES_MAX || !possible {
+            return Err(malformed);
+        }
+        let values = Values(values);
+        Ok(Some(match frame.kind {
+            kind::FINGERPRINTS => Self::Fingerprints(range, values),
+            kind::HASHES => Self::Hashes(range, values),
+            _ => Self::Wanted(range, values),
+        }))
+    }
+
+    /// Writes the entry as a frame; `None` when it does not fit.
+    pub(super) fn write(self, buffer: &mut [u8]) -> Option<usize> {
+        let (kind, range, Values(values)) = match self {
+            Self::Fingerprints(range, values) => (kind::FINGERPRINTS, range, values),
+            Self::Hashes(range, values) => (kind::HASHES, range, values),
+            Self::Wanted(range, values) => (kind::WANTED, range, values),
+        };
+        write_frame(
+            buffer,
+            kind,
+            &Body { range: range.number(), values: Bytes(values.as_flattened()) },
+        )
+    }
+}
