@@ -73,6 +73,13 @@ impl Swim {
         self.shared.view.health_score()
     }
 
+    /// Whether this member has heard nobody for longer than any suspicion lasts: it is cut off, or
+    /// deaf, or all others died at once. Whom it declares dead meanwhile it keeps to itself. False
+    /// while nobody else is known.
+    pub fn is_isolated(&self) -> bool {
+        self.shared.view.is_isolated()
+    }
+
     /// Everything that happens from now on. Once the runner has ended, an `Events` that ends too.
     pub fn events(&self) -> Events {
         let updates = match self.updates.upgrade() {

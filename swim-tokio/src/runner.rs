@@ -187,6 +187,7 @@ impl Runner {
         }
         self.fire_timers(read_until);
         self.seek(found);
+        self.mirror.compare(&self.node, &self.shared.view, self.clock.now());
         self.keep_state();
     }
 
@@ -359,12 +360,12 @@ impl Runner {
                     node.rejoin(now);
                     self.joins.seeds.restart(now);
                 }
-                self.refresh_view(now);
+                self.refresh_view();
                 let _ = reply.send(());
             }
             Command::SetMetadata { metadata, reply } => {
                 let outcome = node.set_metadata(&metadata, now);
-                self.refresh_view(now);
+                self.refresh_view();
                 let _ = reply.send(outcome);
             }
             Command::Stats { reply } => {
@@ -449,15 +450,15 @@ impl Runner {
                 Channel::Stream => self.streams.send(transmit.to, packet),
             }
         }
-        self.refresh_view(now);
+        self.refresh_view();
         while let Some(event) = self.node.poll_event() {
             self.publish(event);
         }
     }
 
     /// Before anybody is told of a change: who looks then, must see it.
-    fn refresh_view(&mut self, now: Instant) {
-        self.mirror.refresh(&self.node, &self.shared.view, now);
+    fn refresh_view(&self) {
+        self.mirror.refresh(&self.node, &self.shared.view);
     }
 
     /// The view first, so that it never holds less than an event has told.
