@@ -112,7 +112,10 @@ fn anti_entropy_drafts() -> Vec<Named<SocketAddr>> {
     vec![
         ("pull", pull(0, 0, (1 << 62) - 1)),
         ("pull-cookie", pull(COOKIE, from, u64::MAX)),
-        ("page", page(0).tells(vec![newer.clone()])),
+        (
+            "page",
+            page(0).tells(vec![newer.clone(), claim(db_2(), 3, Status::Suspect, &accusers()[..1])]),
+        ),
         ("page-next", page(from)),
         ("sync", sync(0, 0).compares(vec![hashes(1, &table().map(half))])),
         ("sync-reply", reply(1).compares(vec![wanted(1, &[wanted_row])]).tells(vec![older])),
