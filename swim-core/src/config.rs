@@ -72,6 +72,7 @@ impl Label {
 /// | `pages_per_second_max` | 250 | 250 | 250 | 250 | 4 |
 /// | `heal_interval` | 10s | 10s | 30s | 5s | 300s |
 /// | `tombstone_time` | 600s | 600s | 1800s | 120s | 3600s |
+/// | `departed_time` | 86400s | 86400s | 86400s | 86400s | 86400s |
 /// | `join_retry_min` | 400ms | 400ms | 1s | 200ms | 5s |
 /// | `join_retry_max` | 10s | 10s | 30s | 2s | 120s |
 /// | `leave_timeout` | 5s | 5s | 10s | 2s | 30s |
@@ -142,11 +143,16 @@ pub struct Config {
     pub pages_per_second_max: u16,
     /// Time between two attempts to reach somebody who is dead here, or a seed that is not live:
     /// what heals partitions. 0 (never) or 1 ms to 1 day; stretched to 50 ms per live member, so
-    /// that the cluster as a whole never makes more than 20 attempts a second.
+    /// that the cluster as a whole never makes more than 20 attempts a second. A node that has
+    /// nobody makes its attempts at the pace of joins, four in each pause.
     pub heal_interval: Duration,
     /// How long the dead and the departed are remembered. 1 s to 30 days. Shorter frees memory,
     /// longer keeps late rumours from reviving them.
     pub tombstone_time: Duration,
+    /// How long a few of the dead are looked for, whose rows may be long forgotten, and acquaintances
+    /// of an earlier life: [`DEPARTED_MAX`](crate::DEPARTED_MAX) of them. 1 s to 30 days. Halves of
+    /// a cluster that are apart for longer meet again only through seeds.
+    pub departed_time: Duration,
     /// First pause between two attempts to join through a seed; doubles each time, +-50 %. 1 ms to
     /// `join_retry_max`.
     pub join_retry_min: Duration,
@@ -193,6 +199,7 @@ impl Config {
             pages_per_second_max: 250,
             heal_interval: Duration::from_secs(10),
             tombstone_time: Duration::from_secs(600),
+            departed_time: Duration::from_secs(86_400),
             join_retry_min: Duration::from_millis(400),
             join_retry_max: Duration::from_secs(10),
             leave_timeout: Duration::from_secs(5),
@@ -332,6 +339,12 @@ impl Config {
         within(
             "tombstone_time",
             self.tombstone_time,
+            Duration::from_secs(1),
+            day.saturating_mul(30),
+        )?;
+        within(
+            "departed_time",
+            self.departed_time,
             Duration::from_secs(1),
             day.saturating_mul(30),
         )?;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod command;
+mod healing;
 mod input;
 mod output;
 mod probing;
@@ -15,6 +16,7 @@ use core::time::Duration;
 use crate::address::{Address, as_read};
 use crate::config::Config;
 use crate::cookie::Cookies;
+use crate::departed::Departed;
 use crate::detector::Rules;
 use crate::error::{BadAddress, MetadataTooLong, NewError};
 use crate::gossip::GossipTick;
@@ -111,6 +113,7 @@ pub struct Node<A: Address, S: Storage> {
     pages: Quota,
     seeds: Seeds<A>,
     heal: Heal,
+    departed: Departed<A>,
     challenge: Challenge<A>,
     outbox: Outbox<A>,
     stats: Stats,
@@ -171,6 +174,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             pages: Quota::new(config.pages_per_second_max, PAGES_BURST_MAX),
             seeds: Seeds::new(),
             heal: Heal::new(now.after(config.heal_interval)),
+            departed: Departed::new(id),
             challenge: Challenge::new(),
             outbox: Outbox::new(),
             stats: Stats::default(),
@@ -208,6 +212,13 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// are still remembered.
     pub fn members(&self) -> impl Iterator<Item = Member<'_, A>> {
         self.table.iter().map(|row| row.member())
+    }
+
+    /// Everybody this node knows, from behind `after` on, in an order that lasts while members come
+    /// and go: to look at a large table piece by piece.
+    pub fn members_after(&self, after: Option<NodeId>) -> impl Iterator<Item = Member<'_, A>> {
+        let first = after.map_or(Some(0), |id| id.mixed().checked_add(1));
+        first.into_iter().flat_map(|key| self.table.from(key)).map(|row| row.member())
     }
 
     /// The member with this id, living or not.

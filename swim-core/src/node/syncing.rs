@@ -217,7 +217,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         learnt: usize,
     ) {
         let SyncReply { number, hop, members } = reply;
-        let asked = |session: &Session<A>| matches!(session.work, Work::Reconcile { hop: asked } if asked.saturating_add(1) == hop);
+        let last = Work::Reconcile { hop: hop.saturating_sub(1) };
+        let asked = |session: &Session<A>| session.work == last;
         let Some(session) = self.sync.find(number).filter(asked) else { return };
         self.sync.gain(learnt, 0);
         if hop == 1 && packet.entries().next().is_none() && packet.updates().next().is_none() {

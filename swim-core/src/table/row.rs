@@ -2,10 +2,11 @@
 
 use core::cmp::Ordering;
 
+use crate::address::Address;
 use crate::judge::{Card, Claim, ClaimVerdict, Verdict, Voices, judge};
 use crate::member::{Incarnation, Member, NodeId, Patience, Status, mix};
 use crate::time::Instant;
-use crate::wire::Update;
+use crate::wire::{PacketWriter, Update};
 
 use super::case::{Case, Trial};
 use super::news::Told;
@@ -231,6 +232,20 @@ impl<'a, A: Copy + Ord> Row<'a, A> {
     /// The update that passes on the card alone, for somebody who may not know the member.
     pub fn introduction(&self) -> Option<Update<'a, A>> {
         (self.entry.words == Words::Whole).then(|| Update::alive(self.id(), self.words()))
+    }
+
+    /// Writes all that is known of it: of the living the card, then the suspicion if there is one;
+    /// of the others their end alone, since the card would bring them back to life. A row whose
+    /// metadata this table had to cut cannot be told and counts as told. False when there is no
+    /// room.
+    pub fn tell(&self, writer: &mut PacketWriter<'_>) -> bool
+    where
+        A: Address,
+    {
+        let card = self.introduction().filter(|_| self.is_live());
+        let claim = Update::<A>::claim(self.id(), self.claim());
+        card.is_none_or(|card| writer.update(&card))
+            && (self.status() == Status::Alive || writer.update(&claim))
     }
 
     /// Whether an update says what the member is known to say of itself, word for word, as nearly

@@ -141,6 +141,8 @@ fn every_setting_out_of_range_is_named_with_its_rule() {
         ("sync_timeout", longer, Config { sync_timeout: hour + tick, ..base }),
         ("tombstone_time", short, Config { tombstone_time: ms(999), ..base }),
         ("tombstone_time", longer, Config { tombstone_time: day * 30 + tick, ..base }),
+        ("departed_time", short, Config { departed_time: ms(999), ..base }),
+        ("departed_time", longer, Config { departed_time: day * 30 + tick, ..base }),
         ("join_retry_max", short, Config { join_retry_max: Duration::ZERO, ..base }),
         ("join_retry_max", longer, Config { join_retry_max: day + tick, ..base }),
         ("join_retry_min", short, Config { join_retry_min: Duration::ZERO, ..base }),

@@ -11,8 +11,8 @@ use swim_core::storage::{Fixed, Growable};
 use swim_core::wire::{Header, Message, Ping, Update};
 use swim_core::{
     Card, Channel, Config, Detector, Event, Identity, Instant, JoinError, Lifeguard, Member,
-    MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, Standing, Stats, Status,
-    Transmit,
+    MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, SnapshotRecord, Standing,
+    Stats, Status, Transmit,
 };
 
 pub use crate::packets::*;
@@ -153,6 +153,20 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
 
     pub fn live_count(&self) -> usize {
         both!(self, live_count())
+    }
+
+    pub fn remember(&mut self, member: u16, now: Instant) -> bool {
+        both!(self, remember(id(member), member, now))
+    }
+
+    pub fn snapshot(&self) -> Vec<SnapshotRecord<u16>> {
+        let records: Vec<_> = self.fixed.snapshot().collect();
+        assert_eq!(records, self.growable.snapshot().collect::<Vec<_>>());
+        records
+    }
+
+    pub fn is_alone(&self) -> bool {
+        both!(self, is_alone())
     }
 
     pub fn is_isolated(&self) -> bool {
