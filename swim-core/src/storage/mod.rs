@@ -52,7 +52,9 @@ pub trait List<T> {
     fn pop(&mut self) -> Option<T>;
 
     /// Drops all items, and gives back the memory they were in where there is somebody to take it.
-    fn reset(&mut self);
+    fn reset(&mut self) {
+        while self.pop().is_some() {}
+    }
 
     /// How many items there are.
     fn len(&self) -> usize {
