@@ -12,6 +12,7 @@ use crate::{Acquaintances, Node, Standing};
 use super::clock::Clock;
 use super::oracle::Violation;
 use super::queue::FlightId;
+use super::report::Load;
 use super::scenario::SimAddress;
 
 /// Packets that wait for a process to read them; the newest are dropped and counted.
@@ -34,6 +35,7 @@ pub(super) struct Process<S: Storage> {
     pub disk: Vec<u8>,
     /// Of an earlier life.
     pub acquaintances: Acquaintances<SimAddress>,
+    pub load: Load,
     /// The next moment for which a look at its deadline is queued.
     pub alarm: Option<Instant>,
     /// Whether its host answers for it when it does not run.
@@ -64,6 +66,7 @@ impl<S: Storage> Process<S> {
             rows_max: 0,
             disk: Vec::new(),
             acquaintances: Acquaintances::none(),
+            load: Load::default(),
             alarm: None,
             is_killed: false,
             frozen_until: None,

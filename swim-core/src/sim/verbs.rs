@@ -137,6 +137,14 @@ impl<S: Storage> Cluster<S> {
         self.command(node, |node, now| node.set_metadata(metadata, now).is_ok()) == Some(true)
     }
 
+    /// Lets one node forget another without a word: a row that is lost. Returns whether it did; it
+    /// does not while its application has yet to hear of it.
+    pub fn forget(&mut self, node: usize, other: usize) -> bool {
+        let id = self.processes[other].id;
+        self.oracle.forget_view(node);
+        self.command(node, |node, _| node.forget(id)) == Some(true)
+    }
+
     /// Calls any verb of a node and takes its output. `None`, and nothing happens, when the process
     /// is down or frozen.
     pub fn command<R>(
