@@ -214,6 +214,13 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.table.iter().map(|row| row.member())
     }
 
+    /// Everybody this node knows, from behind `after` on, in an order that lasts while members come
+    /// and go: to look at a large table piece by piece.
+    pub fn members_after(&self, after: Option<NodeId>) -> impl Iterator<Item = Member<'_, A>> {
+        let first = after.map_or(Some(0), |id| id.mixed().checked_add(1));
+        first.into_iter().flat_map(|key| self.table.from(key)).map(|row| row.member())
+    }
+
     /// The member with this id, living or not.
     pub fn member(&self, id: NodeId) -> Option<Member<'_, A>> {
         self.table.member(id).map(|row| row.member())
