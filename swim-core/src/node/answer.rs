@@ -109,7 +109,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             && let Some(won) = self.challenge.answered(ack.number, self.my_identity())
         {
             self.settle_conflict(won);
-        } else if self.heal.answered(ack.number) {
+        } else if self.is_healed_by(ack.number, sender) {
             // Back from the dead: its half of the cluster knows what this one does not.
             self.sync.unsettle(usize::MAX, self.pauses(), &mut self.rng, self.now);
             self.take_view(&ack, origin);

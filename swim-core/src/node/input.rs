@@ -281,6 +281,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn follow_up(&mut self, change: Change, spread: bool) {
         self.count_change(&change);
         self.note_conduct(&change);
+        self.note_departure(&change);
         match change.after {
             Status::Alive => self.review_conduct(change.row),
             Status::Suspect => self.time_suspicion(change.row),
@@ -315,8 +316,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         if let Some(ended) = self.table.row(row).map(|row| row.id) {
             self.prober.forget(ended);
         }
-        if self.table.live_count() == 1 {
+        if self.is_alone() {
             self.seeds.restart(self.retry(), self.now);
+            self.hurry_to_heal();
         }
     }
 

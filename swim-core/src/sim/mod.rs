@@ -14,6 +14,8 @@
 //!   [lossy](Network::set_node_loss), or its firewall [rejects](Network::reject) what comes in;
 //! - to a process: it [crashes](Cluster::crash) with its host, is [killed](Cluster::kill) on a host
 //!   that lives and refuses packets, [stands still](Cluster::freeze), is [jammed](Cluster::jam) or
+//!   [starved](Cluster::starve), restarts, with nothing or [from a
+//!   snapshot](Cluster::restart_from_snapshot), moves and leaves.
 //!   [starved](Cluster::starve), restarts, moves and leaves;
 //! - to a table: it [loses a row](Cluster::forget).
 //!
@@ -63,6 +65,7 @@ mod process;
 mod queue;
 mod report;
 mod scenario;
+mod snapshot;
 mod step;
 mod verbs;
 

@@ -289,6 +289,7 @@ impl<S: Storage> Cluster<S> {
             self.inspect(index)?;
         }
         let process = &mut self.processes[index];
+        process.look_around(process.clock.local(self.now));
         let Some(node) = &process.node else { return Ok(()) };
         let live_count = node.live_count();
         table_is_sound(live_count, process.rows_max, live_count, live_count)?;

@@ -64,7 +64,8 @@ impl<S: Storage> Cluster<S> {
     }
 
     /// Starts a process again, with the same id at incarnation 0, after a crash if it still runs.
-    /// It knows nobody: let it [`join`](Self::join).
+    /// It knows nobody: let it [`join`](Self::join), or
+    /// [restart it from a snapshot](Self::restart_from_snapshot).
     pub fn restart(&mut self, node: usize) {
         self.crash(node);
         self.start(node);
@@ -200,13 +201,16 @@ impl<S: Storage> Cluster<S> {
     }
 
     fn start(&mut self, index: usize) {
+        let process = &self.processes[index];
+        self.start_as(index, Identity::new(process.id, process.address));
+    }
+
+    pub(super) fn start_as(&mut self, index: usize, identity: Identity<'_, SimAddress>) {
         let drift_range = self.scenario.drift_ppm_max as usize * 2 + 1;
         let drift_ppm = self.rng.below(drift_range) as i32 - self.scenario.drift_ppm_max as i32;
         let clock = Clock::new(self.rng.next_u64() >> (64 - EPOCH_BITS), drift_ppm);
         let storage = (self.scenario.storage)(index);
         let rows_max = storage.members_max();
-        let process = &self.processes[index];
-        let identity = Identity::new(process.id, process.address);
         let (seed, now) = (self.rng.next_u64(), clock.local(self.now));
         let outcome = match Node::new(identity, self.scenario.config, storage, seed, now) {
             Ok(node) => {

@@ -2,12 +2,13 @@
 
 use core::cmp::Ordering;
 
+use crate::address::Address;
 use crate::flap::Conduct;
 use crate::judge::{Card, Claim, ClaimVerdict, Verdict, judge};
 use crate::member::{Incarnation, Member, NodeId, Patience, Status, mix};
 use crate::storage::Metadata;
 use crate::time::Instant;
-use crate::wire::Update;
+use crate::wire::{PacketWriter, Update};
 
 use super::news::Told;
 
@@ -146,6 +147,20 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
     pub fn introduction(&self) -> Option<Update<'_, A>> {
         let card = self.card().filter(|_| !self.metadata_cut)?;
         Some(Update::alive(self.id, card))
+    }
+
+    /// Writes all that is known of it: of the living the card, then the suspicion if there is one;
+    /// of the others their end alone, since the card would bring them back to life. A row whose
+    /// metadata this table had to cut cannot be told and counts as told. False when there is no
+    /// room.
+    pub fn tell(&self, writer: &mut PacketWriter<'_>) -> bool
+    where
+        A: Address,
+    {
+        let card = self.introduction().filter(|_| self.is_live());
+        let claim = Update::<A>::claim(self.id, self.claim);
+        card.is_none_or(|card| writer.update(&card))
+            && (self.claim.status == Status::Alive || writer.update(&claim))
     }
 
     /// What an update would change. Metadata this table had to cut is not compared.
