@@ -32,9 +32,9 @@ pub enum News {
     /// A seed has not answered for a while; this agent goes on asking.
     NoAnswer { seed: String },
     /// A seed has no address, or none that can be reached; it is looked up again.
-    Unresolved { seed: String, reason: String, retry_s: u64 },
-    /// More seeds than can be asked at once; this one is tried again.
-    NotAsked { seed: String, reason: String, retry_s: u64 },
+    Unresolved { seed: String, reason: String },
+    /// More seeds than can be known; this one is not used.
+    NotAsked { seed: String, reason: String },
     /// A member is there that was not.
     MemberJoined(Profile),
     /// A member is suspected of having failed.
