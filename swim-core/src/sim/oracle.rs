@@ -205,6 +205,11 @@ impl Oracle {
         place
     }
 
+    /// Whether nobody has an id that somebody else has or had.
+    pub fn ids_are_distinct(&self) -> bool {
+        self.truths.len() == self.views.len()
+    }
+
     /// Learns that the owner of the id at `place` has an incarnation, and whether all is well with
     /// it. If not, it deserves to be declared dead at any incarnation reached so far.
     pub fn learn(&mut self, place: usize, incarnation: Incarnation, well: bool) {
