@@ -1,7 +1,7 @@
 //! `swim agent`: one member, in the foreground.
 
 mod accusations;
-mod print;
+pub mod print;
 mod seeds;
 pub mod settings;
 mod state;

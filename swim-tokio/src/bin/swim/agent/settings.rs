@@ -99,7 +99,7 @@ impl DetectorName {
         }
     }
 
-    fn detector(self) -> Detector {
+    pub fn detector(self) -> Detector {
         match self {
             Self::Witness => Detector::Witness,
             Self::Lifeguard => Detector::Lifeguard(Lifeguard::Paper),

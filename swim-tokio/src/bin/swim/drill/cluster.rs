@@ -46,7 +46,7 @@ impl Cluster {
         let mut tick = interval(TICK_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
-            agents: Agents::new(agents, agent_args).map_err(cannot_start)?,
+            agents: Agents::processes(agents, agent_args).map_err(cannot_start)?,
             signals: Signals::listen().map_err(cannot_start)?,
             tick,
             episode: Episode::default(),
