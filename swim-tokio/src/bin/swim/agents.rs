@@ -19,6 +19,8 @@ pub struct Agents {
     heard: mpsc::Receiver<Heard>,
     last_words: Vec<Option<String>>,
     ended: Vec<bool>,
+    /// How many members each agent has forgotten.
+    forgotten: Vec<u64>,
 }
 
 /// What an agent said that matters to all who run agents.
@@ -64,12 +66,18 @@ impl Agents {
             heard,
             last_words: vec![None; nodes],
             ended: vec![false; nodes],
+            forgotten: vec![0; nodes],
         }
     }
 
     /// The process id, while it runs.
     pub fn pid(&self, node: usize) -> Option<u32> {
         self.crew.pid(node)
+    }
+
+    /// How many members an agent has forgotten since it was first started.
+    pub fn forgotten(&self, node: usize) -> u64 {
+        self.forgotten[node]
     }
 
     /// Whether its process has ended.
@@ -137,6 +145,10 @@ impl Agents {
             Said::News(Report { news: News::Listening { address, .. }, .. }) => {
                 self.board.set_address(node, address);
                 Ok(Some(Notice::Listening { node, address }))
+            }
+            Said::News(Report { news: News::Forgotten { members }, .. }) => {
+                self.forgotten[node] += members;
+                Ok(None)
             }
             Said::News(report) => Ok(self.sighting(node, &report)?.map(Notice::Sighting)),
             Said::Complaint(line) => {

@@ -1,6 +1,6 @@
 //! `swim agent`: one member, in the foreground.
 
-mod accusations;
+mod counts;
 pub mod print;
 mod seeds;
 pub mod settings;
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::failure::{Failure, with_causes};
 use crate::report::News;
-use accusations::Accusations;
+use counts::Counts;
 use print::{Printer, news_of};
 use seeds::Seeds;
 use settings::Settings;
@@ -124,7 +124,7 @@ async fn serve(args: Args, tags: &Tags) -> Result<(), Failure> {
             let sources = Sources {
                 events,
                 seeds: Seeds::join(swim.clone(), args.join).await,
-                accusations: Accusations::new(swim.clone()),
+                counts: Counts::new(swim.clone()),
                 troubles: Troubles::new(swim.clone()),
             };
             watch(sources, &mut printer, &mut stop).await
@@ -159,7 +159,7 @@ impl From<std::io::Error> for End {
 struct Sources {
     events: Events,
     seeds: Seeds,
-    accusations: Accusations,
+    counts: Counts,
     troubles: Troubles,
 }
 
@@ -172,7 +172,7 @@ async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiv
                 None => return End::NodeStopped,
             },
             news = from.seeds.next() => (vec![news], None),
-            news = from.accusations.next() => (vec![news], None),
+            news = from.counts.next() => (vec![news], None),
             news = from.troubles.next() => (vec![news], None),
         };
         for news in news {
