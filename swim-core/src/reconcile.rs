@@ -106,7 +106,7 @@ impl<S: Storage> Agenda<S> {
         let newer = |card: Card<'_, A>| card.incarnation.ahead_of(update.claim.incarnation) > 0;
         let better = match row.is_live() {
             true => row.card().is_some_and(newer),
-            false => row.claim.precedence(&update.claim).is_gt(),
+            false => row.claim().precedence(&update.claim).is_gt(),
         };
         !better || self.push(Part::Give(number))
     }
@@ -183,8 +183,9 @@ impl<S: Storage> Agenda<S> {
     }
 
     /// Says it, as far as it fits: what is lacking, what the other side lacks, then the ranges that
-    /// differ. Returns how many rows it gave. Of what does not fit the range is repeated, so that the other side comes back to it;
+    /// differ. Of what does not fit the range is repeated, so that the other side comes back to it;
     /// but the first thing said is never a repetition, so every packet brings both sides further.
+    /// Returns how many rows it gave.
     ///
     /// `None`, and nothing is written, when the agenda is that of another reconciliation by now.
     pub fn write<A: Address>(
@@ -275,7 +276,8 @@ impl<S: Storage> Agenda<S> {
             match self.parts.as_slice().get(place) {
                 Some(Part::In(_) | Part::Expand(_)) => mark = Some(place),
                 Some(&Part::Give(number)) => {
-                    if misfits < MISFITS_MAX && write_row(table, number, writer) {
+                    let row = table.row(number);
+                    if misfits < MISFITS_MAX && row.is_none_or(|row| row.tell(writer)) {
                         written = written.saturating_add(1);
                         continue;
                     }
@@ -321,21 +323,6 @@ const fn is_range_mark(part: &Part) -> bool {
 /// Values of an entry that fit into so many bytes, whatever its range.
 const fn values_fitting(room_len: usize) -> usize {
     room_len.saturating_sub(ECHO_LEN_MAX - 4) / 4
-}
-
-/// A live row in full, or the news of its end.
-fn write_row<A: Address, S: Storage>(
-    table: &Table<A, S>,
-    number: u32,
-    writer: &mut PacketWriter<'_>,
-) -> bool {
-    let Some(row) = table.row(number) else { return true };
-    let update = match row.is_live() {
-        true => row.introduction(),
-        false => Some(Update::claim(row.id, row.claim)),
-    };
-    // A row that cannot be told, because its metadata is cut, counts as told.
-    update.is_none_or(|update| writer.update(&update))
 }
 
 /// All hashes of the range if they are few, or fingerprints of its parts. Always fits a packet that

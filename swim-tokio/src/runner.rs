@@ -57,7 +57,7 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
     let clock = Clock::start();
     let id = options.node_id();
     let kept = Kept::read(&options, id).await?;
-    let former = kept.as_ref().and_then(Kept::state);
+    let former = kept.as_ref().and_then(Kept::me);
     let identity = Identity {
         metadata: &options.metadata,
         incarnation: former.map_or(Incarnation::default(), |former| former.incarnation.next()),
@@ -65,7 +65,8 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         ..Identity::new(id, advertised)
     };
     let storage = Growable::new(options.members_max, options.metadata_len_max);
-    let node = Node::new(identity, options.config, storage, options.node_seed(), clock.now())?;
+    let seed = options.node_seed();
+    let node = Node::new(identity, options.config, storage, seed, clock.now())?;
 
     let listener = tokio::net::TcpListener::from_std(listener)
         .map_err(|source| BindError::Socket { address: options.bind, source })?;
@@ -79,7 +80,9 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         seeds: Mutex::default(),
     });
     let keeper = match kept {
-        Some(kept) => Some(Keeper::begin(kept, &node, Arc::clone(&shared)).await?),
+        Some(kept) => {
+            Some(Keeper::begin(kept, &node, (seed, clock.now()), Arc::clone(&shared)).await?)
+        }
         None => None,
     };
     Ok(Runner::new(node, clock, datagrams, listener, keeper, shared, &options))
@@ -167,11 +170,12 @@ impl Runner {
     /// drop this future ends them too.
     pub async fn run(mut self) {
         self.flush();
+        self.keep_state();
         while !self.is_over() {
             self.turn().await;
         }
         if let Some(keeper) = self.keeper {
-            keeper.close().await;
+            keeper.close(&self.node).await;
         }
         self.streams.close().await;
     }
@@ -232,8 +236,10 @@ impl Runner {
 
     fn deadline(&self) -> Option<Instant> {
         let comparison = self.mirror.comparison_due(&self.node, &self.shared.view);
+        let keeping = self.keeper.as_ref().and_then(Keeper::deadline);
         let seeds = self.joins.seeds.deadline().filter(|_| self.is_alive());
-        let deadlines = [self.node.poll_timeout(), self.joins.deadline(), seeds, comparison];
+        let deadlines =
+            [self.node.poll_timeout(), self.joins.deadline(), seeds, comparison, keeping];
         deadlines.into_iter().flatten().min()
     }
 
@@ -434,7 +440,7 @@ impl Runner {
 
     fn keep_state(&mut self) {
         if let Some(keeper) = &mut self.keeper {
-            keeper.look(&self.node);
+            keeper.look(&mut self.node, self.clock.now());
         }
     }
 
@@ -465,6 +471,9 @@ impl Runner {
     fn publish(&mut self, event: Event<SocketAddr>) {
         let member =
             event.member().and_then(|id| self.mirror.copy(id, &self.node, &self.shared.view));
+        if let Some(keeper) = &mut self.keeper {
+            keeper.hear(&event);
+        }
         // It fails when nobody listens.
         let _ = self.updates.send(Occurrence { event, member });
         match event {

@@ -135,15 +135,14 @@ impl<A: Address, S: Storage> Node<A, S> {
         writer.reserve(PAGE_FRAME_LEN)?;
         let (mut written, mut looked_at) = (0u64, 0usize);
         let mut next = 0;
-        for row in self.table.from(from).take_while(|row| row.id.mixed() <= last) {
-            let introduction = row.introduction().filter(|_| row.is_live());
-            let misfit = introduction.is_some_and(|update| !writer.update(&update));
+        for row in self.table.from(from).take_while(|row| row.id().mixed() <= last) {
+            let misfit = row.is_live() && !row.tell(&mut writer);
             // A row that does not even fit an empty page is left out, or no page would follow it.
             if (misfit && written > 0) || looked_at >= PAGE_ROWS_MAX {
-                next = row.id.mixed();
+                next = row.id().mixed();
                 break;
             }
-            written = written.wrapping_add((introduction.is_some() && !misfit).into());
+            written = written.wrapping_add((row.is_live() && !misfit).into());
             looked_at = looked_at.saturating_add(1);
         }
         writer.release();
@@ -165,8 +164,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.table
                 .pick::<WELCOME_SAMPLE_LEN>(WELCOME_SAMPLE_LEN, false, &mut self.rng, |_| true);
         for row in core::iter::once(ME).chain(sample) {
-            let introduction = self.table.row(row).and_then(|row| row.introduction());
-            if introduction.is_some_and(|update| writer.update(&update)) {
+            let told = self.table.row(row).is_some_and(|row| row.tell(writer));
+            if told {
                 count(&mut self.stats.updates_sent);
             }
         }
@@ -180,7 +179,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let transmits_max = self.config.transmits_max(self.table.live_count());
         let sent = &mut self.stats.updates_sent;
         self.table.piggyback(transmits_max, MISFITS_MAX, |row| {
-            if intent.about == Some(row.id) {
+            if intent.about == Some(row.id()) {
                 return true;
             }
             let Some(update) = row.update() else { return true };

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::outbox::{Channel, Intent};
 use crate::storage::Storage;
-use crate::sync::{Ended, HOPS_MAX, SESSIONS_MAX, Session, SyncStep, Work};
+use crate::sync::{Ended, HOPS_MAX, PageStep, SESSIONS_MAX, Session, SyncStep, Work};
 use crate::wire::{
     Ack, Busy, Cookie, Digest, Half, Message, Packet, Page, Ping, Pull, Sync, SyncReply, View,
 };
@@ -166,13 +166,13 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     pub(super) fn take_page(&mut self, page: Page, learnt: usize) {
         count(&mut self.stats.pages_received);
-        if self.sync.find(page.number).is_none() {
+        let step = self.sync.page(page.number, page.next);
+        if step == PageStep::Stale {
             return;
         }
         self.sync.gain(learnt, 0);
-        let more = self.sync.page(page.number, page.next);
         match self.sync.answered(page.number, self.pauses().timeout, self.now) {
-            Some(session) if more && !self.is_leaf() => self.put(session),
+            Some(session) if step == PageStep::More && !self.is_leaf() => self.put(session),
             _ => self.close(page.number),
         }
     }
@@ -217,7 +217,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         learnt: usize,
     ) {
         let SyncReply { number, hop, members } = reply;
-        let asked = |session: &Session<A>| matches!(session.work, Work::Reconcile { hop: asked } if asked.saturating_add(1) == hop);
+        let last = Work::Reconcile { hop: hop.saturating_sub(1) };
+        let asked = |session: &Session<A>| session.work == last;
         let Some(session) = self.sync.find(number).filter(asked) else { return };
         self.sync.gain(learnt, 0);
         if hop == 1 && packet.entries().next().is_none() && packet.updates().next().is_none() {
@@ -308,6 +309,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// A reconciliation starts anew with the same peer.
     fn ask_again(&mut self, session: Session<A>) {
         match session.work {
+            // Once more, for the packet may be lost; then somebody else.
+            Work::Pull { .. } if session.tries <= 2 => self.put(session),
             Work::Pull { .. } => self.ask_elsewhere(session),
             Work::Reconcile { .. } => {
                 let work = Work::Reconcile { hop: 0 };

@@ -415,7 +415,8 @@ mod tests {
     #[test]
     fn an_incarnation_nobody_reached_is_noticed_anywhere_in_a_packet() {
         let belief = Belief { incarnation: Incarnation::new(4), status: Status::Suspect };
-        let ping = Message::Ping(Ping { number: 1, target: OWNER, belief: Some(belief) });
+        let ping =
+            Message::Ping(Ping { number: 1, target: OWNER, belief: Some(belief), digest: None });
         let (told, reached) = (Incarnation::new(4), Incarnation::new(3));
         let violation = Err(Violation::Unreached { id: OWNER, told, reached });
         assert_eq!(oracle(3).packet(OWNER, &packet(&header(OWNER, 3), None, 3)), Ok(()));

@@ -19,7 +19,7 @@ fn reading(outcome: &Outcome, name: &str) -> Value {
 
 #[test]
 fn equal_trials_have_equal_outcomes_and_other_seeds_others() -> Result<(), Failure> {
-    let experiments: [&dyn Experiment; 8] = [
+    let experiments: [&dyn Experiment; 14] = [
         &Crash { refusing: true, ..Crash::default() },
         &Loss { duration: seconds(20), ..Loss::default() },
         &Starve { starved: 3, duration: seconds(20), crash: true, ..Starve::default() },
@@ -28,6 +28,12 @@ fn equal_trials_have_equal_outcomes_and_other_seeds_others() -> Result<(), Failu
         &Partition { minority: 3, after: seconds(20), ..Partition::default() },
         &Pause::default(),
         &RepeatedPauses { paused: 2, duration: seconds(60), ..RepeatedPauses::default() },
+        &Join { loss_permille: 100, ..Join::default() },
+        &LateJoin::default(),
+        &Idle { changes_per_second: 0.5, duration: seconds(20), ..Idle::default() },
+        &Repair { rows: 2, ..Repair::default() },
+        &MassRestart { gone_permille: 100, ..MassRestart::default() },
+        &Split { cut: seconds(60), tombstone_time: Some(seconds(20)), ..Split::default() },
     ];
     for experiment in experiments {
         let outcome = experiment.run(&trial(Arm::Memberlist, 1))?;

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::failure::{Failure, with_causes};
 use crate::report::News;
+use crate::span::Span;
 use counts::Counts;
 use print::{Printer, news_of};
 use seeds::Seeds;
@@ -60,11 +61,15 @@ pub struct Args {
     #[command(flatten)]
     settings: Settings,
 
-    /// Keep across restarts what the agent would have to learn again: how often it has been
-    /// accused, and how long a pause the others must allow it. One small file in this directory,
-    /// written at most once a second.
+    /// Keep across restarts what the agent would have to learn again: whom it knows, so that it
+    /// finds them without --join, how often it has been accused, and how long a pause the others
+    /// must allow it. One file in this directory, written at most every five seconds.
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+
+    /// Time between two writes of that file.
+    #[arg(long, value_name = "TIME", default_value = "5s", hide = true)]
+    state_interval: Span,
 
     /// Print one JSON object per line instead of lines for people.
     #[arg(long)]
@@ -226,6 +231,7 @@ fn options(args: &Args, tags: &Tags) -> Options {
         metadata_len_max: METADATA_LEN_MAX,
         config: args.settings.config(),
         state_dir: args.state_dir.clone(),
+        state_interval: args.state_interval.0,
         ..Options::new(args.bind)
     }
 }

@@ -127,6 +127,11 @@ pub enum Choice {
     PauseCurve(studies::PauseCurve),
     RepeatedPauses(studies::RepeatedPauses),
     Ablation(studies::AblationStudy),
+    Join(studies::Join),
+    Idle(studies::Idle),
+    MassRestart(studies::MassRestart),
+    Split(studies::Split),
+    Repair(studies::Repair),
 }
 
 impl Choice {
@@ -147,6 +152,11 @@ impl Choice {
             Self::PauseCurve(study) => study,
             Self::RepeatedPauses(study) => study,
             Self::Ablation(study) => study,
+            Self::Join(study) => study,
+            Self::Idle(study) => study,
+            Self::MassRestart(study) => study,
+            Self::Split(study) => study,
+            Self::Repair(study) => study,
         }
     }
 }
