@@ -112,7 +112,8 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.write_agenda(number, &mut writer)?;
             }
             // Whoever is refused belongs elsewhere: news is not for it, nor spent on it.
-            Some(Message::Refuse(_)) => {}
+            // Nor is it for somebody who has yet to prove where it is.
+            Some(Message::Refuse(_) | Message::Cookie(_)) => {}
             Some(Message::Join(_)) => {
                 self.write_news(intent, &mut writer);
                 writer.pad(JOIN_LEN);

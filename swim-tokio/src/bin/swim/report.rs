@@ -64,6 +64,8 @@ pub enum News {
     },
     /// Somebody held this agent for failed, or for its own former life, and was told otherwise.
     Refuted { incarnation: u32 },
+    /// So many of the dead and the departed were forgotten: their time was over.
+    Forgotten { members: u64 },
     /// Another living node uses this agent's name.
     Conflict { rival: SocketAddr, won: bool },
     /// What should be kept across restarts was of no use, or cannot be written.
@@ -98,6 +100,7 @@ impl News {
             | Self::MemberUpdated(_)
             | Self::Lagged { .. }
             | Self::Refuted { .. }
+            | Self::Forgotten { .. }
             | Self::Conflict { .. }
             | Self::StateTrouble { .. }
             | Self::TableFull

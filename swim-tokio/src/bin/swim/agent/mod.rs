@@ -1,7 +1,7 @@
 //! `swim agent`: one member, in the foreground.
 
-mod accusations;
-mod print;
+mod counts;
+pub mod print;
 mod seeds;
 pub mod settings;
 mod state;
@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::failure::{Failure, with_causes};
 use crate::report::News;
 use crate::span::Span;
-use accusations::Accusations;
+use counts::Counts;
 use print::{Printer, news_of};
 use seeds::Seeds;
 use settings::Settings;
@@ -129,7 +129,7 @@ async fn serve(args: Args, tags: &Tags) -> Result<(), Failure> {
             let sources = Sources {
                 events,
                 seeds: Seeds::join(swim.clone(), args.join).await,
-                accusations: Accusations::new(swim.clone()),
+                counts: Counts::new(swim.clone()),
                 troubles: Troubles::new(swim.clone()),
             };
             watch(sources, &mut printer, &mut stop).await
@@ -164,7 +164,7 @@ impl From<std::io::Error> for End {
 struct Sources {
     events: Events,
     seeds: Seeds,
-    accusations: Accusations,
+    counts: Counts,
     troubles: Troubles,
 }
 
@@ -177,7 +177,7 @@ async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiv
                 None => return End::NodeStopped,
             },
             news = from.seeds.next() => (vec![news], None),
-            news = from.accusations.next() => (vec![news], None),
+            news = from.counts.next() => (vec![news], None),
             news = from.troubles.next() => (vec![news], None),
         };
         for news in news {

@@ -162,6 +162,9 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
             let what = "this member was accused and refuted";
             format!("{elapsed}  ! {what} (incarnation {incarnation})")
         }
+        News::Forgotten { members } => {
+            format!("{elapsed}  = {members} dead or departed members forgotten")
+        }
         News::Conflict { rival, won } => {
             let end = if *won { "we keep it" } else { "it keeps it" };
             format!("{elapsed}  ! {rival}  uses our name: {end}")
