@@ -152,26 +152,17 @@ impl Drill {
         self.settle(RETURN_LIMIT).await?;
         let agents = self.cluster.len();
         let (west, east) = (agents / 2, agents - agents / 2);
-        let forgotten = self.cluster.forgotten();
-        self.network.part()?;
         let cut = Instant::now();
-        let parted = |cluster: &Cluster| cluster.sides_hold_each_other(Status::Dead);
-        self.cluster.wait("each side holds the other for dead", DEATH_LIMIT, parted).await?;
-        let all_dead_ms = millis(cut.elapsed());
-        let have_forgotten = |cluster: &Cluster| {
-            cluster.forgotten().iter().zip(&forgotten).enumerate().all(|(node, (now, before))| {
-                let across = if Side::of(node, agents) == Side::West { east } else { west };
-                now - before >= across as u64
-            })
-        };
-        self.cluster.wait("each side forgets the other", FORGET_LIMIT, have_forgotten).await?;
-        let forgotten_ms = millis(cut.elapsed());
+        let (all_dead_ms, forgotten_ms) = self.cut_until_forgotten(west, east).await?;
         self.cluster.listen_for(QUIET).await?;
+        if self.cluster.sides_have_met() {
+            return Err(Failure::Runtime("the sides saw each other through the cut".to_owned()));
+        }
 
         self.cluster.begin(None);
-        let gauge = Gauge::read(&self.network)?;
+        let (cut_ms, gauge) = (millis(cut.elapsed()), Gauge::read(&self.network)?);
+        let joined = Instant::now();
         self.network.join()?;
-        let (cut_ms, joined) = (millis(cut.elapsed()), Instant::now());
         let met = Cluster::sides_have_met;
         self.cluster.wait("the sides meet again", MEET_LIMIT, met).await?;
         let first_met_ms = millis(joined.elapsed());
@@ -190,6 +181,31 @@ impl Drill {
             false_deaths,
             rates,
         })
+    }
+
+    /// Milliseconds until all held the other side for dead, and until all had forgotten it.
+    async fn cut_until_forgotten(
+        &mut self,
+        west: usize,
+        east: usize,
+    ) -> Result<(u64, u64), Failure> {
+        let before = self.cluster.forgotten();
+        let cut = Instant::now();
+        self.network.part()?;
+        let parted = |cluster: &Cluster| cluster.sides_hold_each_other(Status::Dead);
+        self.cluster.wait("each side holds the other for dead", DEATH_LIMIT, parted).await?;
+        let all_dead_ms = millis(cut.elapsed());
+        let have_forgotten = |cluster: &Cluster| {
+            cluster.forgotten().iter().zip(&before).enumerate().all(|(node, (now, before))| {
+                let across = match Side::of(node, west + east) {
+                    Side::West => east,
+                    Side::East => west,
+                };
+                now - before >= across as u64
+            })
+        };
+        self.cluster.wait("each side forgets the other", FORGET_LIMIT, have_forgotten).await?;
+        Ok((all_dead_ms, millis(cut.elapsed())))
     }
 
     /// Whose turn it is, once nobody doubts anybody.
