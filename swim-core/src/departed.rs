@@ -75,6 +75,7 @@ impl<A: Copy> Departed<A> {
     }
 
     /// Whether [`remember`](Self::remember) would find room for somebody.
+    #[cfg(any(feature = "alloc", test))]
     pub fn has_room(&self) -> bool {
         !self.entries.is_full() || self.entries.iter().any(Entry::is_spent)
     }

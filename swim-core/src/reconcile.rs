@@ -106,7 +106,7 @@ impl<S: Storage> Agenda<S> {
         let newer = |card: Card<'_, A>| card.incarnation.ahead_of(update.claim.incarnation) > 0;
         let better = match row.is_live() {
             true => row.card().is_some_and(newer),
-            false => row.claim.precedence(&update.claim).is_gt(),
+            false => row.claim().precedence(&update.claim).is_gt(),
         };
         !better || self.push(Part::Give(number))
     }

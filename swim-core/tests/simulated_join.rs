@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use swim_core::sim::experiment::{
-    Experiment, Idle, Join, LateJoin, MassRestart, Outcome, Repair, Split, Trial, Value,
+    Experiment, Idle, Join, LateJoin, MassRestart, Outcome, Repair, SnapshotRestart, Split, Trial,
+    Value,
 };
 use swim_core::sim::{Failure, seeds};
 use swim_core::{Config, Detector};
@@ -110,6 +111,17 @@ fn all_restart_within_seconds_and_are_known_by_their_present_lives() -> Result {
             assert!(time(&outcome, "all views right") <= limit, "seed {seed}: {outcome:?}");
             assert!(number(&outcome, "refutations per node") >= 0.9, "seed {seed}: {outcome:?}");
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn all_that_crashed_at_once_find_each_other_by_what_they_kept() -> Result {
+    for seed in seeds(1..4) {
+        let limit = seconds(60);
+        let restart = SnapshotRestart { gone_permille: 100, limit, ..SnapshotRestart::default() };
+        let outcome = restart.run(&trial(40, seed))?;
+        assert!(time(&outcome, "all views right") <= limit, "seed {seed}: {outcome:?}");
     }
     Ok(())
 }

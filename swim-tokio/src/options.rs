@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use swim_core::{Config, NewError, NodeId};
 
+use crate::resolver::Resolver;
+
 /// Everything [`bind`](crate::bind) needs. Take [`Options::new`] and change what you must:
 ///
 /// ```
@@ -59,8 +61,13 @@ pub struct Options {
     /// The shortest time between two writes of that file, to which every member kept adds 50 us: a
     /// hundred thousand are 5 MB. Default: 5 s.
     pub state_interval: Duration,
-    /// How long [`Swim::join`](crate::Swim::join) waits for its seeds. Default: 5 s.
+    /// How long [`Swim::join`](crate::Swim::join) waits for its seeds, and how long a seed may be
+    /// silent before that is [trouble](crate::SeedStatus::trouble). Default: 5 s.
     pub join_deadline: Duration,
+    /// How the names of seeds become addresses. Default: the system's resolver.
+    pub resolver: Resolver,
+    /// How long one lookup of a name may take. Default: 5 s.
+    pub resolve_timeout: Duration,
     /// How many updates wait for a subscriber that is slow, before it is told that it
     /// [lagged](crate::Update::Lagged). At least 1, rounded up to a power of two. Default: 1 024.
     pub updates_max: usize,
@@ -88,6 +95,8 @@ impl Options {
             state_dir: None,
             state_interval: Duration::from_secs(5),
             join_deadline: Duration::from_secs(5),
+            resolver: Resolver::system(),
+            resolve_timeout: Duration::from_secs(5),
             updates_max: 1_024,
             stream_timeout: Duration::from_secs(10),
         }

@@ -67,7 +67,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let misjudged = self.heed(belief) || self.standing != Standing::Alive;
         let rival = origin.header.sender == self.id();
         let header = &origin.header;
-        let known = self.table.member(header.sender).map(|row| row.claim);
+        let known = self.table.member(header.sender).map(|row| row.claim());
         // The sender says more of itself than this node knows of it.
         let stranger = known.is_none_or(|claim| header.incarnation.ahead_of(claim.incarnation) > 0);
         let about = match misjudged || rival {
@@ -84,7 +84,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(Belief { incarnation, status }) = belief else { return false };
         let believed = Claim::new(incarnation, status);
         self.hear_about_me(&Update::claim(self.id(), believed));
-        believed.precedence(&self.table.me().claim).is_ne()
+        believed.precedence(&self.table.me().claim()).is_ne()
     }
 
     /// The sender of a packet, if what is `known` of it is something that it ought to refute.
@@ -230,7 +230,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if self.standing != Standing::Alive {
             return self.refuse(join, origin, Refusal::Leaving);
         }
-        let Some(known) = self.table.member(header.sender).map(|row| row.claim) else {
+        let Some(known) = self.table.member(header.sender).map(|row| row.claim()) else {
             let skewed = self.is_skewed(None, header.incarnation);
             let reason = if skewed { Refusal::Implausible } else { Refusal::TableFull };
             return self.refuse(join, origin, reason);

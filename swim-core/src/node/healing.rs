@@ -89,7 +89,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             patience: self.patience(),
         };
         let living = self.table.iter().skip(1).filter(|row| row.is_live());
-        let living = living.filter_map(|row| Some((row.id, row.address()?)));
+        let living = living.filter_map(|row| Some((row.id(), row.address()?)));
         let missing = self.departed.iter().map(|missing| (missing.id, missing.address));
         let members = living.chain(missing);
         let members = members.map(|(id, address)| SnapshotRecord::Member { id, address });
@@ -141,7 +141,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn is_worth_remembering(&self, id: NodeId, address: A) -> bool {
         let row = self.table.member(id);
-        let is_settled = row.is_some_and(|row| row.is_live() || row.claim.status == Status::Left);
+        let is_settled = row.is_some_and(|row| row.is_live() || row.status() == Status::Left);
         !is_settled && id != self.id() && address != self.address()
     }
 
@@ -150,13 +150,13 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(row) = self.table.row(change.row) else { return };
         match (change.after, row.address()) {
             (Status::Dead, Some(address)) => {
-                let Claim { incarnation, .. } = row.claim;
-                if !self.departed.note(row.id, address, incarnation, self.now) {
+                let Claim { incarnation, .. } = row.claim();
+                if !self.departed.note(row.id(), address, incarnation, self.now) {
                     count(&mut self.stats.departed_full);
                 }
             }
             (Status::Dead, None) => {}
-            _ => self.departed.remove(row.id),
+            _ => self.departed.remove(row.id()),
         }
     }
 
@@ -214,10 +214,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn seek_tombstone(&mut self) -> bool {
-        let dead = self.table.pick_tombstone(&mut self.rng, |row| row.claim.status == Status::Dead);
+        let dead = self.table.pick_tombstone(&mut self.rng, |row| row.status() == Status::Dead);
         let Some(row) = dead.and_then(|row| self.table.row(row)) else { return false };
         let Some(address) = row.address() else { return false };
-        let (id, Claim { incarnation, status, .. }) = (row.id, row.claim);
+        let (id, Claim { incarnation, status, .. }) = (row.id(), row.claim());
         self.seek(id, address, Some(Belief { incarnation, status }));
         true
     }
@@ -225,7 +225,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// A seed whose member is gone.
     fn seek_seed(&mut self) -> bool {
         let table = &self.table;
-        let is_gone = |id| table.member(id).is_none_or(|row| !row.claim.status.is_live());
+        let is_gone = |id| table.member(id).is_none_or(|row| !row.status().is_live());
         self.seeds.revisit(is_gone, self.now)
     }
 

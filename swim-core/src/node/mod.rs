@@ -185,7 +185,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// This node's id.
     pub fn id(&self) -> NodeId {
-        self.table.me().id
+        self.table.me().id()
     }
 
     /// Where the others reach this node.
@@ -195,7 +195,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// This node's incarnation.
     pub fn incarnation(&self) -> Incarnation {
-        self.table.me().claim.incarnation
+        self.table.me().incarnation()
     }
 
     /// Where this node stands in its own life.
@@ -212,6 +212,13 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// are still remembered.
     pub fn members(&self) -> impl Iterator<Item = Member<'_, A>> {
         self.table.iter().map(|row| row.member())
+    }
+
+    /// Everybody this node knows, from behind `after` on, in an order that lasts while members come
+    /// and go: to look at a large table piece by piece.
+    pub fn members_after(&self, after: Option<NodeId>) -> impl Iterator<Item = Member<'_, A>> {
+        let first = after.map_or(Some(0), |id| id.mixed().checked_add(1));
+        first.into_iter().flat_map(|key| self.table.from(key)).map(|row| row.member())
     }
 
     /// The member with this id, living or not.

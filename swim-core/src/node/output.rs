@@ -112,7 +112,8 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.write_agenda(number, &mut writer)?;
             }
             // Whoever is refused belongs elsewhere: news is not for it, nor spent on it.
-            Some(Message::Refuse(_)) => {}
+            // Nor is it for somebody who has yet to prove where it is.
+            Some(Message::Refuse(_) | Message::Cookie(_)) => {}
             Some(Message::Join(_)) => {
                 self.write_news(intent, &mut writer);
                 writer.pad(JOIN_LEN);
@@ -135,11 +136,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         writer.reserve(PAGE_FRAME_LEN)?;
         let (mut written, mut looked_at) = (0u64, 0usize);
         let mut next = 0;
-        for row in self.table.from(from).take_while(|row| row.id.mixed() <= last) {
+        for row in self.table.from(from).take_while(|row| row.id().mixed() <= last) {
             let misfit = row.is_live() && !row.tell(&mut writer);
             // A row that does not even fit an empty page is left out, or no page would follow it.
             if (misfit && written > 0) || looked_at >= PAGE_ROWS_MAX {
-                next = row.id.mixed();
+                next = row.id().mixed();
                 break;
             }
             written = written.wrapping_add((row.is_live() && !misfit).into());
@@ -179,7 +180,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let transmits_max = self.config.transmits_max(self.table.live_count());
         let sent = &mut self.stats.updates_sent;
         self.table.piggyback(transmits_max, MISFITS_MAX, |row| {
-            if intent.about == Some(row.id) {
+            if intent.about == Some(row.id()) {
                 return true;
             }
             let Some(update) = row.update() else { return true };

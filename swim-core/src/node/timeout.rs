@@ -112,7 +112,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         for _ in 0..DUE_PER_CALL_MAX {
             let Some(number) = self.table.pop_due(self.now) else { return };
             let Some(row) = self.table.row(number) else { continue };
-            match row.claim.status {
+            match row.status() {
                 Status::Alive => self.review_conduct(number),
                 Status::Suspect => self.try_suspect(number),
                 Status::Dead | Status::Left => self.reap(number),
@@ -139,8 +139,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn gossip_to_some(&mut self, wanted: usize) {
         let (now, window) = (self.now, self.config.gossip_to_dead_time);
         let rows = self.table.pick::<GOSSIP_NODES_MAX>(wanted, true, &mut self.rng, |row| {
-            let recent = now.since(row.since) <= window;
-            row.claim.status.is_live() || (row.claim.status == Status::Dead && recent)
+            let recent = now.since(row.since()) <= window;
+            row.status().is_live() || (row.status() == Status::Dead && recent)
         });
         if rows.is_empty() && self.table.live_count() == 1 {
             // Nobody can hear it now, and whoever comes later pulls the table.

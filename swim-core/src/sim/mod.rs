@@ -60,6 +60,7 @@ mod introduce;
 mod link;
 mod network;
 mod oracle;
+mod places;
 mod process;
 mod queue;
 mod report;

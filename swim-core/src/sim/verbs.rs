@@ -225,6 +225,9 @@ impl<S: Storage> Cluster<S> {
     }
 
     fn note_rival(&mut self, index: usize) {
+        if self.oracle.ids_are_distinct() {
+            return;
+        }
         let place = self.processes[index].place;
         let holds_it = |process: &Process<S>| process.place == place && process.node.is_some();
         if self.processes.iter().any(holds_it) {

@@ -56,6 +56,10 @@ impl<T, const MAX: usize> List<T> for heapless::Vec<T, MAX> {
     fn pop(&mut self) -> Option<T> {
         heapless::Vec::pop(self)
     }
+
+    fn reset(&mut self) {
+        self.clear();
+    }
 }
 
 impl<const MAX: usize> Metadata for heapless::Vec<u8, MAX> {

@@ -5,7 +5,7 @@ use crate::range::Range;
 use crate::storage::{Index, Storage};
 
 use super::ranks::Tally;
-use super::{ME, RowOf, Table};
+use super::{ME, Row, Table};
 
 /// Rows of a range looked at one by one; a range with more is halved before anybody lists it.
 const RANGE_WALK_MAX: usize = 256;
@@ -32,13 +32,13 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// The live rows in `range` by ascending mixed id, with their numbers; not all of them when the
     /// range is wide: compare with [`tally`](Self::tally).
-    pub fn live_in(&self, range: Range) -> impl Iterator<Item = (u32, &RowOf<A, S>)> {
+    pub fn live_in(&self, range: Range) -> impl Iterator<Item = (u32, Row<'_, A>)> {
         let last = range.last();
         self.index
             .from(range.first(), |row| self.key(row))
             .take(RANGE_WALK_MAX)
             .filter_map(|row| Some((row, self.row(row)?)))
-            .take_while(move |(_, row)| row.id.mixed() <= last)
+            .take_while(move |(_, row)| row.id().mixed() <= last)
             .filter(|&(number, row)| match number {
                 ME => row.is_live(),
                 _ => self.roster.is_live(number),

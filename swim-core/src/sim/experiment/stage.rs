@@ -1,15 +1,16 @@
 //! A settled cluster, and what is measured of it.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Trial;
 use super::outcome::{Detection, Outcome, Reading, Traffic};
 use crate::Event;
-use crate::member::{Member, NodeId};
+use crate::member::Member;
 use crate::rng::Rng;
 use crate::sim::cluster::Cluster;
 use crate::sim::link::Link;
+use crate::sim::places::Places;
 use crate::sim::report::{Failure, Heard};
 use crate::sim::scenario::{Checks, Scenario};
 use crate::storage::Growable;
@@ -43,7 +44,7 @@ pub(super) struct Stage {
     pub cluster: Cluster<Growable>,
     pub rng: Rng,
     seed: u64,
-    places: BTreeMap<NodeId, usize>,
+    places: Places,
     anomalous: Vec<bool>,
     deaths: Vec<Death>,
     /// By whom they were about.
@@ -93,7 +94,7 @@ impl Stage {
             cluster: Cluster::new(scenario),
             rng: Rng::new(trial.seed ^ STREAM),
             seed: trial.seed,
-            places: BTreeMap::new(),
+            places: Places::default(),
             anomalous: Vec::new(),
             deaths: Vec::new(),
             suspicions: Vec::new(),
@@ -108,7 +109,7 @@ impl Stage {
     pub fn add(&mut self) -> usize {
         let node = self.cluster.len();
         self.cluster.add_many(1);
-        self.places.insert(self.cluster.id(node), node);
+        self.places.get_or_insert(self.cluster.id(node), node);
         self.anomalous.push(false);
         self.suspicions.push(0);
         self.joins.push(0);
@@ -245,7 +246,7 @@ impl Stage {
     /// Takes what the applications were told since the last time.
     fn listen(&mut self) {
         for Heard { at, node: viewer, event } in self.cluster.take_heard() {
-            let about = event.member().and_then(|id| self.places.get(&id).copied());
+            let about = event.member().and_then(|id| self.places.get(id));
             match (event, about) {
                 (Event::MemberDead(_), Some(about)) => {
                     self.deaths.push(Death { at, viewer, about });

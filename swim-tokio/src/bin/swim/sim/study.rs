@@ -130,6 +130,7 @@ pub enum Choice {
     Join(studies::Join),
     Idle(studies::Idle),
     MassRestart(studies::MassRestart),
+    SnapshotRestart(studies::SnapshotRestart),
     Split(studies::Split),
     Repair(studies::Repair),
 }
@@ -155,6 +156,7 @@ impl Choice {
             Self::Join(study) => study,
             Self::Idle(study) => study,
             Self::MassRestart(study) => study,
+            Self::SnapshotRestart(study) => study,
             Self::Split(study) => study,
             Self::Repair(study) => study,
         }

@@ -12,7 +12,7 @@ pub use ablation::AblationStudy;
 pub use connections::{BadNodes, Deaf, FlipFlop, OneWay, Partition};
 pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
 pub use pauses::{PauseCurve, RepeatedPauses};
-pub use repairs::{MassRestart, Repair, Split};
+pub use repairs::{MassRestart, Repair, SnapshotRestart, Split};
 pub use stress::{FreezeGrid, Loss, Starve};
 pub use views::{Idle, Join};
 

@@ -97,6 +97,79 @@ impl Study for MassRestart {
     }
 }
 
+/// All crash at one moment and start again with what their snapshots say, without seeds.
+#[derive(clap::Args)]
+pub struct SnapshotRestart {
+    /// How long all are down.
+    #[arg(long, value_name = "TIME", default_value_t = Span::secs(5))]
+    down: Span,
+
+    /// All start within this time.
+    #[arg(long, value_name = "TIME", default_value_t = Span::secs(10))]
+    within: Span,
+
+    /// How many never come back, of a thousand; several give a row each.
+    #[arg(long, value_name = "PERMILLE,...", value_delimiter = ',', default_values_t = [0, 50, 500],
+        value_parser = clap::value_parser!(u16).range(..=900))]
+    gone: Vec<u16>,
+
+    /// Datagrams lost, of a thousand.
+    #[arg(long, value_name = "PERMILLE", default_value_t = 0,
+        value_parser = clap::value_parser!(u16).range(..=1000))]
+    loss: u16,
+
+    /// Nobody waits longer than this for right views.
+    #[arg(long, value_name = "TIME", default_value_t = Span::secs(600))]
+    limit: Span,
+}
+
+impl Study for SnapshotRestart {
+    fn name(&self) -> &'static str {
+        "snapshot-restart"
+    }
+
+    fn nodes(&self) -> Vec<u64> {
+        vec![50, 1_000]
+    }
+
+    fn seeds(&self) -> u64 {
+        5
+    }
+
+    fn contenders(&self, options: &Options) -> Vec<Contender> {
+        witness_unless_asked(options)
+    }
+
+    fn points(&self, _contender: &Contender) -> Vec<Point> {
+        let point = |&gone_permille: &u16| {
+            let settings = vec![
+                Setting::new("down", self.down),
+                Setting::new("within", self.within),
+                Setting::new("gone", gone_permille),
+                loss(self.loss),
+                Setting::new("limit", self.limit),
+            ];
+            let restart = experiment::SnapshotRestart {
+                down: self.down.0,
+                within: self.within.0,
+                gone_permille,
+                loss_permille: self.loss,
+                limit: self.limit.0,
+            };
+            Point::new(settings, restart)
+        };
+        self.gone.iter().map(point).collect()
+    }
+
+    fn shown(&self) -> &'static [Shown] {
+        &[Shown::Readings]
+    }
+
+    fn notes(&self) -> Vec<String> {
+        vec![format!("{RIGHT}; times count from the last start"), PEAKS.to_owned()]
+    }
+}
+
 /// A minority is cut off for longer than the dead are remembered; then the ways are open again.
 #[derive(clap::Args)]
 pub struct Split {

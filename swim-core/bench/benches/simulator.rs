@@ -1,9 +1,9 @@
 //! How fast time passes in the simulator, and how much memory one of its nodes takes.
 //!
 //! ```text
-//! cargo bench -p swim-core --bench simulator                128 to 4 096 nodes
-//! cargo bench -p swim-core --bench simulator -- --quick     128 and 1 000
-//! cargo bench -p swim-core --bench simulator -- 10000       so many
+//! cargo bench --manifest-path swim-core/bench/Cargo.toml --bench simulator                128 to 4 096 nodes
+//! cargo bench --manifest-path swim-core/bench/Cargo.toml --bench simulator -- --quick     128 and 1 000
+//! cargo bench --manifest-path swim-core/bench/Cargo.toml --bench simulator -- 10000       so many
 //! ```
 //!
 //! Settled clusters in which nothing happens but what keeps them so. The hash is that of every
