@@ -159,13 +159,13 @@ impl Asker {
     fn ask(&mut self, number: u32, digest: Digest) -> Ack {
         let ping = Ping { number, target: self.target, belief: None, digest: Some(digest) };
         let answers = self.exchange(&Draft::new(self.header()).says(Message::Ping(ping)));
-        let acks = answers.iter().filter_map(|answer| {
+        let mut acks = answers.iter().filter_map(|answer| {
             match Packet::<u16>::parse(answer).expect("a packet").message {
                 Some(Message::Ack(ack)) => Some(ack),
                 _ => None,
             }
         });
-        acks.last().expect("an ack")
+        acks.next().expect("an ack")
     }
 
     /// All packets that the node has to send after this one.
