@@ -159,7 +159,7 @@ mod tests {
         for me in 1_000..2_000 {
             let (mut first, mut second) = (list(me), list(me));
             assert_eq!((0..160).filter(|&id| die(&mut first, id)).count(), DEPARTED_MAX);
-            (0..160).rev().for_each(|id| drop(die(&mut second, id)));
+            (0..160).rev().for_each(|id| _ = die(&mut second, id));
             assert_eq!(ids(&first), ids(&second));
             ids(&first).into_iter().for_each(|id| kept[id as usize] += 1);
         }
@@ -171,7 +171,7 @@ mod tests {
     fn each_has_its_turn_and_newcomers_come_first() {
         let mut list = list(0);
         (1..=3).for_each(|id| assert!(die(&mut list, id)));
-        let mut tried = |list: &mut Departed<u16>, second| {
+        let tried = |list: &mut Departed<u16>, second| {
             list.next(at(second)).map(|missing| missing.id.number()).unwrap()
         };
         let mut round: Vec<u64> = (10..13).map(|second| tried(&mut list, second)).collect();

@@ -32,9 +32,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit<A>> {
         self.advance(now);
-        let len_max = buffer.len().min(usize::from(self.config.datagram_len_max));
         while let Some(intent) = self.outbox.pop() {
-            let room = buffer.get_mut(..len_max.min(usize::from(intent.len_max)))?;
+            let len_max = self.len_max(intent.channel).min(intent.len_max);
+            let len_max = buffer.len().min(usize::from(len_max));
+            let room = buffer.get_mut(..len_max)?;
             if let Some(len) = self.write(&intent, room) {
                 count(&mut self.stats.packets_sent);
                 self.stats.bytes_sent = self.stats.bytes_sent.wrapping_add(len as u64);

@@ -81,7 +81,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Pulls the table in slices: one from `peer`, the others from whoever else is known.
     fn pull_from(&mut self, peer: (A, u32), members: u32) {
-        let page_len = usize::from(self.config.datagram_len_max) / ROW_LEN;
+        let page_len = usize::from(self.len_max(self.sync_channel())) / ROW_LEN;
         let pages = (members as usize).checked_div(page_len.saturating_mul(2)).unwrap_or(0);
         let slices = pages.clamp(1, SESSIONS_MAX);
         let width = u64::MAX.checked_div(slices as u64).unwrap_or(u64::MAX);
@@ -121,7 +121,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Asks what a session is about; a reconciliation starts from the whole table.
     fn put(&mut self, session: Session<A>) {
         let Session { number, cookie, .. } = session;
-        let len_max = self.config.datagram_len_max;
+        let channel = self.sync_channel();
+        let len_max = self.len_max(channel);
         let message = match session.work {
             Work::Pull { from, last, .. } => {
                 Message::Pull(Pull { number, cookie, from, last, len_max })
@@ -131,7 +132,19 @@ impl<A: Address, S: Storage> Node<A, S> {
                 Message::Sync(Sync { number, cookie, hop, len_max })
             }
         };
-        self.send(session.peer, Channel::Datagram, message);
+        self.send(session.peer, channel, message);
+    }
+
+    fn sync_channel(&self) -> Channel {
+        if self.config.sync_over_streams { Channel::Stream } else { Channel::Datagram }
+    }
+
+    /// The longest packet that goes over a channel.
+    pub(super) fn len_max(&self, channel: Channel) -> u16 {
+        match channel {
+            Channel::Datagram => self.config.datagram_len_max,
+            Channel::Stream => u16::MAX,
+        }
     }
 
     /// The page itself is made when it is written: see `output`.
@@ -242,9 +255,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Session { number, cookie, peer, .. } = session;
         self.sync.answered(number, self.pauses().timeout, self.now);
         self.sync.change(number, |session| session.work = Work::Reconcile { hop });
-        let len_max = self.config.datagram_len_max;
-        let sync = Sync { number, cookie, hop, len_max };
-        self.send(peer, Channel::Datagram, Message::Sync(sync));
+        let channel = self.sync_channel();
+        let sync = Sync { number, cookie, hop, len_max: self.len_max(channel) };
+        self.send(peer, channel, Message::Sync(sync));
     }
 
     pub(super) fn take_cookie(&mut self, given: Cookie) {

@@ -5,8 +5,8 @@
 //! out in its latest version. No operation walks the table.
 //!
 //! Nearly all members are alive, and all who ought to know do. Of these there is an entry of 40
-//! bytes, and their places in index and roster. Whoever is suspect or gone, news, or flapping, has a
-//! case file besides, and only case files are queued for gossip, for events and for deadlines.
+//! bytes, and their places in index and roster. Whoever is suspect or gone, news, or flapping, has
+//! a case file besides, and only case files are queued for gossip, for events and for deadlines.
 
 mod attached;
 mod case;

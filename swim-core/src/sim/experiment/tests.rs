@@ -83,7 +83,8 @@ fn a_jam_makes_the_plain_agent_bury_the_healthy_and_a_freeze_does_not() -> Resul
     let falsely_buried = |anomaly| {
         let (blocked, normal) = (seconds(16), Duration::from_millis(64));
         let cell = FreezeCell { anomaly, blocked, normal, ..FreezeCell::default() };
-        Ok(cell.run(&trial(Arm::PlainAgent, 1))?.false_deaths)
+        let run = |seed| Ok(cell.run(&trial(Arm::PlainAgent, seed))?.false_deaths);
+        (1..=4).map(run).sum::<Result<u64, Failure>>()
     };
     let (jam, freeze) = (falsely_buried(Anomaly::Jam)?, falsely_buried(Anomaly::Freeze)?);
     assert!(jam > freeze, "{jam} {freeze}");
