@@ -1,4 +1,4 @@
-//! Which of the addresses found this member can ask: not its own, not those its socket cannot reach.
+//! Which addresses this member can ask: not its own, not those its socket cannot reach.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
