@@ -381,3 +381,6 @@ fn echo<A: Address, S: Storage>(
     let value = half.take(table.tally(range).hashes).to_le_bytes();
     writer.entry(Entry::Fingerprints(range, Values::new(&[value])))
 }
+
+#[cfg(test)]
+mod tests;
