@@ -16,32 +16,50 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.ranks.all()
     }
 
-    /// What the live rows in `range` amount to. O(log N).
-    pub fn tally(&self, range: Range) -> Tally {
+    /// What the live rows in `range` amount to; `None` when that takes a closer look, at a narrower
+    /// range. O(log N), unless ids are chosen to crowd one place.
+    pub fn tally(&self, range: Range, budget: &mut usize) -> Option<Tally> {
         if range.depth() > self.ranks.depth() {
-            let rows = self.live_in(range);
-            return rows.fold(Tally::default(), |tally, (_, row)| tally.and(row.hash()));
+            let mut tally = Tally::default();
+            let all = self.visit_live(range, budget, |_, row| {
+                tally = tally.and(row.hash());
+                true
+            });
+            return all.then_some(tally);
         }
         let (_, before) = self.ranks.before(range.first());
         let upto = match range.last().checked_add(1) {
             Some(next) => self.ranks.before(next).1,
             None => self.ranks.all(),
         };
-        upto.without(before)
+        Some(upto.without(before))
     }
 
-    /// The live rows in `range` by ascending mixed id, with their numbers; not all of them when the
-    /// range is wide: compare with [`tally`](Self::tally).
-    pub fn live_in(&self, range: Range) -> impl Iterator<Item = (u32, &RowOf<A, S>)> {
+    /// Shows `visit` the live rows in `range` by ascending mixed id, with their numbers, until it
+    /// has enough. Looks at no more rows than `budget` has, nor more than a few hundred, tombstones
+    /// included. Returns whether that were all.
+    pub fn visit_live(
+        &self,
+        range: Range,
+        budget: &mut usize,
+        mut visit: impl FnMut(u32, &RowOf<A, S>) -> bool,
+    ) -> bool {
         let last = range.last();
-        self.index
-            .from(range.first(), |row| self.key(row))
-            .take(RANGE_WALK_MAX)
-            .filter_map(|row| Some((row, self.row(row)?)))
-            .take_while(move |(_, row)| row.id.mixed() <= last)
-            .filter(|&(number, row)| match number {
-                ME => row.is_live(),
-                _ => self.roster.is_live(number),
-            })
+        let mut left = RANGE_WALK_MAX;
+        for number in self.index.from(range.first(), |row| self.key(row)) {
+            let Some(row) = self.row(number) else { continue };
+            if row.id.mixed() > last {
+                return true;
+            }
+            let (Some(less), Some(rest)) = (budget.checked_sub(1), left.checked_sub(1)) else {
+                return false;
+            };
+            (*budget, left) = (less, rest);
+            let is_live = if number == ME { row.is_live() } else { self.roster.is_live(number) };
+            if is_live && !visit(number, row) {
+                return false;
+            }
+        }
+        true
     }
 }
