@@ -37,7 +37,7 @@ const PREFIX_LEN_MAX: usize = 34;
 const ENTRY_LEN_MAX: usize = 13;
 
 /// Bytes that some parts of a range take, as a rule.
-const PENDING_LEN: usize = 8;
+const PENDING_LEN: usize = 10;
 
 /// What is to be said in answer to a packet.
 pub struct Agenda<S: Storage> {
@@ -71,6 +71,11 @@ impl<S: Storage> Agenda<S> {
 
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
+    }
+
+    /// Whether something of this reconciliation is to be said, or said once more.
+    pub fn is_of(&self, number: u32) -> bool {
+        self.number == number && !self.is_empty()
     }
 
     /// Begins with the whole table.
@@ -203,7 +208,7 @@ impl<S: Storage> Agenda<S> {
     /// Says it, as far as it fits: what is lacking, what the other side lacks, then more about the
     /// ranges that differ. Of what does not fit the ranges are named, so that the other side comes
     /// back to them; but every packet says more than that, so it brings both sides further. Returns
-    /// how many rows it gave.
+    /// how many rows it gave. It may be said again, should the packet be lost.
     ///
     /// `None`, and nothing is written, when the agenda is that of another reconciliation by now.
     pub fn write<A: Address>(
@@ -222,10 +227,11 @@ impl<S: Storage> Agenda<S> {
         let rest = first.map_or(0, |place| place.saturating_add(1));
         let room_len = writer.room_len();
         let gives = self.gives_from(rest);
+        let pending_len = self.pending_len(0).min(room_len / 2);
         // Whoever asks for more than it can give leaves no room for giving, and has to ask again.
-        keep_free(writer, if gives { room_len / 2 } else { 0 });
+        keep_free(writer, if gives { room_len / 2 } else { pending_len });
         let asked = self.write_wants(writer);
-        keep_free(writer, self.pending_len(0).min(writer.room_len() / 2));
+        keep_free(writer, pending_len.min(writer.room_len() / 2));
         let given = self.write_gives(rest, table, writer).saturating_add(first.is_some().into());
         writer.release();
         self.write_ranges(table, writer, half, !asked && given == 0);
@@ -255,7 +261,10 @@ impl<S: Storage> Agenda<S> {
         let mut anything = false;
         let mut wanted = heapless::Vec::<[u8; 4], ENTRY_VALUES_MAX>::new();
         for mark in 0..self.parts.len() {
-            let Some(&Part::In(range)) = self.parts.as_slice().get(mark) else { continue };
+            let Some(&(Part::In(range) | Part::Again(range))) = self.parts.as_slice().get(mark)
+            else {
+                continue;
+            };
             wanted.clear();
             let rest = self.parts.as_slice().get(mark..).unwrap_or_default().iter().skip(1);
             for part in rest {
@@ -327,9 +336,10 @@ impl<S: Storage> Agenda<S> {
         let expand = |part: &&Part| matches!(part, Part::Expand(_));
         let mut left = self.parts.as_slice().iter().filter(expand).count();
         let mut place = 0usize;
+        let kept_max = writer.room_len() / 2;
         while let Some(part) = self.parts.as_slice().get(place) {
             if let &Part::Expand(range) = part {
-                let kept = self.pending_len(place.saturating_add(1)).min(writer.room_len() / 2);
+                let kept = self.pending_len(place.saturating_add(1)).min(kept_max);
                 keep_free(writer, if first { 0 } else { kept });
                 let share = writer.room_len().checked_div(left).unwrap_or(0);
                 let written = self.expand(table, range, half, share, writer);

@@ -8,10 +8,10 @@ use crate::address::Address;
 use crate::config::Label;
 use crate::judge::{Card, Claim, ClaimVerdict, Voices};
 use crate::member::{Incarnation, NodeId, Patience, Status, Voice, mix};
-use crate::reconcile::Agenda;
+use crate::reconcile::{Agenda, ROWS_LOOKED_AT_MAX};
 use crate::rng::Rng;
 use crate::storage::Storage;
-use crate::sync::HOPS_MAX;
+use crate::sync::{HOPS_MAX, TRIES_MAX};
 use crate::table::{Row, Table};
 use crate::time::Instant;
 use crate::wire::{Header, Message, Packet, PacketWriter, Sync, SyncReply, Update};
@@ -98,13 +98,21 @@ pub struct Side<S: Storage> {
     agenda: Agenda<S>,
     /// The longest datagram it sends and takes.
     pub len_max: usize,
+    /// The most rows it has looked at for one packet.
+    pub rows_looked_at_most: usize,
+}
+
+impl<S: Storage> Agenda<S> {
+    pub fn rows_looked_at(&self) -> usize {
+        ROWS_LOOKED_AT_MAX - self.budget
+    }
 }
 
 impl<S: Storage> Side<S> {
     pub fn new(storage: S, me: &Record, len_max: usize) -> Self {
         let agenda = Agenda::new(&storage);
         let table = Table::new(storage, me.id, &me.card(), NOW).expect("room for one");
-        Self { table, agenda, len_max }
+        Self { table, agenda, len_max, rows_looked_at_most: 0 }
     }
 
     /// Makes it know what `record` says.
@@ -147,6 +155,7 @@ impl<S: Storage> Side<S> {
         let mut writer = PacketWriter::new(&mut buffer, &self.header()).expect("room");
         assert!(writer.message(&message));
         self.agenda.write(number, &self.table, &mut writer).expect("its own agenda");
+        self.rows_looked_at_most = self.rows_looked_at_most.max(self.agenda.rows_looked_at());
         let len = writer.finish();
         buffer.truncate(len);
         buffer
@@ -158,6 +167,7 @@ impl<S: Storage> Side<S> {
             self.take(update, packet.header.sender);
         }
         self.agenda.hear(number, &self.table, packet);
+        self.rows_looked_at_most = self.rows_looked_at_most.max(self.agenda.rows_looked_at());
         while self.table.poll_news().is_some() {}
     }
 
@@ -206,7 +216,7 @@ pub enum End {
     Finished,
     /// After so many hops as are allowed.
     Stopped,
-    /// A packet was lost.
+    /// Time and again no answer came.
     Lost,
 }
 
@@ -231,38 +241,49 @@ impl<S: Storage, T: Storage> Pair<S, T> {
         self.near.table.tally_all() == self.far.table.tally_all()
     }
 
-    /// One session from the whole table on, until a packet is lost.
+    /// One session from the whole table on. What gets no answer is asked again, as often as a node
+    /// does.
     pub fn session(&mut self, number: u32, mut lost: impl FnMut() -> bool) -> End {
         self.traffic.sessions += 1;
         self.near.agenda.open(number);
-        let mut hop = 0;
-        loop {
-            let question = self.near.write(self.sync(number, hop), number, self.near.len_max);
-            if self.travels(&question, self.near.len_max, &mut lost) {
-                return End::Lost;
+        let (mut hop, mut tries) = (0, 0);
+        while tries < TRIES_MAX {
+            tries += 1;
+            if !self.step(number, hop, &mut lost) {
+                continue;
             }
-            self.far.hear(number, &Packet::parse(&question).expect("a packet"));
-            let len_max = self.answer_len_max();
-            let answer = self.far.write(self.reply(number, hop + 1), number, len_max);
-            if self.travels(&answer, len_max, &mut lost) {
-                return End::Lost;
-            }
-            self.near.hear(number, &Packet::parse(&answer).expect("a packet"));
             if self.near.agenda.is_empty() {
                 return End::Finished;
             }
             if hop + 1 >= HOPS_MAX {
                 return End::Stopped;
             }
-            hop += 2;
+            (hop, tries) = (hop + 2, 0);
         }
+        End::Lost
+    }
+
+    /// A question and its answer. Returns whether both arrived.
+    fn step(&mut self, number: u32, hop: u8, lost: &mut impl FnMut() -> bool) -> bool {
+        let question = self.near.write(self.sync(number, hop), number, self.near.len_max);
+        if !self.travels(&question, self.near.len_max, lost) {
+            return false;
+        }
+        self.far.hear(number, &Packet::parse(&question).expect("a packet"));
+        let len_max = self.answer_len_max();
+        let answer = self.far.write(self.reply(number, hop + 1), number, len_max);
+        if !self.travels(&answer, len_max, lost) {
+            return false;
+        }
+        self.near.hear(number, &Packet::parse(&answer).expect("a packet"));
+        true
     }
 
     fn travels(&mut self, bytes: &[u8], len_max: usize, lost: &mut impl FnMut() -> bool) -> bool {
         assert!(bytes.len() <= len_max);
         self.traffic.packets += 1;
         self.traffic.bytes += bytes.len();
-        lost()
+        !lost()
     }
 
     fn answer_len_max(&self) -> usize {
