@@ -36,6 +36,9 @@ const PREFIX_LEN_MAX: usize = 34;
 /// Bytes of an entry besides its values, at most.
 const ENTRY_LEN_MAX: usize = 13;
 
+/// Bytes that a row takes, as a rule.
+const ROW_LEN: usize = 24;
+
 /// Bytes that some parts of a range take, as a rule.
 const PENDING_LEN: usize = 10;
 
@@ -101,9 +104,7 @@ impl<S: Storage> Agenda<S> {
                 }
                 Entry::Hashes(range, values) => self.compare_rows(table, range, values, half),
                 Entry::Wanted(range, values) => self.serve(table, range, values, half),
-                Entry::Differing(parts) => {
-                    parts.iter().all(|part| self.push(Part::Expand(part)))
-                }
+                Entry::Differing(parts) => self.expand_all(parts),
             })
     }
 
@@ -137,7 +138,8 @@ impl<S: Storage> Agenda<S> {
     ) -> bool {
         let halvings = values.len().max(1).ilog2();
         let parts = (0..values.len()).filter_map(|index| range.part(index, halvings));
-        parts.zip(values.iter()).all(|(part, theirs)| {
+        let parts: heapless::Vec<_, ENTRY_VALUES_MAX> = parts.zip(values.iter()).collect();
+        self.turned(&parts).all(|&(part, theirs)| {
             match table.tally(part, &mut self.budget) {
                 Some(mine) if half.take(mine.hashes) == theirs => true,
                 // The other side has nothing there: no need to ask.
@@ -147,11 +149,24 @@ impl<S: Storage> Agenda<S> {
         })
     }
 
+    fn expand_all(&mut self, parts: Parts) -> bool {
+        let parts: heapless::Vec<_, ENTRY_VALUES_MAX> = parts.iter().collect();
+        self.turned(&parts).all(|&part| self.push(Part::Expand(part)))
+    }
+
+    /// From another place on in every reconciliation. Some differences cannot be made up for, or
+    /// not yet; they must not always come first.
+    fn turned<'p, T>(&self, parts: &'p [T]) -> impl Iterator<Item = &'p T> + use<'p, T, S> {
+        let turn = (self.number as usize / 2).checked_rem(parts.len()).unwrap_or(0);
+        let (last, first) = parts.split_at_checked(turn).unwrap_or((&[], parts));
+        first.iter().chain(last)
+    }
+
     fn give_all<A: Address>(&mut self, table: &Table<A, S>, range: Range) -> bool {
         match self.list(table, range) {
             Some(rows) if rows.len() <= ENTRY_VALUES_MAX => {
                 self.push(Part::In(range))
-                    && rows.iter().all(|&(number, _)| self.push(Part::Give(number)))
+                    && self.turned(&rows).all(|&(number, _)| self.push(Part::Give(number)))
             }
             _ => self.push(Part::Expand(range)),
         }
@@ -168,10 +183,36 @@ impl<S: Storage> Agenda<S> {
         let is_mine = |theirs: &u32| mine.iter().any(|(_, hash)| half.take(*hash) == *theirs);
         let is_theirs = |hash: u64| theirs.iter().any(|theirs| theirs == half.take(hash));
         let lacks = theirs.iter().filter(|theirs| !is_mine(theirs));
-        let gives = mine.iter().filter(|(_, hash)| !is_theirs(*hash));
+        let gives = mine.iter().filter(|(_, hash)| !is_theirs(*hash)).map(|(number, _)| *number);
+        let (lacks, ended) = self.split_ended(table, range, lacks.collect(), half);
+        let gives: heapless::Vec<_, { 3 * ENTRY_VALUES_MAX }> = ended.into_iter().chain(gives).collect();
         self.push(Part::In(range))
-            && lacks.map(Part::Want).all(|part| self.push(part))
-            && gives.map(|&(number, _)| Part::Give(number)).all(|part| self.push(part))
+            && self.turned(&lacks).all(|&hash| self.push(Part::Want(hash)))
+            && self.turned(&gives).all(|&number| self.push(Part::Give(number)))
+    }
+
+    /// Takes out of these hashes those of rows that are not lacking: their members have ended. What
+    /// the other side lacks is the news of that.
+    fn split_ended<A: Address>(
+        &mut self,
+        table: &Table<A, S>,
+        range: Range,
+        mut lacks: heapless::Vec<u32, ENTRY_VALUES_MAX>,
+        half: Half,
+    ) -> (heapless::Vec<u32, ENTRY_VALUES_MAX>, heapless::Vec<u32, ENTRY_VALUES_MAX>) {
+        let mut ended = heapless::Vec::new();
+        if !lacks.is_empty() && table.has_tombstones() {
+            table.visit(range, &mut self.budget, |number, row| {
+                let lacking = lacks.iter().position(|lacks| *lacks == half.take(row.hash()));
+                if let Some(place) = lacking.filter(|_| !row.is_live()) {
+                    lacks.swap_remove(place);
+                    // There is room: each stands for one that was lacking.
+                    let _ = ended.push(number);
+                }
+                true
+            });
+        }
+        (lacks, ended)
     }
 
     fn serve<A: Address>(
@@ -195,10 +236,10 @@ impl<S: Storage> Agenda<S> {
         range: Range,
     ) -> Option<heapless::Vec<(u32, u64), ROWS_COMPARED_MAX>> {
         let mut rows = heapless::Vec::new();
-        let listed = |number, row: &crate::table::Row<A, S::Metadata>| {
-            rows.push((number, row.hash())).is_ok()
-        };
-        table.visit_live(range, &mut self.budget, listed).then_some(rows)
+        let all = table.visit(range, &mut self.budget, |number, row| {
+            !row.is_live() || rows.push((number, row.hash())).is_ok()
+        });
+        all.then_some(rows)
     }
 
     fn push(&mut self, part: Part) -> bool {
@@ -227,11 +268,12 @@ impl<S: Storage> Agenda<S> {
         let rest = first.map_or(0, |place| place.saturating_add(1));
         let room_len = writer.room_len();
         let gives = self.gives_from(rest);
-        let pending_len = self.pending_len(0).min(room_len / 2);
+        let all_fit = gives.saturating_mul(ROW_LEN) <= room_len;
+        let pending_len = self.pending_len(0, all_fit).min(room_len / 2);
         // Whoever asks for more than it can give leaves no room for giving, and has to ask again.
-        keep_free(writer, if gives { room_len / 2 } else { pending_len });
+        keep_free(writer, if gives > 0 { room_len / 2 } else { pending_len });
         let asked = self.write_wants(writer);
-        keep_free(writer, pending_len.min(writer.room_len() / 2));
+        keep_free(writer, pending_len);
         let given = self.write_gives(rest, table, writer).saturating_add(first.is_some().into());
         writer.release();
         self.write_ranges(table, writer, half, !asked && given == 0);
@@ -251,9 +293,9 @@ impl<S: Storage> Agenda<S> {
         })
     }
 
-    fn gives_from(&self, place: usize) -> bool {
+    fn gives_from(&self, place: usize) -> usize {
         let rest = self.parts.as_slice().get(place..).unwrap_or_default();
-        rest.iter().any(|part| matches!(part, Part::Give(_)))
+        rest.iter().filter(|part| matches!(part, Part::Give(_))).count()
     }
 
     /// The hashes without rows, range by range. Returns whether there were any.
@@ -339,7 +381,7 @@ impl<S: Storage> Agenda<S> {
         let kept_max = writer.room_len() / 2;
         while let Some(part) = self.parts.as_slice().get(place) {
             if let &Part::Expand(range) = part {
-                let kept = self.pending_len(place.saturating_add(1)).min(kept_max);
+                let kept = self.pending_len(place.saturating_add(1), true).min(kept_max);
                 keep_free(writer, if first { 0 } else { kept });
                 let share = writer.room_len().checked_div(left).unwrap_or(0);
                 let written = self.expand(table, range, half, share, writer);
@@ -352,7 +394,7 @@ impl<S: Storage> Agenda<S> {
             }
             place = place.saturating_add(1);
         }
-        for parts in self.pending(place) {
+        for parts in self.pending(place, true) {
             // Those that do not even fit like this are found again by the next digest.
             let _ = writer.entry(Entry::Differing(parts));
         }
@@ -396,12 +438,13 @@ impl<S: Storage> Agenda<S> {
     }
 
     /// The ranges about which nothing more is said in this packet: those to come back to, and those
-    /// to be expanded from `place` on.
-    fn pending(&self, place: usize) -> impl Iterator<Item = Parts> {
+    /// to be expanded from `place` on. Unless `told`, all that is to be given is to come back to.
+    fn pending(&self, place: usize, told: bool) -> impl Iterator<Item = Parts> {
         let parts = self.parts.as_slice().iter().enumerate();
         let mut ranges = parts
             .filter_map(move |(at, part)| match *part {
                 Part::Again(range) => Some(range),
+                Part::In(range) if !told => Some(range),
                 Part::Expand(range) if at >= place => Some(range),
                 _ => None,
             })
@@ -414,8 +457,8 @@ impl<S: Storage> Agenda<S> {
     }
 
     /// About how many bytes it takes to name them.
-    fn pending_len(&self, place: usize) -> usize {
-        self.pending(place).count().saturating_mul(PENDING_LEN)
+    fn pending_len(&self, place: usize, told: bool) -> usize {
+        self.pending(place, told).count().saturating_mul(PENDING_LEN)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::range::Range;
 use crate::storage::{Index, Storage};
 
 use super::ranks::Tally;
-use super::{ME, RowOf, Table};
+use super::{RowOf, Table};
 
 /// Rows of a range looked at one by one; a range with more is halved before anybody lists it.
 const RANGE_WALK_MAX: usize = 256;
@@ -21,8 +21,10 @@ impl<A: Address, S: Storage> Table<A, S> {
     pub fn tally(&self, range: Range, budget: &mut usize) -> Option<Tally> {
         if range.depth() > self.ranks.depth() {
             let mut tally = Tally::default();
-            let all = self.visit_live(range, budget, |_, row| {
-                tally = tally.and(row.hash());
+            let all = self.visit(range, budget, |_, row| {
+                if row.is_live() {
+                    tally = tally.and(row.hash());
+                }
                 true
             });
             return all.then_some(tally);
@@ -35,28 +37,23 @@ impl<A: Address, S: Storage> Table<A, S> {
         Some(upto.without(before))
     }
 
-    /// Shows `visit` the live rows in `range` by ascending mixed id, with their numbers, until it
-    /// has enough. Looks at no more rows than `budget` has, nor more than a few hundred, tombstones
-    /// included. Returns whether that were all.
-    pub fn visit_live(
+    /// Shows `look` the rows in `range` by ascending mixed id, with their numbers, until it has seen
+    /// enough: no more than `budget` allows, nor more than a few hundred. Returns whether those were
+    /// all.
+    pub fn visit(
         &self,
         range: Range,
         budget: &mut usize,
-        mut visit: impl FnMut(u32, &RowOf<A, S>) -> bool,
+        mut look: impl FnMut(u32, &RowOf<A, S>) -> bool,
     ) -> bool {
-        let last = range.last();
-        let mut left = RANGE_WALK_MAX;
+        let (last, mut left) = (range.last(), RANGE_WALK_MAX);
         for number in self.index.from(range.first(), |row| self.key(row)) {
-            let Some(row) = self.row(number) else { continue };
-            if row.id.mixed() > last {
-                return true;
-            }
-            let (Some(less), Some(rest)) = (budget.checked_sub(1), left.checked_sub(1)) else {
+            let Some(row) = self.row(number).filter(|row| row.id.mixed() <= last) else { break };
+            let (Some(rest), Some(fewer)) = (budget.checked_sub(1), left.checked_sub(1)) else {
                 return false;
             };
-            (*budget, left) = (less, rest);
-            let is_live = if number == ME { row.is_live() } else { self.roster.is_live(number) };
-            if is_live && !visit(number, row) {
+            (*budget, left) = (rest, fewer);
+            if !look(number, row) {
                 return false;
             }
         }

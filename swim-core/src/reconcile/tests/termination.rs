@@ -137,6 +137,13 @@ fn reconcile<S: Storage, T: Storage>(case: &Case, near: S, far: T) -> Result<Tol
         unresolved = left;
         toll.sessions = pair.traffic.sessions;
         toll.bytes = pair.traffic.bytes;
+        if toll.useless == 50 {
+            for id in pair.unresolved().into_iter().take(6) {
+                let show = |row: Option<(crate::judge::Claim, u16, u32, usize, bool)>| format!("{row:?}");
+                println!("worst {id} {} | {}", show(pair.near.table.member(id).map(|row| (row.claim, row.boot(), row.words().incarnation.number(), row.words().metadata.len(), row.introduction().is_some()))),
+                  show(pair.far.table.member(id).map(|row| (row.claim, row.boot(), row.words().incarnation.number(), row.words().metadata.len(), row.introduction().is_some()))));
+            }
+        }
         prop_assert!(toll.useless < 50 && toll.sessions < 5_000, "{unresolved} {toll:?}");
     }
     toll.looked_at = pair.near.rows_looked_at_most.max(pair.far.rows_looked_at_most);
