@@ -107,7 +107,8 @@ impl Parts {
     /// The parts, lowest first.
     pub fn iter(self) -> impl Iterator<Item = Range> {
         let (count, halvings) = (self.count() as usize, self.halvings());
-        let is_there = move |place: &usize| self.bits.checked_shr(*place as u32).unwrap_or(0) & 1 > 0;
+        let is_there =
+            move |place: &usize| self.bits.checked_shr(*place as u32).unwrap_or(0) & 1 > 0;
         (0..count).filter(is_there).filter_map(move |place| self.range.part(place, halvings))
     }
 

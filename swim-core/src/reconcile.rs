@@ -30,6 +30,9 @@ const ROWS_LOOKED_AT_MAX: usize = 16_384;
 /// Rows tried in vain before a packet counts as full.
 const MISFITS_MAX: usize = 4;
 
+/// Places by which the order is turned with every packet; prime, so that all come first in turn.
+const TURN: usize = 37;
+
 /// Bytes of a packet before its entries, at most: header and message.
 const PREFIX_LEN_MAX: usize = 34;
 
@@ -49,6 +52,8 @@ pub struct Agenda<S: Storage> {
     parts: S::List<Part>,
     /// Rows that may still be looked at.
     budget: usize,
+    /// Packets heard so far.
+    heard: usize,
 }
 
 /// One thing to say.
@@ -69,7 +74,7 @@ pub enum Part {
 impl<S: Storage> Agenda<S> {
     /// Nothing to say.
     pub fn new(storage: &S) -> Self {
-        Self { number: 0, parts: storage.list(), budget: 0 }
+        Self { number: 0, parts: storage.list(), budget: 0, heard: 0 }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -96,6 +101,7 @@ impl<S: Storage> Agenda<S> {
         packet: &Packet<'_, A>,
     ) -> bool {
         self.restart(number);
+        self.heard = self.heard.wrapping_add(1);
         let half = Half::of_number(number);
         packet.updates().all(|update| self.correct(table, &update))
             && packet.entries().all(|entry| match entry {
@@ -154,10 +160,11 @@ impl<S: Storage> Agenda<S> {
         self.turned(&parts).all(|&part| self.push(Part::Expand(part)))
     }
 
-    /// From another place on in every reconciliation. Some differences cannot be made up for, or
-    /// not yet; they must not always come first.
+    /// From another place on every time. Some differences cannot be made up for, or not yet; they
+    /// must not always come first.
     fn turned<'p, T>(&self, parts: &'p [T]) -> impl Iterator<Item = &'p T> + use<'p, T, S> {
-        let turn = (self.number as usize / 2).checked_rem(parts.len()).unwrap_or(0);
+        let turn = self.heard.wrapping_mul(TURN).wrapping_add(self.number as usize / 2);
+        let turn = turn.checked_rem(parts.len()).unwrap_or(0);
         let (last, first) = parts.split_at_checked(turn).unwrap_or((&[], parts));
         first.iter().chain(last)
     }
@@ -185,7 +192,8 @@ impl<S: Storage> Agenda<S> {
         let lacks = theirs.iter().filter(|theirs| !is_mine(theirs));
         let gives = mine.iter().filter(|(_, hash)| !is_theirs(*hash)).map(|(number, _)| *number);
         let (lacks, ended) = self.split_ended(table, range, lacks.collect(), half);
-        let gives: heapless::Vec<_, { 3 * ENTRY_VALUES_MAX }> = ended.into_iter().chain(gives).collect();
+        let gives: heapless::Vec<_, { 3 * ENTRY_VALUES_MAX }> =
+            ended.into_iter().chain(gives).collect();
         self.push(Part::In(range))
             && self.turned(&lacks).all(|&hash| self.push(Part::Want(hash)))
             && self.turned(&gives).all(|&number| self.push(Part::Give(number)))
@@ -476,7 +484,7 @@ const fn values_fitting(room_len: usize) -> usize {
 }
 
 /// A live row in full, or the news of its end. Returns whether it fits; `None` when it cannot be
-/// told because its metadata is cut.
+/// told, because its metadata is cut or longer than the packet.
 fn write_row<A: Address, S: Storage>(
     table: &Table<A, S>,
     number: u32,
@@ -484,10 +492,12 @@ fn write_row<A: Address, S: Storage>(
 ) -> Option<bool> {
     let row = table.row(number)?;
     let update = match row.is_live() {
-        true => row.introduction(),
-        false => Some(Update::claim(row.id, row.claim)),
+        true => row.introduction()?,
+        false => Update::claim(row.id, row.claim),
     };
-    update.map(|update| writer.update(&update))
+    let metadata_len = update.card.map_or(0, |card| card.metadata.len());
+    let fits = metadata_len.saturating_add(PREFIX_LEN_MAX) <= writer.capacity();
+    fits.then(|| writer.update(&update))
 }
 
 #[cfg(test)]

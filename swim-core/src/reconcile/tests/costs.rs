@@ -81,7 +81,9 @@ fn twenty_differences_cost_four_and_a_half_kilobytes_in_small_datagrams() {
 
 #[test]
 fn more_differences() {
-    for (differences, len_max) in [(5, 1_400), (5, 127), (100, 1_400), (100, 127), (1_000, 1_400), (1_000, 127)] {
+    for (differences, len_max) in
+        [(5, 1_400), (5, 127), (100, 1_400), (100, 127), (1_000, 1_400), (1_000, 127)]
+    {
         mean_bytes(differences, len_max, 3);
     }
 }
