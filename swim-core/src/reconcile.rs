@@ -163,10 +163,13 @@ impl<S: Storage> Agenda<S> {
     /// From another place on every time. Some differences cannot be made up for, or not yet; they
     /// must not always come first.
     fn turned<'p, T>(&self, parts: &'p [T]) -> impl Iterator<Item = &'p T> + use<'p, T, S> {
-        let turn = self.heard.wrapping_mul(TURN).wrapping_add(self.number as usize / 2);
-        let turn = turn.checked_rem(parts.len()).unwrap_or(0);
-        let (last, first) = parts.split_at_checked(turn).unwrap_or((&[], parts));
+        let (last, first) = parts.split_at_checked(self.turn(parts.len())).unwrap_or((&[], parts));
         first.iter().chain(last)
+    }
+
+    fn turn(&self, len: usize) -> usize {
+        let turn = self.heard.wrapping_mul(TURN).wrapping_add(self.number as usize / 2);
+        turn.checked_rem(len).unwrap_or(0)
     }
 
     fn give_all<A: Address>(&mut self, table: &Table<A, S>, range: Range) -> bool {
@@ -273,37 +276,35 @@ impl<S: Storage> Agenda<S> {
         let half = Half::of_number(number);
         // The first row has the whole packet, or a long one would never be told.
         let first = self.write_first_give(table, writer);
-        let rest = first.map_or(0, |place| place.saturating_add(1));
         let room_len = writer.room_len();
-        let gives = self.gives_from(rest);
+        let give = |part: &&Part| matches!(part, Part::Give(_));
+        let gives = self.parts.as_slice().iter().filter(give).count();
+        let gives = gives.saturating_sub(first.is_some().into());
         let all_fit = gives.saturating_mul(ROW_LEN) <= room_len;
         let pending_len = self.pending_len(0, all_fit).min(room_len / 2);
         // Whoever asks for more than it can give leaves no room for giving, and has to ask again.
         keep_free(writer, if gives > 0 { room_len / 2 } else { pending_len });
         let asked = self.write_wants(writer);
         keep_free(writer, pending_len);
-        let given = self.write_gives(rest, table, writer).saturating_add(first.is_some().into());
+        let given = self.write_gives(first, table, writer).saturating_add(first.is_some().into());
         writer.release();
         self.write_ranges(table, writer, half, !asked && given == 0);
         Some(given)
     }
 
-    /// The first row that fits an empty packet, unless the others of it are told already. Returns
-    /// its place.
+    /// A row that fits an empty packet, if there is one. Returns its place.
     fn write_first_give<A: Address>(
         &self,
         table: &Table<A, S>,
         writer: &mut PacketWriter<'_>,
     ) -> Option<usize> {
-        self.parts.as_slice().iter().position(|part| match part {
-            Part::Give(number) => write_row(table, *number, writer) == Some(true),
-            _ => false,
+        let places = self.turn(self.parts.len())..self.parts.len();
+        places.chain(0..self.turn(self.parts.len())).find(|&place| {
+            match self.parts.as_slice().get(place) {
+                Some(&Part::Give(number)) => write_row(table, number, writer) == Some(true),
+                _ => false,
+            }
         })
-    }
-
-    fn gives_from(&self, place: usize) -> usize {
-        let rest = self.parts.as_slice().get(place..).unwrap_or_default();
-        rest.iter().filter(|part| matches!(part, Part::Give(_))).count()
     }
 
     /// The hashes without rows, range by range. Returns whether there were any.
@@ -344,10 +345,10 @@ impl<S: Storage> Agenda<S> {
         }
     }
 
-    /// The rows the other side lacks, from this place on. Returns how many.
+    /// The rows the other side lacks, but for the first. Returns how many.
     fn write_gives<A: Address>(
         &mut self,
-        first: usize,
+        first: Option<usize>,
         table: &Table<A, S>,
         writer: &mut PacketWriter<'_>,
     ) -> usize {
@@ -356,7 +357,7 @@ impl<S: Storage> Agenda<S> {
         for place in 0..self.parts.len() {
             match self.parts.as_slice().get(place) {
                 Some(Part::In(_) | Part::Again(_)) => mark = Some(place),
-                Some(&Part::Give(number)) if place >= first => {
+                Some(&Part::Give(number)) if first != Some(place) => {
                     let fits = if misfits < MISFITS_MAX {
                         write_row(table, number, writer)
                     } else {
