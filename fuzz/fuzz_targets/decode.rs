@@ -23,6 +23,7 @@ fn survives_rewriting<A: Address>(bytes: &[u8]) {
     assert_eq!(packet.header, again.header);
     assert_eq!(packet.message, again.message);
     assert!(packet.updates().eq(again.updates()), "{packet:?} became {again:?}");
+    assert!(packet.entries().eq(again.entries()), "{packet:?} became {again:?}");
 
     // Written once, a packet has its one spelling: writing it again changes nothing.
     let mut second = [0; BUFFER_LEN];

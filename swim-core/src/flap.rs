@@ -69,6 +69,11 @@ impl Conduct {
         self.held_out
     }
 
+    /// Whether nothing is held against the member: as if it were new.
+    pub const fn is_clean(self) -> bool {
+        self.points == 0 && self.offences == 0 && !self.held_out
+    }
+
     /// Notes that a member that was `before` is `after` now.
     pub fn note(&mut self, before: Status, after: Status, policy: &FlapPolicy, now: Instant) {
         let points = match (before, after) {

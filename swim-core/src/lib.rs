@@ -73,6 +73,7 @@
 //! | relays asked by one probe | [`RELAYS_ASKED_MAX`] | no more are asked |
 //! | probes relayed | [`RELAYS_MAX`] | left unanswered |
 //! | seeds | [`SEEDS_MAX`] | `join` returns an error |
+//! | missing members looked for | [`DEPARTED_MAX`] | a sample of the dead is kept |
 //! | accusers of a suspect | [`VOICES_MAX`] | the smallest are kept |
 //! | transmissions of an update | [`TRANSMITS_MAX`] | it leaves the queue |
 //! | patience asked for | [`Config::patience_max`] | as much is granted |
@@ -121,6 +122,7 @@ extern crate alloc;
 mod address;
 mod config;
 mod cookie;
+mod departed;
 mod detector;
 mod error;
 mod event;
@@ -146,6 +148,7 @@ mod seeds;
 mod senses;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod snapshot;
 mod stall;
 mod stats;
 pub mod storage;
@@ -160,6 +163,7 @@ pub use config::{
     Config, ConfigError, DATAGRAM_LEN_MIN, GOSSIP_NODES_MAX, INDIRECT_PROBES_MAX, Label,
     TRANSMITS_MAX,
 };
+pub use departed::DEPARTED_MAX;
 pub use detector::{Confirmations, Detector, Growth, Lifeguard, Rules, STAGES_MAX};
 pub use error::{BadAddress, JoinError, MetadataTooLong, NewError, Rejected};
 pub use event::Event;
@@ -171,6 +175,9 @@ pub use outbox::{Channel, OUTBOX_LEN_MAX, Transmit};
 pub use probe::{PROBES_MAX, RELAYS_ASKED_MAX};
 pub use relay::RELAYS_MAX;
 pub use seeds::SEEDS_MAX;
+#[cfg(feature = "alloc")]
+pub use snapshot::Acquaintances;
+pub use snapshot::{SNAPSHOT_RECORD_LEN_MAX, SnapshotRecord};
 pub use stats::Stats;
 pub use time::Instant;
 pub use wire::Refusal;

@@ -7,6 +7,7 @@
 
 use crate::address::Address;
 use crate::judge::Card;
+use crate::member::Status;
 use crate::range::{Parts, Range};
 use crate::storage::{List, Storage};
 use crate::table::Table;
@@ -130,7 +131,7 @@ impl<S: Storage> Agenda<S> {
         };
         let better = match row.is_live() {
             true => row.card().is_some_and(newer),
-            false => row.claim.precedence(&update.claim).is_gt(),
+            false => row.claim().precedence(&update.claim).is_gt(),
         };
         !better || self.push(Part::Give(number))
     }
@@ -484,21 +485,21 @@ const fn values_fitting(room_len: usize) -> usize {
     room_len.saturating_sub(ENTRY_LEN_MAX) / 4
 }
 
-/// A live row in full, or the news of its end. Returns whether it fits; `None` when it cannot be
-/// told, because its metadata is cut or longer than the packet.
+/// All that is known of a row. Returns whether it fits; `None` when it cannot be told, because its
+/// metadata is cut or longer than the packet.
 fn write_row<A: Address, S: Storage>(
     table: &Table<A, S>,
     number: u32,
     writer: &mut PacketWriter<'_>,
 ) -> Option<bool> {
     let row = table.row(number)?;
-    let update = match row.is_live() {
-        true => row.introduction()?,
-        false => Update::claim(row.id, row.claim),
-    };
-    let metadata_len = update.card.map_or(0, |card| card.metadata.len());
-    let fits = metadata_len.saturating_add(PREFIX_LEN_MAX) <= writer.capacity();
-    fits.then(|| writer.update(&update))
+    if row.status() == Status::Alive {
+        let len_min = row.introduction()?.card?.metadata.len().saturating_add(PREFIX_LEN_MAX);
+        if len_min > writer.capacity() {
+            return None;
+        }
+    }
+    Some(row.tell(writer))
 }
 
 #[cfg(test)]

@@ -102,8 +102,14 @@ pub struct Stats {
     pub welcomes_sent: u64,
     /// Joins answered with a refusal.
     pub refusals_sent: u64,
-    /// Attempts to reach somebody who is dead here.
+    /// Attempts to reach somebody who is dead here, or was known in an earlier life.
     pub heals: u64,
+    /// Attempts among them that were answered.
+    pub heals_answered: u64,
+    /// Dead not looked for once their rows are forgotten, because too many others are.
+    pub departed_full: u64,
+    /// Missing members no longer looked for because their time was up.
+    pub departed_expired: u64,
     /// Joins this node was refused.
     pub refusals_received: u64,
     /// Digests that differed from this node's.

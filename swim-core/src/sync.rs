@@ -72,8 +72,9 @@ pub struct Session<A> {
     /// What proves to the peer who is asking; 0 until it says so.
     pub cookie: u32,
     pub work: Work,
+    /// How often it was asked without an answer.
+    pub tries: u8,
     deadline: Instant,
-    tries: u8,
 }
 
 /// What a session is about.
@@ -94,6 +95,17 @@ pub enum SyncStep<A> {
     Repeat(Session<A>),
     /// Time and again no answer came.
     Lost,
+}
+
+/// What a page is to the session it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageStep {
+    /// It came before, or nobody asked for it.
+    Stale,
+    /// Others follow.
+    More,
+    /// The slice is complete.
+    Last,
 }
 
 /// How the last session ended.
@@ -253,20 +265,23 @@ impl<A: Copy + PartialEq> Sync<A> {
             .filter(|session| session.tries <= TRIES_MAX)
     }
 
-    /// A page came, complete up to `next` (0: to the end). Returns whether there is more to ask for.
-    pub fn page(&mut self, number: u32, next: u64) -> bool {
+    /// A page came, complete up to `next`; 0 when it is the last.
+    pub fn page(&mut self, number: u32, next: u64) -> PageStep {
         let session = self.sessions.iter_mut().find(|session| session.number == number);
         let Some(Work::Pull { from, last, pages }) = session.map(|session| &mut session.work)
         else {
-            return false;
+            return PageStep::Stale;
         };
-        // Pages move forward only, so that a hostile one cannot hold the session.
-        let more = next > *from && next <= *last && *pages < PAGES_MAX;
-        if more {
-            *from = next;
-            *pages = pages.saturating_add(1);
+        // Pages move forward only, so that a duplicate or a hostile one cannot hold the session.
+        if next == 0 || next > *last || *pages >= PAGES_MAX {
+            return PageStep::Last;
         }
-        more
+        if next <= *from {
+            return PageStep::Stale;
+        }
+        *from = next;
+        *pages = pages.saturating_add(1);
+        PageStep::More
     }
 
     /// Rows were learnt from, and given to, a peer.

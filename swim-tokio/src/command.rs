@@ -1,11 +1,10 @@
 //! What handles ask of the runner.
 
-use std::net::SocketAddr;
-
 use swim_core::{MetadataTooLong, Stats};
 use tokio::sync::oneshot;
 
 use crate::join::{Admissions, JoinFailure};
+use crate::seed::Seed;
 
 /// Commands that wait for the runner; handles wait for room.
 pub(crate) const COMMANDS_MAX: usize = 64;
@@ -13,12 +12,12 @@ pub(crate) const COMMANDS_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) enum Command {
     Join {
-        seeds: Vec<SocketAddr>,
+        seeds: Vec<Seed>,
         reply: oneshot::Sender<Admissions>,
     },
     KeepJoining {
-        seeds: Vec<SocketAddr>,
-        reply: oneshot::Sender<Vec<(SocketAddr, JoinFailure)>>,
+        seeds: Vec<Seed>,
+        reply: oneshot::Sender<Vec<(Seed, JoinFailure)>>,
     },
     /// Answered at once with the departure to wait for.
     Leave {

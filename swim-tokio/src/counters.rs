@@ -54,6 +54,10 @@ counters! {
     connections_refused,
     /// Packets for TCP dropped because the connection was not taking them.
     stream_packets_dropped,
+    /// Names of seeds looked up.
+    lookups,
+    /// Lookups of them that brought no address: no such name, no answer in time.
+    lookups_failed,
     /// How often what is kept across restarts was written, the start apart.
     states_written,
     /// How often that failed.

@@ -11,6 +11,8 @@ use crate::command::Command;
 use crate::counters::SocketStats;
 use crate::events::{Events, Occurrence};
 use crate::join::{Admissions, JoinFailure};
+use crate::seed::Seed;
+use crate::seeds::SeedStatus;
 use crate::shared::Shared;
 use crate::state::StateTrouble;
 use crate::view::MemberInfo;
@@ -71,6 +73,13 @@ impl Swim {
         self.shared.view.health_score()
     }
 
+    /// Whether this member has heard nobody for longer than any suspicion lasts: it is cut off, or
+    /// deaf, or all others died at once. Whom it declares dead meanwhile it keeps to itself. False
+    /// while nobody else is known.
+    pub fn is_isolated(&self) -> bool {
+        self.shared.view.is_isolated()
+    }
+
     /// Everything that happens from now on. Once the runner has ended, an `Events` that ends too.
     pub fn events(&self) -> Events {
         let updates = match self.updates.upgrade() {
@@ -80,24 +89,52 @@ impl Swim {
         Events { updates, shared: Arc::clone(&self.shared) }
     }
 
-    /// Joins the cluster of `seeds`, asking all of them, and says what became of each.
+    /// Joins the cluster of `seeds`, asking through all of them, and says what became of each. A
+    /// seed is a host name or an address with a port; strings and socket addresses both do:
+    ///
+    /// ```no_run
+    /// # async fn join(swim: swim_tokio::Swim) {
+    /// swim.join(["db-1.example.org:7946", "10.0.0.2:7946"]).await;
+    /// # }
+    /// ```
     ///
     /// One that admits this member is enough; the rest of the cluster follows by itself. Resolves
     /// when every seed has answered, at the latest after
     /// [`Options::join_deadline`](crate::Options::join_deadline); seeds that have not admitted
     /// this member by then are asked on. Dropping the future before cancels all that: seeds that
     /// have not answered yet are no longer asked, unless by another call.
-    pub async fn join(&self, seeds: &[SocketAddr]) -> Admissions {
-        let asked = self.ask(|reply| Command::Join { seeds: seeds.to_vec(), reply }).await;
-        let closed = |_| seeds.iter().map(|seed| (*seed, Err(JoinFailure::Closed))).collect();
+    ///
+    /// A name stands for all its addresses, IPv4 and IPv6, in random order and without this
+    /// member's own; one that admits this member speaks for all. Until then the name is looked up
+    /// again and again, at the pace of [`Config::join_retry_min`](swim_core::Config::join_retry_min)
+    /// and [`join_retry_max`](swim_core::Config::join_retry_max), so addresses may come, go and
+    /// change; of more than [`SEEDS_MAX`](swim_core::SEEDS_MAX), all get their turn. A seed is
+    /// asked and looked up anew when the member that admitted this one there is gone: all the time
+    /// by a member that is alone, now and then by one that is not. Of 64 seeds at most.
+    pub async fn join<S: Into<Seed>>(&self, seeds: impl IntoIterator<Item = S>) -> Admissions {
+        let seeds: Vec<Seed> = seeds.into_iter().map(Into::into).collect();
+        let asked = self.ask(|reply| Command::Join { seeds: seeds.clone(), reply }).await;
+        let closed = |_| seeds.into_iter().map(|seed| (seed, Err(JoinFailure::Closed))).collect();
         asked.unwrap_or_else(closed)
     }
 
-    /// Joins through `seeds` for as long as it takes, without waiting for it: watch
-    /// [`events`](Self::events). Returns the seeds that are *not* being asked, and why.
-    pub async fn keep_joining(&self, seeds: &[SocketAddr]) -> Vec<(SocketAddr, JoinFailure)> {
-        let asked = self.ask(|reply| Command::KeepJoining { seeds: seeds.to_vec(), reply }).await;
-        asked.unwrap_or_else(|_| seeds.iter().map(|seed| (*seed, JoinFailure::Closed)).collect())
+    /// Joins through `seeds` for as long as it takes, as [`join`](Self::join) does, without waiting
+    /// for it: watch [`events`](Self::events) and [`seeds`](Self::seeds). Returns the seeds that
+    /// are *not* being asked, and why.
+    pub async fn keep_joining<S: Into<Seed>>(
+        &self,
+        seeds: impl IntoIterator<Item = S>,
+    ) -> Vec<(Seed, JoinFailure)> {
+        let seeds: Vec<Seed> = seeds.into_iter().map(Into::into).collect();
+        let asked = self.ask(|reply| Command::KeepJoining { seeds: seeds.clone(), reply }).await;
+        let closed = |_| seeds.into_iter().map(|seed| (seed, JoinFailure::Closed)).collect();
+        asked.unwrap_or_else(closed)
+    }
+
+    /// The seeds of this member, and how they stand: their addresses, who admitted it, what is
+    /// wrong. A copy, made without waiting for the protocol.
+    pub fn seeds(&self) -> Vec<SeedStatus> {
+        self.shared.seeds()
     }
 
     /// Says goodbye and resolves when enough members know, at the latest after

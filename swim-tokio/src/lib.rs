@@ -12,7 +12,7 @@
 //!     let (swim, runner) = swim_tokio::bind(options).await?;
 //!     let mut events = swim.events();
 //!     tokio::spawn(runner.run());
-//!     swim.join(&["10.0.0.1:7946".parse().unwrap()]).await;
+//!     swim.join(["db-1.example.org:7946"]).await;
 //!     while let Some(update) = events.next().await {
 //!         println!("{update:?}");
 //!     }
@@ -26,6 +26,45 @@
 //!   and gets a snapshot instead; nothing it does slows the protocol.
 //! - [`Swim::leave`] says goodbye; [`Swim::shutdown`] and dropping the runner do not.
 //! - [`tags`] writes a name and tags into the metadata and reads those of others.
+//!
+//! # Seeds by name
+//!
+//! A cluster is found by asking seeds, best by a name that stands for all its members: it is looked
+//! up before it is asked, again and again, so members may come, go, and change their addresses. On
+//! Kubernetes that is a headless service. It has to name pods that are not ready yet, or the first
+//! ones would never find each other, and its pods have to open the port for UDP and TCP:
+//!
+//! ```yaml
+//! apiVersion: v1
+//! kind: Service
+//! metadata: { name: db-swim }
+//! spec:
+//!   clusterIP: None
+//!   publishNotReadyAddresses: true
+//!   selector: { app: db }
+//!   ports:
+//!     - { name: swim-udp, port: 7946, protocol: UDP }
+//!     - { name: swim-tcp, port: 7946, protocol: TCP }
+//! ```
+//!
+//! ```no_run
+//! use swim_tokio::{Config, Label, Options};
+//!
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config { label: Label::new("prod/db"), ..Config::lan() };
+//! // The pod's name: that of a stateful set is the same after a restart.
+//! let name = Some(std::env::var("HOSTNAME")?);
+//! let options = Options { name, config, ..Options::new("0.0.0.0:7946".parse()?) };
+//! let (swim, runner) = swim_tokio::bind(options).await?;
+//! tokio::spawn(runner.run());
+//! swim.keep_joining(["db-swim:7946"]).await;
+//! # Ok(()) }
+//! ```
+//!
+//! The first pod finds but itself, and looks on. [`Swim::seeds`] tells how the seeds stand,
+//! [`Options::resolver`] takes another resolver than the system's.
+//!
+//! # At run time
 //!
 //! All that waits is read before a timer fires, so a process that stood still for a while does not
 //! accuse others of its own delay. The clock it measures that with counts a suspension of the
@@ -49,9 +88,13 @@ mod events;
 mod handle;
 mod join;
 mod keeper;
+mod myself;
 mod options;
 mod refusals;
+mod resolver;
 mod runner;
+mod seed;
+mod seeds;
 mod shared;
 mod socket;
 mod state;
@@ -62,9 +105,12 @@ mod view;
 pub use counters::SocketStats;
 pub use events::{Events, Update};
 pub use handle::{Closed, SetMetadataError, Swim};
-pub use join::JoinFailure;
+pub use join::{Admissions, JoinFailure};
 pub use options::{BindError, Options};
+pub use resolver::{ResolveError, Resolver};
 pub use runner::{Runner, bind};
+pub use seed::{Seed, SeedError};
+pub use seeds::SeedStatus;
 pub use state::StateTrouble;
 pub use swim_core;
 pub use swim_core::{

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use swim_core::{Config, NewError, NodeId};
 
+use crate::resolver::Resolver;
+
 /// Everything [`bind`](crate::bind) needs. Take [`Options::new`] and change what you must:
 ///
 /// ```
@@ -48,14 +50,24 @@ pub struct Options {
     /// another one for every run. Default: from the system.
     pub seed: Option<u64>,
     /// A directory where this member keeps across restarts what it would have to learn again: its
-    /// incarnation, and how long the others must wait for it because it has stood still before
-    /// (see [`Node::patience`](swim_core::Node::patience)). One small file for each id, so members
-    /// can share a directory; the directory is created if it is not there. Written at the start,
-    /// and at most once a second when something has changed. Needs a `name` or an `id`: without,
-    /// every run is another member. Default: `None`, nothing is kept.
+    /// incarnation, how long the others must wait for it because it has stood still before (see
+    /// [`Node::patience`](swim_core::Node::patience)), and whom it knows, up to 100 000 members. A
+    /// later run looks for them, so it finds its cluster without any seed while one of them lives.
+    /// One file for each id, so members can share a directory; the directory is created if it is
+    /// not there. Written at the start, at the end, and between when something has changed; a file
+    /// of no use is moved aside and [told of](crate::Swim::state_trouble). Needs a `name` or an
+    /// `id`: without, every run is another member. Default: `None`, nothing is kept.
     pub state_dir: Option<PathBuf>,
-    /// How long [`Swim::join`](crate::Swim::join) waits for its seeds. Default: 5 s.
+    /// The shortest time between two writes of that file, to which every member kept adds 50 us: a
+    /// hundred thousand are 5 MB. Default: 5 s.
+    pub state_interval: Duration,
+    /// How long [`Swim::join`](crate::Swim::join) waits for its seeds, and how long a seed may be
+    /// silent before that is [trouble](crate::SeedStatus::trouble). Default: 5 s.
     pub join_deadline: Duration,
+    /// How the names of seeds become addresses. Default: the system's resolver.
+    pub resolver: Resolver,
+    /// How long one lookup of a name may take. Default: 5 s.
+    pub resolve_timeout: Duration,
     /// How many updates wait for a subscriber that is slow, before it is told that it
     /// [lagged](crate::Update::Lagged). At least 1, rounded up to a power of two. Default: 1 024.
     pub updates_max: usize,
@@ -81,7 +93,10 @@ impl Options {
             metadata_len_max: 512,
             seed: None,
             state_dir: None,
+            state_interval: Duration::from_secs(5),
             join_deadline: Duration::from_secs(5),
+            resolver: Resolver::system(),
+            resolve_timeout: Duration::from_secs(5),
             updates_max: 1_024,
             stream_timeout: Duration::from_secs(10),
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use swim_core::storage::Growable;
-use swim_core::{Channel, Event, Identity, Incarnation, Instant, Standing};
+use swim_core::{Channel, Config, Event, Identity, Incarnation, Instant, Standing};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task;
 
@@ -15,10 +15,13 @@ use crate::command::{COMMANDS_MAX, Command};
 use crate::counters::Counters;
 use crate::events::Occurrence;
 use crate::handle::Swim;
-use crate::join::Joins;
+use crate::join::{JoinFailure, Joins};
 use crate::keeper::{Keeper, Kept};
+use crate::myself::Myself;
 use crate::options::{BindError, Options};
 use crate::refusals::Notice;
+use crate::resolver::{Found, Lookups};
+use crate::seeds::{Change, Pauses, Seeds};
 use crate::shared::{Node, Shared};
 use crate::socket::{self, Datagrams};
 use crate::streams::{Arrival, INCOMING_MAX, StreamPacket, Streams};
@@ -54,7 +57,7 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
     let clock = Clock::start();
     let id = options.node_id();
     let kept = Kept::read(&options, id).await?;
-    let former = kept.as_ref().and_then(Kept::state);
+    let former = kept.as_ref().and_then(Kept::me);
     let identity = Identity {
         metadata: &options.metadata,
         incarnation: former.map_or(Incarnation::default(), |former| former.incarnation.next()),
@@ -62,7 +65,8 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         ..Identity::new(id, advertised)
     };
     let storage = Growable::new(options.members_max, options.metadata_len_max);
-    let node = Node::new(identity, options.config, storage, options.node_seed(), clock.now())?;
+    let seed = options.node_seed();
+    let node = Node::new(identity, options.config, storage, seed, clock.now())?;
 
     let listener = tokio::net::TcpListener::from_std(listener)
         .map_err(|source| BindError::Socket { address: options.bind, source })?;
@@ -73,9 +77,12 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         view: View::default(),
         counters: Counters::default(),
         state_trouble: Mutex::new(kept.as_ref().and_then(Kept::trouble)),
+        seeds: Mutex::default(),
     });
     let keeper = match kept {
-        Some(kept) => Some(Keeper::begin(kept, &node, Arc::clone(&shared)).await?),
+        Some(kept) => {
+            Some(Keeper::begin(kept, &node, (seed, clock.now()), Arc::clone(&shared)).await?)
+        }
         None => None,
     };
     Ok(Runner::new(node, clock, datagrams, listener, keeper, shared, &options))
@@ -92,6 +99,7 @@ pub struct Runner {
     keeper: Option<Keeper>,
     joins: Joins,
     join_deadline: Duration,
+    lookups: Lookups,
     mirror: Mirror,
     updates: broadcast::Sender<Occurrence>,
     departures: watch::Sender<u64>,
@@ -114,6 +122,7 @@ impl fmt::Debug for Runner {
 struct Wake {
     command: Option<Command>,
     arrival: Option<Arrival>,
+    found: Option<Found>,
 }
 
 impl Runner {
@@ -141,8 +150,9 @@ impl Runner {
             datagrams,
             streams: Streams::new(listener, options.stream_timeout, Arc::clone(&shared)),
             keeper,
-            joins: Joins::default(),
+            joins: Joins::new(seeds(&shared, options)),
             join_deadline: options.join_deadline,
+            lookups: Lookups::new(options.resolver.clone(), options.resolve_timeout),
             updates,
             departures,
             shared,
@@ -160,23 +170,28 @@ impl Runner {
     /// drop this future ends them too.
     pub async fn run(mut self) {
         self.flush();
+        self.keep_state();
         while !self.is_over() {
             self.turn().await;
         }
         if let Some(keeper) = self.keeper {
-            keeper.close().await;
+            keeper.close(&self.node).await;
         }
         self.streams.close().await;
     }
 
     async fn turn(&mut self) {
-        let Wake { command, arrival } = self.wait().await;
-        self.cancel_abandoned_joins();
+        let Wake { command, arrival, found } = self.wait().await;
+        // Before anything is sent: a seed nobody wants any more must not be asked once again.
+        self.joins.sweep();
+        self.tell_seeds();
         let read_until = self.read_all(arrival).await;
         if let Some(command) = command {
             self.obey(command);
         }
         self.fire_timers(read_until);
+        self.seek(found);
+        self.mirror.compare(&self.node, &self.shared.view, self.clock.now());
         self.keep_state();
     }
 
@@ -187,6 +202,10 @@ impl Runner {
     /// Nobody holds a handle any more, and everything asked for is done.
     fn is_abandoned(&self) -> bool {
         self.commands.is_closed() && self.commands.is_empty()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.node.standing() == Standing::Alive
     }
 
     /// Or lost its id to another member, which leaves nothing to say goodbye to.
@@ -210,23 +229,18 @@ impl Runner {
             arrival = self.streams.next() => {
                 Wake { arrival: Some(arrival), ..Wake::default() }
             }
+            found = self.lookups.next() => Wake { found: Some(found), ..Wake::default() },
             () = self.clock.sleep_until(deadline) => Wake::default(),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         let comparison = self.mirror.comparison_due(&self.node, &self.shared.view);
-        let deadlines = [self.node.poll_timeout(), self.joins.deadline(), comparison];
+        let keeping = self.keeper.as_ref().and_then(Keeper::deadline);
+        let seeds = self.joins.seeds.deadline().filter(|_| self.is_alive());
+        let deadlines =
+            [self.node.poll_timeout(), self.joins.deadline(), seeds, comparison, keeping];
         deadlines.into_iter().flatten().min()
-    }
-
-    /// Before anything is sent: a seed nobody wants any more must not be asked once again.
-    fn cancel_abandoned_joins(&mut self) {
-        let node = &mut self.node;
-        self.joins.sweep(|seed| {
-            // It may have been forgotten by itself: no longer asked is what counts.
-            let _ = node.cancel_join(seed);
-        });
     }
 
     /// Reads all that waits, so that no timer fires over an answer that has already arrived: this
@@ -327,27 +341,37 @@ impl Runner {
 
     /// Whoever asked and has gone meanwhile does not get the reply. Who gets it sees what it did.
     fn obey(&mut self, command: Command) {
-        let now = self.clock.now();
+        let (now, is_alive) = (self.clock.now(), self.is_alive());
         let node = &mut self.node;
         match command {
+            Command::Join { seeds, reply } if is_alive => {
+                self.joins.wait(seeds, now.after(self.join_deadline), reply, now);
+            }
             Command::Join { seeds, reply } => {
-                let deadline = now.after(self.join_deadline);
-                self.joins.wait(&seeds, deadline, reply, |seed| node.join(seed, now));
+                let refused = |seed| (seed, Err(JoinFailure::NotAlive));
+                let _ = reply.send(seeds.into_iter().map(refused).collect());
+            }
+            Command::KeepJoining { seeds, reply } if is_alive => {
+                let _ = reply.send(self.joins.keep(seeds, now));
             }
             Command::KeepJoining { seeds, reply } => {
-                let _ = reply.send(self.joins.keep(&seeds, |seed| node.join(seed, now)));
+                let refused = |seed| (seed, JoinFailure::NotAlive);
+                let _ = reply.send(seeds.into_iter().map(refused).collect());
             }
             Command::Leave { reply } => {
                 let _ = reply.send(self.leave(now));
             }
             Command::Rejoin { reply } => {
-                node.rejoin(now);
-                self.refresh_view(now);
+                if !is_alive {
+                    node.rejoin(now);
+                    self.joins.seeds.restart(now);
+                }
+                self.refresh_view();
                 let _ = reply.send(());
             }
             Command::SetMetadata { metadata, reply } => {
                 let outcome = node.set_metadata(&metadata, now);
-                self.refresh_view(now);
+                self.refresh_view();
                 let _ = reply.send(outcome);
             }
             Command::Stats { reply } => {
@@ -377,9 +401,46 @@ impl Runner {
         self.flush();
     }
 
+    /// Looks for members to be admitted by.
+    fn seek(&mut self, found: Option<Found>) {
+        let (now, live) = (self.clock.now(), self.node.live_count());
+        if let Some(found) = found {
+            if found.addresses.is_err() {
+                self.shared.counters.lookups_failed.add();
+            }
+            self.joins.found(found, live, now);
+        }
+        if self.is_alive() {
+            self.joins.step(live, now);
+            while let Some(lookup) = self.joins.seeds.poll_lookup() {
+                self.shared.counters.lookups.add();
+                self.lookups.start(lookup);
+            }
+        }
+        self.tell_seeds();
+    }
+
+    /// Tells the protocol whom to ask, and the handles how the seeds stand.
+    fn tell_seeds(&mut self) {
+        let Some((changes, seeds)) = self.joins.seeds.take_changes() else { return };
+        let now = self.clock.now();
+        for change in changes {
+            match change {
+                Change::Ask(seed) if self.node.join(seed, now).is_err() => {
+                    self.joins.seeds.not_asked(seed);
+                }
+                // It may have been forgotten by itself: no longer asked is what counts.
+                Change::Cancel(seed) => _ = self.node.cancel_join(seed),
+                Change::Ask(_) => {}
+            }
+        }
+        self.shared.set_seeds(seeds);
+        self.flush();
+    }
+
     fn keep_state(&mut self) {
         if let Some(keeper) = &mut self.keeper {
-            keeper.look(&self.node);
+            keeper.look(&mut self.node, self.clock.now());
         }
     }
 
@@ -395,30 +456,42 @@ impl Runner {
                 Channel::Stream => self.streams.send(transmit.to, packet),
             }
         }
-        self.refresh_view(now);
+        self.refresh_view();
         while let Some(event) = self.node.poll_event() {
             self.publish(event);
         }
     }
 
     /// Before anybody is told of a change: who looks then, must see it.
-    fn refresh_view(&mut self, now: Instant) {
-        self.mirror.refresh(&self.node, &self.shared.view, now);
+    fn refresh_view(&self) {
+        self.mirror.refresh(&self.node, &self.shared.view);
     }
 
     /// The view first, so that it never holds less than an event has told.
     fn publish(&mut self, event: Event<SocketAddr>) {
         let member =
             event.member().and_then(|id| self.mirror.copy(id, &self.node, &self.shared.view));
+        if let Some(keeper) = &mut self.keeper {
+            keeper.hear(&event);
+        }
         // It fails when nobody listens.
         let _ = self.updates.send(Occurrence { event, member });
         match event {
             Event::Joined { seed, by } => self.joins.admitted(seed, by),
             Event::JoinRefused { seed, reason } => self.joins.refused(seed, reason),
+            Event::MemberDead(id) | Event::MemberLeft(id) => {
+                self.joins.seeds.lost(id, self.node.live_count(), self.clock.now());
+            }
             Event::Departed => self.departures.send_modify(|count| *count += 1),
             _ => {}
         }
     }
+}
+
+fn seeds(shared: &Shared, options: &Options) -> Seeds {
+    let me = Myself { local_addr: shared.local_addr, advertised: shared.advertised };
+    let Config { join_retry_min: least, join_retry_max: most, .. } = options.config;
+    Seeds::new(me, Pauses { least, most, answer: options.join_deadline }, options.node_seed())
 }
 
 // Elsewhere nobody tells of refusals.

@@ -7,6 +7,7 @@ use swim_core::NodeId;
 use swim_core::storage::Growable;
 
 use crate::counters::Counters;
+use crate::seeds::SeedStatus;
 use crate::state::StateTrouble;
 use crate::view::View;
 
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub view: View,
     pub counters: Counters,
     pub state_trouble: Mutex<Option<StateTrouble>>,
+    pub seeds: Mutex<Vec<SeedStatus>>,
 }
 
 impl Shared {
@@ -30,5 +32,13 @@ impl Shared {
 
     pub fn set_state_trouble(&self, trouble: Option<StateTrouble>) {
         *self.state_trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    pub fn seeds(&self) -> Vec<SeedStatus> {
+        self.seeds.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_seeds(&self, seeds: Vec<SeedStatus>) {
+        *self.seeds.lock().unwrap_or_else(PoisonError::into_inner) = seeds;
     }
 }

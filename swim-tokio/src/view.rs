@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -63,8 +63,9 @@ impl MemberInfo {
     }
 }
 
-/// Rows copied under one lock: the protocol never waits longer than this takes.
-const PAGE_LEN: usize = 1_024;
+/// Rows copied under one lock, and rows compared in one turn of the runner: neither the protocol
+/// nor a reader ever waits longer than this takes, well below a millisecond.
+const PAGE_LEN: usize = 512;
 
 /// What handles read. Written by the runner alone.
 #[derive(Debug, Default)]
@@ -72,6 +73,7 @@ pub(crate) struct View {
     rows: RwLock<BTreeMap<NodeId, MemberInfo>>,
     live_count: AtomicUsize,
     health_score: AtomicU8,
+    is_isolated: AtomicBool,
 }
 
 impl View {
@@ -102,6 +104,10 @@ impl View {
         self.health_score.load(Ordering::Relaxed)
     }
 
+    pub fn is_isolated(&self) -> bool {
+        self.is_isolated.load(Ordering::Relaxed)
+    }
+
     // Nothing panics while it holds the lock, so a poisoned one would still guard whole rows.
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<NodeId, MemberInfo>> {
         self.rows.read().unwrap_or_else(PoisonError::into_inner)
@@ -122,11 +128,22 @@ const COMPARISON_INTERVAL_PER_MEMBER: Duration = Duration::from_micros(100);
 /// Events name the rows they are about, and those are copied at once. Some changes are no events:
 /// an incarnation that rose without a suspicion, a tombstone forgotten, what becomes of a member
 /// that is held out. After such changes, which the node's counters tell, the whole table is
-/// compared, not more often than once a second.
+/// compared, a page in each turn of the runner, and not more often than once a second.
 #[derive(Debug)]
 pub(crate) struct Mirror {
     compared_at: Instant,
     compared: Changes,
+    /// What is left to do of the latest comparison.
+    left: Option<Left>,
+}
+
+/// Where a comparison stands: behind which member it goes on.
+#[derive(Clone, Copy, Debug)]
+enum Left {
+    /// Rows of the node are looked for in the view; then those of the view.
+    OfNode(Option<NodeId>),
+    /// Rows of the view are looked for in the node.
+    OfView(Option<NodeId>),
 }
 
 /// The counters that move whenever a row changes without an event.
@@ -150,8 +167,8 @@ impl Changes {
 
 impl Mirror {
     pub fn new(node: &Node, view: &View, now: Instant) -> Self {
-        let mut mirror = Self { compared_at: now, compared: Changes::of(node) };
-        mirror.refresh(node, view, now);
+        let mirror = Self { compared_at: now, compared: Changes::of(node), left: None };
+        mirror.refresh(node, view);
         mirror
     }
 
@@ -165,23 +182,41 @@ impl Mirror {
         member
     }
 
-    /// Copies the row of the node itself, if it changed; all rows, if that is due.
-    pub fn refresh(&mut self, node: &Node, view: &View, now: Instant) {
+    /// Copies what is said of the node itself.
+    pub fn refresh(&self, node: &Node, view: &View) {
         view.live_count.store(node.live_count(), Ordering::Relaxed);
         view.health_score.store(node.health_score(), Ordering::Relaxed);
+        view.is_isolated.store(node.is_isolated(), Ordering::Relaxed);
         let me = node.me();
         if !view.read().get(&me.id).is_some_and(|known| known.tells(&me)) {
             view.write().insert(me.id, me.into());
         }
-        if self.comparison_due(node, view).is_some_and(|due| due <= now) {
-            self.compared_at = now;
-            self.compared = Changes::of(node);
-            self.compare_all(node, view);
-        }
     }
 
-    /// When [`refresh`](Self::refresh) has to be called at the latest.
+    /// Compares one page of rows, if a comparison is due or under way.
+    pub fn compare(&mut self, node: &Node, view: &View, now: Instant) {
+        if self.left.is_none() && self.comparison_due(node, view).is_some_and(|due| due <= now) {
+            self.compared_at = now;
+            self.compared = Changes::of(node);
+            self.left = Some(Left::OfNode(None));
+        }
+        self.left = match self.left {
+            None => None,
+            Some(Left::OfNode(after)) => {
+                let next = copy_news(after, node, view).map(|last| Left::OfNode(Some(last)));
+                Some(next.unwrap_or(Left::OfView(None)))
+            }
+            Some(Left::OfView(after)) => {
+                drop_gone(after, node, view).map(|last| Left::OfView(Some(last)))
+            }
+        };
+    }
+
+    /// When [`compare`](Self::compare) has to be called at the latest.
     pub fn comparison_due(&self, node: &Node, view: &View) -> Option<Instant> {
+        if self.left.is_some() {
+            return Some(self.compared_at);
+        }
         if Changes::of(node) == self.compared {
             return None;
         }
@@ -189,25 +224,38 @@ impl Mirror {
         let interval = COMPARISON_INTERVAL_PER_MEMBER.saturating_mul(members);
         Some(self.compared_at.after(interval.max(COMPARISON_INTERVAL_MIN)))
     }
+}
 
-    /// Compares under the reading lock, which readers share, and writes only what differs.
-    fn compare_all(&self, node: &Node, view: &View) {
-        let rows = view.read();
-        let is_news = |member: &Member<'_, SocketAddr>| {
-            !rows.get(&member.id).is_some_and(|known| known.tells(member))
-        };
-        let news: Vec<MemberInfo> = node.members().filter(is_news).map(MemberInfo::from).collect();
-        let gone: Vec<NodeId> =
-            rows.keys().copied().filter(|id| node.member(*id).is_none()).collect();
-        drop(rows);
-        for page in news.chunks(PAGE_LEN) {
-            view.write().extend(page.iter().map(|member| (member.id, member.clone())));
-        }
-        for page in gone.chunks(PAGE_LEN) {
-            let mut rows = view.write();
-            page.iter().for_each(|id| drop(rows.remove(id)));
+/// Compares a page under the reading lock, which readers share, and writes only what differs.
+/// Returns the last member of the page; `None` if there was none.
+fn copy_news(after: Option<NodeId>, node: &Node, view: &View) -> Option<NodeId> {
+    let (mut news, mut last) = (Vec::new(), None);
+    let rows = view.read();
+    for member in node.members_after(after).take(PAGE_LEN) {
+        last = Some(member.id);
+        if !rows.get(&member.id).is_some_and(|known| known.tells(&member)) {
+            news.push(MemberInfo::from(member));
         }
     }
+    drop(rows);
+    if !news.is_empty() {
+        view.write().extend(news.into_iter().map(|member| (member.id, member)));
+    }
+    last
+}
+
+fn drop_gone(after: Option<NodeId>, node: &Node, view: &View) -> Option<NodeId> {
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let rows = view.read();
+    let page = || rows.range((start, Bound::Unbounded)).take(PAGE_LEN).map(|(id, _)| *id);
+    let last = page().last();
+    let gone: Vec<NodeId> = page().filter(|id| node.member(*id).is_none()).collect();
+    drop(rows);
+    if !gone.is_empty() {
+        let mut rows = view.write();
+        gone.iter().for_each(|id| drop(rows.remove(id)));
+    }
+    last
 }
 
 #[cfg(test)]
@@ -251,13 +299,51 @@ mod tests {
         while node.poll_event().is_some() {}
     }
 
+    /// Turns of the runner until the comparison is over. Returns how many rows the view had after
+    /// each.
+    fn compare_all(mirror: &mut Mirror, node: &Node, view: &View, now: Instant) -> Vec<usize> {
+        let mut sizes = Vec::new();
+        loop {
+            mirror.compare(node, view, now);
+            sizes.push(view.read().len());
+            if mirror.comparison_due(node, view).is_none_or(|due| due > now) {
+                return sizes;
+            }
+        }
+    }
+
+    #[test]
+    fn no_turn_compares_more_than_a_page() {
+        let (mut node, view) = (node(), View::default());
+        let mut mirror = Mirror::new(&node, &view, Instant::ZERO);
+        introduce(&mut node, STRANGERS, 0, Instant::ZERO);
+        let sizes = compare_all(&mut mirror, &node, &view, Instant::from_secs(1));
+        assert!(sizes.windows(2).all(|pair| pair[1] - pair[0] <= PAGE_LEN), "{sizes:?}");
+        assert_eq!(sizes.last(), Some(&(STRANGERS as usize + 1)));
+        assert_eq!(mirror.comparison_due(&node, &view), None);
+    }
+
+    #[test]
+    fn what_the_node_forgot_is_gone_from_a_view_of_many_pages() {
+        let (mut node, view) = (node(), View::default());
+        let mut mirror = Mirror::new(&node, &view, Instant::ZERO);
+        introduce(&mut node, 1, 0, Instant::ZERO);
+        let known = MemberInfo::from(node.me());
+        let forgotten = (10..10 + STRANGERS).map(NodeId::new);
+        view.write().extend(forgotten.map(|id| (id, MemberInfo { id, ..known.clone() })));
+        compare_all(&mut mirror, &node, &view, Instant::from_secs(1));
+        let members: Vec<u64> = view.members().iter().map(|member| member.id.number()).collect();
+        assert_eq!(members, [0, 1]);
+    }
+
     #[test]
     fn a_view_of_many_pages_holds_everybody_once_and_in_order() {
         let mut node = node();
         introduce(&mut node, STRANGERS, 0, Instant::ZERO);
         let view = View::default();
-        let mirror = Mirror::new(&node, &view, Instant::ZERO);
-        mirror.compare_all(&node, &view);
+        let mut mirror = Mirror::new(&node, &view, Instant::ZERO);
+        introduce(&mut node, 1, 1, Instant::ZERO);
+        compare_all(&mut mirror, &node, &view, Instant::from_secs(1));
         let members: Vec<u64> = view.members().iter().map(|member| member.id.number()).collect();
         assert_eq!(members, (0..=STRANGERS).collect::<Vec<_>>());
         assert_eq!(view.live_count() as u64, STRANGERS + 1);
@@ -274,9 +360,9 @@ mod tests {
         introduce(&mut node, 1, 5, Instant::from_millis(10));
         let seen = || view.member(NodeId::new(1)).unwrap().incarnation.number();
         let due = mirror.comparison_due(&node, &view).unwrap();
-        mirror.refresh(&node, &view, Instant::from_millis(10));
+        mirror.compare(&node, &view, Instant::from_millis(10));
         assert_eq!((due, seen()), (Instant::from_secs(1), 0));
-        mirror.refresh(&node, &view, due);
+        compare_all(&mut mirror, &node, &view, due);
         assert_eq!(seen(), 5);
         assert_eq!(mirror.comparison_due(&node, &view), None);
     }
@@ -286,7 +372,7 @@ mod tests {
         let (mut node, view) = (node(), View::default());
         let mut mirror = Mirror::new(&node, &view, Instant::ZERO);
         introduce(&mut node, 4 * 10_000, 0, Instant::ZERO);
-        mirror.refresh(&node, &view, Instant::from_secs(1));
+        compare_all(&mut mirror, &node, &view, Instant::from_secs(1));
         introduce(&mut node, 1, 1, Instant::from_secs(1));
         let due = mirror.comparison_due(&node, &view).unwrap();
         assert_eq!(due, Instant::from_secs(5).after(Duration::from_micros(100)));

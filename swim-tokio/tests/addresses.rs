@@ -102,11 +102,11 @@ async fn a_dual_stack_member_meets_both_families() {
     let port = both.swim.local_addr().port();
     let over_v4 = Peer::named("over-v4").await;
     let admissions = over_v4.swim.join(&[SocketAddr::from(([127, 0, 0, 1], port))]).await;
-    assert_eq!(admissions.first().map(|(_, result)| *result), Some(Ok(both.id())));
+    assert_eq!(admissions.first().map(|(_, result)| result.clone()), Some(Ok(both.id())));
     let bind = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
     let over_v6 = Peer::start(Options { bind, ..options("over-v6") }).await;
     let admissions = over_v6.swim.join(&[SocketAddr::from((Ipv6Addr::LOCALHOST, port))]).await;
-    assert_eq!(admissions.first().map(|(_, result)| *result), Some(Ok(both.id())));
+    assert_eq!(admissions.first().map(|(_, result)| result.clone()), Some(Ok(both.id())));
 
     for peer in [&over_v4, &over_v6] {
         eventually("both families live", || both.sees(peer.id(), Status::Alive)).await;
@@ -117,7 +117,7 @@ async fn a_dual_stack_member_meets_both_families() {
     let bind = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
     let newcomer = Peer::start(Options { bind, ..options("newcomer") }).await;
     let admissions = newcomer.swim.join(&[over_v4.addr()]).await;
-    assert_eq!(admissions, [(over_v4.addr(), Ok(over_v4.id()))]);
+    assert_eq!(admissions, [(over_v4.addr().into(), Ok(over_v4.id()))]);
 }
 
 fn lacks_ipv6() -> bool {

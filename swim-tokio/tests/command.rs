@@ -52,6 +52,20 @@ fn the_demo_without_a_terminal_prints_plain_lines() {
 }
 
 #[test]
+fn many_agents_in_one_process_join_at_once_and_some_return() {
+    let args = ["demo", "--nodes", "60", "--in-process", "--restarts", "10", "--json"];
+    let output = swim(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let lines = json_lines(&text(&output.stdout));
+    let summary = &lines.last().expect("a last line")["summary"];
+    assert_eq!((&summary["nodes"], &summary["restarts"]), (&60.into(), &10.into()));
+    assert_eq!(summary["false_deaths"], 0);
+    for time in ["converged_ms", "all_dead_ms", "restored_ms", "views_right_ms"] {
+        assert!(summary[time].is_u64(), "{time}: {summary}");
+    }
+}
+
+#[test]
 fn an_experiment_prints_one_json_object_a_row_and_the_same_every_time() {
     let args = ["sim", "crash", "--nodes", "6", "--seeds", "3", "--json"];
     let output = swim(&args);
@@ -88,6 +102,8 @@ fn a_wrong_command_line_is_explained_and_ends_with_2() {
         (&["agent", "--join", "db-1"], "expected HOST:PORT"),
         (&["demo", "--nodes", "1"], "1 is not in 3..=200"),
         (&["demo", "--nodes", "201"], "201 is not in 3..=200"),
+        (&["demo", "--restarts", "2"], "--in-process"),
+        (&["demo", "--in-process", "--restarts", "5"], "leaves nobody of 5 agents"),
         (&["sim"], "Usage: swim sim"),
         (&["sim", "crash", "--detector", "gossip"], "possible values: swim, plain-agent"),
         (&["sim", "crash", "--nodes", "2"], "2 is not in 3..=100000"),

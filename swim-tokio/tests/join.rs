@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Peer, ends, event, eventually, fast, options};
-use swim_tokio::{Config, Event, JoinFailure, Label, Options, Refusal, Status};
+use swim_tokio::{Config, Event, JoinFailure, Label, Options, Refusal, Seed, Status};
 use tokio::net::UdpSocket;
 use tokio::time;
 
@@ -18,7 +18,7 @@ async fn a_seed_that_admits_is_named() {
     let seed = Peer::named("seed").await;
     let joiner = Peer::named("joiner").await;
     let admissions = ends("join", joiner.swim.join(&[seed.addr()])).await;
-    assert_eq!(admissions, [(seed.addr(), Ok(seed.id()))]);
+    assert_eq!(admissions, [(seed.addr().into(), Ok(seed.id()))]);
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn a_silent_seed_is_reported_and_asked_on() {
     let joiner = Peer::start(impatient("joiner")).await;
     let mut events = joiner.swim.events();
     let admissions = ends("join", joiner.swim.join(&[address])).await;
-    assert_eq!(admissions, [(address, Err(JoinFailure::NoAnswer))]);
+    assert_eq!(admissions, [(address.into(), Err(JoinFailure::NoAnswer))]);
 
     drop(silent);
     let late = Peer::start(Options { bind: address, ..options("late") }).await;
@@ -42,7 +42,7 @@ async fn a_seed_of_another_cluster_refuses() {
     let joiner = Peer::named("joiner").await;
     let admissions = ends("join", joiner.swim.join(&[other.addr()])).await;
     let refused = JoinFailure::Refused(Refusal::OtherCluster);
-    assert_eq!(admissions, [(other.addr(), Err(refused))]);
+    assert_eq!(admissions, [(other.addr().into(), Err(refused))]);
     assert_eq!(joiner.swim.live_count(), 1);
     assert_eq!(other.swim.live_count(), 1);
 }
@@ -51,9 +51,9 @@ async fn a_seed_of_another_cluster_refuses() {
 async fn its_own_address_is_no_seed() {
     let peer = Peer::named("alone").await;
     let admissions = ends("join", peer.swim.join(&[peer.addr()])).await;
-    assert_eq!(admissions, [(peer.addr(), Err(JoinFailure::OwnAddress))]);
+    assert_eq!(admissions, [(peer.addr().into(), Err(JoinFailure::OwnAddress))]);
     let not_asked = ends("keep_joining", peer.swim.keep_joining(&[peer.addr()])).await;
-    assert_eq!(not_asked, [(peer.addr(), JoinFailure::OwnAddress)]);
+    assert_eq!(not_asked, [(peer.addr().into(), JoinFailure::OwnAddress)]);
 }
 
 #[tokio::test]
@@ -64,9 +64,9 @@ async fn every_seed_gets_its_own_report() {
     let joiner = Peer::start(impatient("joiner")).await;
     let admissions = ends("join", joiner.swim.join(&[silent, seed.addr(), joiner.addr()])).await;
     let expected = [
-        (silent, Err(JoinFailure::NoAnswer)),
-        (seed.addr(), Ok(seed.id())),
-        (joiner.addr(), Err(JoinFailure::OwnAddress)),
+        (silent.into(), Err(JoinFailure::NoAnswer)),
+        (seed.addr().into(), Ok(seed.id())),
+        (joiner.addr().into(), Err(JoinFailure::OwnAddress)),
     ];
     assert_eq!(admissions, expected);
 }
@@ -104,8 +104,8 @@ async fn a_join_that_is_kept_needs_nobody_to_wait() {
 #[tokio::test]
 async fn a_member_that_has_ended_joins_nobody() {
     let peer = Peer::named("alone").await;
-    let seed = "127.0.0.1:9".parse().expect("an address");
+    let seed = || Seed::from("127.0.0.1:9");
     peer.swim.shutdown().await;
-    assert_eq!(peer.swim.join(&[seed]).await, [(seed, Err(JoinFailure::Closed))]);
-    assert_eq!(peer.swim.keep_joining(&[seed]).await, [(seed, JoinFailure::Closed)]);
+    assert_eq!(peer.swim.join([seed()]).await, [(seed(), Err(JoinFailure::Closed))]);
+    assert_eq!(peer.swim.keep_joining([seed()]).await, [(seed(), JoinFailure::Closed)]);
 }

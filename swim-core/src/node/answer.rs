@@ -19,6 +19,10 @@ use crate::wire::{
 use super::input::Origin;
 use super::{Node, Standing, count};
 
+/// Bytes of an ack to an address where nobody is known to listen, if the ping was shorter: enough
+/// for the record that goes first, no news.
+const STRANGER_ACK_LEN_MAX: u16 = 96;
+
 impl<A: Address, S: Storage> Node<A, S> {
     /// Answers the message of a packet whose updates have been applied; so many were news.
     pub(super) fn answer(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, learnt: usize) {
@@ -64,10 +68,12 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Answers a ping that believes this of the node. Whoever is wrong hears the right first: the
     /// sender about this node (Lifeguard's buddy system), or about itself.
     fn ack(&mut self, number: u32, belief: Option<Belief>, view: View, origin: &Origin<A>) {
-        let misjudged = self.heed(belief) || self.standing != Standing::Alive;
+        // Who says nothing of what it believes may know nothing: an acquaintance of long ago.
+        let unacquainted = belief.is_none() && self.rules.buddy;
+        let misjudged = self.heed(belief) || self.standing != Standing::Alive || unacquainted;
         let rival = origin.header.sender == self.id();
         let header = &origin.header;
-        let known = self.table.member(header.sender).map(|row| row.claim);
+        let known = self.table.member(header.sender).map(|row| row.claim());
         // The sender says more of itself than this node knows of it.
         let stranger = known.is_none_or(|claim| header.incarnation.ahead_of(claim.incarnation) > 0);
         let about = match misjudged || rival {
@@ -75,7 +81,17 @@ impl<A: Address, S: Storage> Node<A, S> {
             false => self.correction(known, header),
         };
         let message = Some(Message::Ack(Ack { number, stranger, view }));
-        self.post(Intent::new(origin.from, origin.channel, message).about(about));
+        let intent = Intent::new(origin.from, origin.channel, message).about(about);
+        self.post(match self.is_at_home(origin) {
+            true => intent,
+            false => intent.limited(origin.len_max().max(STRANGER_ACK_LEN_MAX)),
+        });
+    }
+
+    /// Whether a packet comes from where its sender is known to listen.
+    fn is_at_home(&self, origin: &Origin<A>) -> bool {
+        let address = self.table.member(origin.header.sender).and_then(|row| row.address());
+        address == Some(origin.from)
     }
 
     /// Refutes what a prober believes, if it is worse than the truth. Returns whether the prober
@@ -84,7 +100,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(Belief { incarnation, status }) = belief else { return false };
         let believed = Claim::new(incarnation, status);
         self.hear_about_me(&Update::claim(self.id(), believed));
-        believed.precedence(&self.table.me().claim).is_ne()
+        believed.precedence(&self.table.me().claim()).is_ne()
     }
 
     /// The sender of a packet, if what is `known` of it is something that it ought to refute.
@@ -109,7 +125,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             && let Some(won) = self.challenge.answered(ack.number, self.my_identity())
         {
             self.settle_conflict(won);
-        } else if self.heal.answered(ack.number) {
+        } else if self.is_healed_by(ack.number, sender) {
             // Back from the dead: its half of the cluster knows what this one does not.
             self.sync.unsettle(usize::MAX, self.pauses(), &mut self.rng, self.now);
             self.take_view(&ack, origin);
@@ -230,7 +246,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if self.standing != Standing::Alive {
             return self.refuse(join, origin, Refusal::Leaving);
         }
-        let Some(known) = self.table.member(header.sender).map(|row| row.claim) else {
+        let Some(known) = self.table.member(header.sender).map(|row| row.claim()) else {
             let skewed = self.is_skewed(None, header.incarnation);
             let reason = if skewed { Refusal::Implausible } else { Refusal::TableFull };
             return self.refuse(join, origin, reason);

@@ -2,6 +2,8 @@
 
 use crate::address::{Address, as_read};
 use crate::error::{BadAddress, JoinError, MetadataTooLong};
+#[cfg(feature = "sim")]
+use crate::member::NodeId;
 use crate::member::Status;
 use crate::storage::Storage;
 use crate::time::Instant;
@@ -88,6 +90,13 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.table.set_my_metadata(metadata);
         self.outrank(self.incarnation());
         Ok(())
+    }
+
+    /// Forgets a member without a word, to simulate a table that is wrong. Returns false when it is
+    /// unknown, or the application has yet to hear of it.
+    #[cfg(feature = "sim")]
+    pub fn forget(&mut self, id: NodeId) -> bool {
+        self.table.find(id).is_some_and(|row| self.table.forget(row))
     }
 
     /// Replaces the address at which the others reach this node and lets them know.

@@ -164,7 +164,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let told = update.claim.status;
         if !told.is_live() {
             let Some(row) = self.table.member(update.id) else { return false };
-            if told == Status::Dead && row.claim.status.is_live() {
+            if told == Status::Dead && row.status().is_live() {
                 let voices = Voices::one(Voice::from(origin.header.sender));
                 update.claim = Claim { status: Status::Suspect, voices, ..update.claim };
             }
@@ -189,7 +189,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.hear_about_me(update);
         }
         let found = self.table.find(update.id);
-        let known = found.and_then(|row| self.table.row(row)).map(|row| row.claim.incarnation);
+        let known = found.and_then(|row| self.table.row(row)).map(|row| row.incarnation());
         if self.is_skewed(known, update.claim.incarnation) {
             count(&mut self.stats.rejected_skew);
             return false;
@@ -229,7 +229,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let verdict = me.judge(update);
         let foreign = update.card.filter(|card| card.content_order(&me.words()).is_ne());
         let accused = verdict.claim != ClaimVerdict::Keep
-            || foreign.is_some_and(|card| card.incarnation.order(me.claim.incarnation).is_ge());
+            || foreign.is_some_and(|card| card.incarnation.order(me.incarnation()).is_ge());
         if !accused || self.standing == Standing::Silenced {
             return false;
         }
@@ -281,6 +281,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn follow_up(&mut self, change: Change, spread: bool) {
         self.count_change(&change);
         self.note_conduct(&change);
+        self.note_departure(&change);
         match change.after {
             Status::Alive => self.review_conduct(change.row),
             Status::Suspect => self.time_suspicion(change.row),
@@ -312,11 +313,12 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn note_end(&mut self, row: u32) {
-        if let Some(ended) = self.table.row(row).map(|row| row.id) {
+        if let Some(ended) = self.table.row(row).map(|row| row.id()) {
             self.prober.forget(ended);
         }
-        if self.table.live_count() == 1 {
+        if self.is_alone() {
             self.seeds.restart(self.retry(), self.now);
+            self.hurry_to_heal();
         }
     }
 

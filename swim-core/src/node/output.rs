@@ -32,9 +32,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit<A>> {
         self.advance(now);
-        let len_max = buffer.len().min(usize::from(self.config.datagram_len_max));
         while let Some(intent) = self.outbox.pop() {
-            let room = buffer.get_mut(..len_max.min(usize::from(intent.len_max)))?;
+            let len_max = self.len_max(intent.channel).min(intent.len_max);
+            let len_max = buffer.len().min(usize::from(len_max));
+            let room = buffer.get_mut(..len_max)?;
             if let Some(len) = self.write(&intent, room) {
                 count(&mut self.stats.packets_sent);
                 self.stats.bytes_sent = self.stats.bytes_sent.wrapping_add(len as u64);
@@ -112,7 +113,8 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.write_agenda(number, &mut writer)?;
             }
             // Whoever is refused belongs elsewhere: news is not for it, nor spent on it.
-            Some(Message::Refuse(_)) => {}
+            // Nor is it for somebody who has yet to prove where it is.
+            Some(Message::Refuse(_) | Message::Cookie(_)) => {}
             Some(Message::Join(_)) => {
                 self.write_news(intent, &mut writer);
                 writer.pad(JOIN_LEN);
@@ -135,15 +137,14 @@ impl<A: Address, S: Storage> Node<A, S> {
         writer.reserve(PAGE_FRAME_LEN)?;
         let (mut written, mut looked_at) = (0u64, 0usize);
         let mut next = 0;
-        for row in self.table.from(from).take_while(|row| row.id.mixed() <= last) {
-            let introduction = row.introduction().filter(|_| row.is_live());
-            let misfit = introduction.is_some_and(|update| !writer.update(&update));
+        for row in self.table.from(from).take_while(|row| row.id().mixed() <= last) {
+            let misfit = row.is_live() && !row.tell(&mut writer);
             // A row that does not even fit an empty page is left out, or no page would follow it.
             if (misfit && written > 0) || looked_at >= PAGE_ROWS_MAX {
-                next = row.id.mixed();
+                next = row.id().mixed();
                 break;
             }
-            written = written.wrapping_add((introduction.is_some() && !misfit).into());
+            written = written.wrapping_add((row.is_live() && !misfit).into());
             looked_at = looked_at.saturating_add(1);
         }
         writer.release();
@@ -165,8 +166,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.table
                 .pick::<WELCOME_SAMPLE_LEN>(WELCOME_SAMPLE_LEN, false, &mut self.rng, |_| true);
         for row in core::iter::once(ME).chain(sample) {
-            let introduction = self.table.row(row).and_then(|row| row.introduction());
-            if introduction.is_some_and(|update| writer.update(&update)) {
+            let told = self.table.row(row).is_some_and(|row| row.tell(writer));
+            if told {
                 count(&mut self.stats.updates_sent);
             }
         }
@@ -180,7 +181,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let transmits_max = self.config.transmits_max(self.table.live_count());
         let sent = &mut self.stats.updates_sent;
         self.table.piggyback(transmits_max, MISFITS_MAX, |row| {
-            if intent.about == Some(row.id) {
+            if intent.about == Some(row.id()) {
                 return true;
             }
             let Some(update) = row.update() else { return true };

@@ -50,7 +50,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         while let Some(relay) = self.relays.pop_refused(address) {
             relayed = true;
             if let Some(row) = self.table.find(relay.target) {
-                self.table.note(row, |row| row.trial.refused_here = true);
+                self.table.note(row, |row| row.case.trial.refused_here = true);
             }
             let nack = Nack { number: relay.request, refused: true };
             self.send(relay.requester, relay.channel, Message::Nack(nack));
@@ -62,7 +62,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let me = Voice::from(self.id());
         let Some(judges) = self.prober.refused_by(target, me) else { return };
         let Some(row) = self.table.member(target) else { return };
-        let claim = Claim { voices: judges, ..Claim::new(row.claim.incarnation, Status::Dead) };
+        let claim = Claim { voices: judges, ..Claim::new(row.incarnation(), Status::Dead) };
         count(&mut self.stats.deaths_declared);
         self.apply(&Update::claim(target, claim), self.address(), true);
     }
@@ -90,7 +90,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some((row, address)) = row.and_then(|row| Some((row, row.address()?))) else {
             return self.prober.skip(interval, self.now);
         };
-        let (target, belief) = (row.id, self.belief(&row.claim));
+        let (target, belief) = (row.id(), self.belief(&row.claim()));
         let number = self.rng.next_u32();
         if !self.prober.start((target, number), plan, interval, self.now) {
             return count(&mut self.stats.probes_skipped);
@@ -145,7 +145,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn begin_stage(&mut self, target: NodeId, number: u32, ping_again: bool) {
         let Some(row) = self.table.member(target) else { return };
         let Some(address) = row.address() else { return };
-        let belief = self.belief(&row.claim);
+        let belief = self.belief(&row.claim());
         let ping = Message::Ping(Ping { number, target, belief, digest: None });
         if ping_again {
             self.send(address, Channel::Datagram, ping);
@@ -178,11 +178,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         let mut relays = heapless::Vec::new();
         for elsewhere in [true, false] {
             let prober = &self.prober;
-            let fits = |row: &Row<A, S::Metadata>| {
-                let relay = Voice::from(row.id);
+            let fits = |row: &Row<'_, A>| {
+                let relay = Voice::from(row.id());
                 let apart = row.address().is_some_and(|address| !near.contains(&address.part()));
-                row.id != request.target
-                    && row.claim.status == Status::Alive
+                row.id() != request.target
+                    && row.status() == Status::Alive
                     && (apart || !elsewhere)
                     && !prober.has_asked(request.number, relay)
                     && relays.iter().all(|&(picked, _)| picked != relay)
@@ -190,7 +190,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             let missing = wanted.saturating_sub(relays.len());
             let rows = self.table.pick::<INDIRECT_PROBES_MAX>(missing, false, &mut self.rng, fits);
             for row in rows {
-                let found = self.table.row(row).and_then(|row| Some((row.id, row.address()?)));
+                let found = self.table.row(row).and_then(|row| Some((row.id(), row.address()?)));
                 if let Some((id, address)) = found {
                     // There is room: as many are picked as are missing.
                     let _ = relays.push((Voice::from(id), address));
@@ -238,8 +238,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Suspects `target`, and tells it so (R7).
     fn accuse(&mut self, target: NodeId, voices: Voices) {
         let Some(row) = self.table.member(target) else { return };
-        let incarnation = row.claim.incarnation;
-        let newly_suspected = row.claim.status == Status::Alive;
+        let incarnation = row.incarnation();
+        let newly_suspected = row.status() == Status::Alive;
         if newly_suspected {
             count(&mut self.stats.suspicions_raised);
         }

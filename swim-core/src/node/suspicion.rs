@@ -30,23 +30,23 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Sets the deadline of a suspicion: sooner the more voices agree (Lifeguard IV-B, R6). A
     /// verification that has begun runs to its end.
     pub(super) fn time_suspicion(&mut self, row: u32) {
-        let Some(suspect) = self.table.row(row).filter(|suspect| suspect.trial.pings == 0) else {
+        let Some(suspect) = self.table.row(row).filter(|suspect| suspect.trial().pings == 0) else {
             return;
         };
-        let end = suspect.since.after(self.suspicion_wait(suspect));
+        let end = suspect.since().after(self.suspicion_wait(suspect));
         self.table.set_deadline(row, self.verification_start(end));
     }
 
-    fn suspicion_wait(&self, suspect: &Row<A, S::Metadata>) -> Duration {
-        let (voices, members) = (&suspect.claim.voices, self.table.live_count());
-        let mut confirmations = match suspect.trial.reprieved {
+    fn suspicion_wait(&self, suspect: Row<'_, A>) -> Duration {
+        let (voices, members) = (suspect.voices(), self.table.live_count());
+        let mut confirmations = match suspect.trial().reprieved {
             true => 0,
             false => voices.count().saturating_sub(1),
         };
         if !self.rules.floor {
             return self.config.suspicion_bounds(members).timeout(confirmations);
         }
-        if !suspect.trial.reprieved {
+        if !suspect.trial().reprieved {
             // A cluster too small to bring all the voices forth does not wait for them.
             let possible = members.saturating_sub(2).min(CONFIRMATIONS_MAX.into());
             let missing = usize::from(CONFIRMATIONS_MAX).saturating_sub(possible);
@@ -60,9 +60,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// Whether this node accuses, or is named among those who could not reach the suspect either.
-    fn is_accuser(&self, suspect: &Row<A, S::Metadata>) -> bool {
+    fn is_accuser(&self, suspect: Row<'_, A>) -> bool {
         let me = Voice::from(self.id());
-        suspect.trial.accused_here || suspect.claim.voices.as_slice().contains(&me)
+        suspect.trial().accused_here || suspect.voices().as_slice().contains(&me)
     }
 
     fn suspicion_floor(&self) -> Floor {
@@ -70,7 +70,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// How long this node grants a member that asks for patience (R12).
-    fn patience_with(&self, member: &Row<A, S::Metadata>) -> Duration {
+    fn patience_with(&self, member: Row<'_, A>) -> Duration {
         match self.rules.patience {
             true => member.patience().duration().min(self.config.patience_max),
             false => Duration::ZERO,
@@ -87,7 +87,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// R6: an accuser stays one although, of many voices, its own may not be kept.
     pub(super) fn note_own_accusation(&mut self, target: NodeId) {
         if let Some(row) = self.suspect(target) {
-            self.table.note(row, |suspect| suspect.trial.accused_here = true);
+            self.table.note(row, |suspect| suspect.case.trial.accused_here = true);
             self.time_suspicion(row);
         }
     }
@@ -99,10 +99,12 @@ impl<A: Address, S: Storage> Node<A, S> {
             // Who has gone speaks of nobody any more.
             return self.table.set_deadline(row, self.now.after(self.config.probe_interval));
         }
-        if suspect.since < self.senses.stall.ended_at() && !suspect.trial.renewed {
+        if suspect.since() < self.senses.stall.ended_at() && !suspect.trial().renewed {
             return self.begin_anew(row);
         }
-        let Some(pings_left) = VERIFICATION_PINGS.checked_sub(suspect.trial.pings) else { return };
+        let Some(pings_left) = VERIFICATION_PINGS.checked_sub(suspect.trial().pings) else {
+            return;
+        };
         if self.rules.verification && pings_left > 0 {
             self.verify(row, pings_left);
         } else {
@@ -120,8 +122,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// R8: one of the pings that verify whether a suspect is dead.
     fn verify(&mut self, row: u32, pings_left: u8) {
         let Some(suspect) = self.table.row(row) else { return };
-        let (target, belief) = (suspect.id, self.belief(&suspect.claim));
-        let number = self.prober.verification(target, suspect.since);
+        let (target, belief) = (suspect.id(), self.belief(&suspect.claim()));
+        let number = self.prober.verification(target, suspect.since());
         let second_hand = !self.is_accuser(suspect);
         if let Some(address) = suspect.address() {
             count(&mut self.stats.verification_pings);
@@ -138,7 +140,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             _ => floor.verification_spacing(),
         };
         self.table.note(row, |suspect| {
-            suspect.trial.pings = suspect.trial.pings.saturating_add(1);
+            suspect.case.trial.pings = suspect.case.trial.pings.saturating_add(1);
         });
         self.table.set_deadline(row, self.now.after(pause));
     }
@@ -146,9 +148,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Who verifies what others have said asks others too: most have heard of the refutation that
     /// this node may have missed, and answer with it.
     fn ask_one(&mut self, request: PingRequest<A>) {
-        let fits = |row: &Row<A, S::Metadata>| {
-            row.id != request.target && row.claim.status == Status::Alive
-        };
+        let fits = |row: &Row<'_, A>| row.id() != request.target && row.status() == Status::Alive;
         let picked = self.table.pick::<1>(1, false, &mut self.rng, fits);
         let relay = picked.first().and_then(|&row| self.table.row(row)?.address());
         if let Some(to) = relay {
@@ -159,8 +159,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn bury(&mut self, row: u32) {
         let Some(suspect) = self.table.row(row) else { return };
         count(&mut self.stats.deaths_declared);
-        let claim = Claim::new(suspect.claim.incarnation, Status::Dead);
-        let dead = Update::claim(suspect.id, claim);
+        let claim = Claim::new(suspect.incarnation(), Status::Dead);
+        let dead = Update::claim(suspect.id(), claim);
         self.apply(&dead, self.address(), !self.is_isolated());
     }
 
@@ -188,7 +188,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn is_verification(&self, number: u32, sender: NodeId) -> bool {
         let suspect = self.suspect(sender).and_then(|row| self.table.row(row));
         suspect.is_some_and(|row| {
-            row.trial.pings > 0 && self.prober.verification(sender, row.since) == number
+            row.trial().pings > 0 && self.prober.verification(sender, row.since()) == number
         })
     }
 
@@ -202,7 +202,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn suspect(&self, id: NodeId) -> Option<u32> {
-        let is_suspect = |row: &Row<A, S::Metadata>| row.claim.status == Status::Suspect;
+        let is_suspect = |row: Row<'_, A>| row.status() == Status::Suspect;
         self.table.find(id).filter(|&row| self.table.row(row).is_some_and(is_suspect))
     }
 
@@ -213,27 +213,28 @@ impl<A: Address, S: Storage> Node<A, S> {
             return false;
         }
         let living = self.table.member(told.id).filter(|row| row.is_live());
-        let Some(row) = living.filter(|row| row.id != self.id()) else { return false };
-        if row.claim.incarnation.ahead_of(told.claim.incarnation) > 0 {
+        let Some(row) = living.filter(|row| row.id() != self.id()) else { return false };
+        if row.incarnation().ahead_of(told.claim.incarnation) > 0 {
             return false;
         }
-        let age = self.now.since(row.since);
-        let (suspect, trial) = (row.claim.status == Status::Suspect, row.trial);
+        let age = self.now.since(row.since());
+        let (suspect, trial) = (row.status() == Status::Suspect, row.trial());
         if suspect && trial.reprieved && age < REPRIEVE_TIME {
             return true;
         }
-        let another = told.claim.incarnation.ahead_of(row.claim.incarnation) > 0;
+        let another = told.claim.incarnation.ahead_of(row.incarnation()) > 0;
         let least = part(self.suspicion_floor().wait_min, 2).max(self.patience_with(row));
         (!suspect || another || age < least) && !self.is_condemned(row, &told.claim)
     }
 
     /// Whether a death was declared by several living members who were refused (R11): neither the
     /// accused itself, nor this node unless it remembers.
-    fn is_condemned(&self, accused: &Row<A, S::Metadata>, claim: &Claim) -> bool {
+    fn is_condemned(&self, accused: Row<'_, A>, claim: &Claim) -> bool {
         let judges = |voice: &&Voice| {
             let judge = self.table.member_by_voice(**voice).filter(|judge| judge.is_live());
             judge.is_some_and(|judge| {
-                judge.id != accused.id && (judge.id != self.id() || accused.trial.refused_here)
+                judge.id() != accused.id()
+                    && (judge.id() != self.id() || accused.trial().refused_here)
             })
         };
         self.rules.refusal && claim.voices.as_slice().iter().filter(judges).count() >= JUDGES_MIN
@@ -246,14 +247,16 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         let now = self.now;
-        self.table.note(change.row, |row| row.conduct.note(before, change.after, &policy, now));
+        self.table
+            .note(change.row, |row| row.case.conduct.note(before, change.after, &policy, now));
     }
 
     /// Lets a living member that was held out in again, if it has behaved, or looks again later.
     pub(super) fn review_conduct(&mut self, row: u32) {
         let now = self.now;
-        let review =
-            |policy| self.table.note(row, |member| member.conduct.review(&policy, now)).flatten();
+        let review = |policy| {
+            self.table.note(row, |member| member.case.conduct.review(&policy, now)).flatten()
+        };
         match self.config.flap.and_then(review) {
             Some(later) => self.table.set_deadline(row, later),
             None => self.table.clear_deadline(row),

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::outbox::{Channel, Intent};
 use crate::storage::Storage;
-use crate::sync::{Ended, HOPS_MAX, SESSIONS_MAX, Session, SyncStep, Work};
+use crate::sync::{Ended, HOPS_MAX, PageStep, SESSIONS_MAX, Session, SyncStep, Work};
 use crate::wire::{
     Ack, Busy, Cookie, Digest, Half, Message, Packet, Page, Ping, Pull, Sync, SyncReply, View,
 };
@@ -81,7 +81,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Pulls the table in slices: one from `peer`, the others from whoever else is known.
     fn pull_from(&mut self, peer: (A, u32), members: u32) {
-        let page_len = usize::from(self.config.datagram_len_max) / ROW_LEN;
+        let page_len = usize::from(self.len_max(self.sync_channel())) / ROW_LEN;
         let pages = (members as usize).checked_div(page_len.saturating_mul(2)).unwrap_or(0);
         let slices = pages.clamp(1, SESSIONS_MAX);
         let width = u64::MAX.checked_div(slices as u64).unwrap_or(u64::MAX);
@@ -121,7 +121,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Asks what a session is about; a reconciliation starts from the whole table.
     fn put(&mut self, session: Session<A>) {
         let Session { number, cookie, .. } = session;
-        let len_max = self.config.datagram_len_max;
+        let channel = self.sync_channel();
+        let len_max = self.len_max(channel);
         let message = match session.work {
             Work::Pull { from, last, .. } => {
                 Message::Pull(Pull { number, cookie, from, last, len_max })
@@ -131,7 +132,19 @@ impl<A: Address, S: Storage> Node<A, S> {
                 Message::Sync(Sync { number, cookie, hop, len_max })
             }
         };
-        self.send(session.peer, Channel::Datagram, message);
+        self.send(session.peer, channel, message);
+    }
+
+    fn sync_channel(&self) -> Channel {
+        if self.config.sync_over_streams { Channel::Stream } else { Channel::Datagram }
+    }
+
+    /// The longest packet that goes over a channel.
+    pub(super) fn len_max(&self, channel: Channel) -> u16 {
+        match channel {
+            Channel::Datagram => self.config.datagram_len_max,
+            Channel::Stream => u16::MAX,
+        }
     }
 
     /// The page itself is made when it is written: see `output`.
@@ -166,13 +179,13 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     pub(super) fn take_page(&mut self, page: Page, learnt: usize) {
         count(&mut self.stats.pages_received);
-        if self.sync.find(page.number).is_none() {
+        let step = self.sync.page(page.number, page.next);
+        if step == PageStep::Stale {
             return;
         }
         self.sync.gain(learnt, 0);
-        let more = self.sync.page(page.number, page.next);
         match self.sync.answered(page.number, self.pauses().timeout, self.now) {
-            Some(session) if more && !self.is_leaf() => self.put(session),
+            Some(session) if step == PageStep::More && !self.is_leaf() => self.put(session),
             _ => self.close(page.number),
         }
     }
@@ -217,7 +230,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         learnt: usize,
     ) {
         let SyncReply { number, hop, members } = reply;
-        let asked = |session: &Session<A>| matches!(session.work, Work::Reconcile { hop: asked } if asked.saturating_add(1) == hop);
+        let last = Work::Reconcile { hop: hop.saturating_sub(1) };
+        let asked = |session: &Session<A>| session.work == last;
         let Some(session) = self.sync.find(number).filter(asked) else { return };
         self.sync.gain(learnt, 0);
         if hop == 1 && packet.entries().next().is_none() && packet.updates().next().is_none() {
@@ -241,9 +255,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Session { number, cookie, peer, .. } = session;
         self.sync.answered(number, self.pauses().timeout, self.now);
         self.sync.change(number, |session| session.work = Work::Reconcile { hop });
-        let len_max = self.config.datagram_len_max;
-        let sync = Sync { number, cookie, hop, len_max };
-        self.send(peer, Channel::Datagram, Message::Sync(sync));
+        let channel = self.sync_channel();
+        let sync = Sync { number, cookie, hop, len_max: self.len_max(channel) };
+        self.send(peer, channel, Message::Sync(sync));
     }
 
     pub(super) fn take_cookie(&mut self, given: Cookie) {
@@ -308,6 +322,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// A reconciliation starts anew with the same peer.
     fn ask_again(&mut self, session: Session<A>) {
         match session.work {
+            // Once more, for the packet may be lost; then somebody else.
+            Work::Pull { .. } if session.tries <= 2 => self.put(session),
             Work::Pull { .. } => self.ask_elsewhere(session),
             Work::Reconcile { .. } => {
                 let work = Work::Reconcile { hop: 0 };

@@ -4,14 +4,13 @@ use core::time::Duration;
 
 use crate::address::Address;
 use crate::config::GOSSIP_NODES_MAX;
-use crate::judge::Claim;
 use crate::member::Status;
 use crate::outbox::{Channel, Intent};
 use crate::relay::RelayStep;
 use crate::storage::Storage;
 use crate::table::ME;
 use crate::time::Instant;
-use crate::wire::{Belief, Join, Message, Nack, Ping};
+use crate::wire::{Join, Message, Nack};
 
 use super::{Node, Standing, count};
 
@@ -113,7 +112,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         for _ in 0..DUE_PER_CALL_MAX {
             let Some(number) = self.table.pop_due(self.now) else { return };
             let Some(row) = self.table.row(number) else { continue };
-            match row.claim.status {
+            match row.status() {
                 Status::Alive => self.review_conduct(number),
                 Status::Suspect => self.try_suspect(number),
                 Status::Dead | Status::Left => self.reap(number),
@@ -140,8 +139,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn gossip_to_some(&mut self, wanted: usize) {
         let (now, window) = (self.now, self.config.gossip_to_dead_time);
         let rows = self.table.pick::<GOSSIP_NODES_MAX>(wanted, true, &mut self.rng, |row| {
-            let recent = now.since(row.since) <= window;
-            row.claim.status.is_live() || (row.claim.status == Status::Dead && recent)
+            let recent = now.since(row.since()) <= window;
+            row.status().is_live() || (row.status() == Status::Dead && recent)
         });
         if rows.is_empty() && self.table.live_count() == 1 {
             // Nobody can hear it now, and whoever comes later pulls the table.
@@ -152,37 +151,6 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.post(Intent::new(to, Channel::Datagram, None));
             }
         }
-    }
-
-    /// Only where somebody can be missed: a remembered dead, or a seed.
-    fn heal_deadline(&self) -> Option<Instant> {
-        let possible = !self.config.heal_interval.is_zero()
-            && (self.table.has_tombstones() || !self.seeds.is_empty());
-        possible.then(|| self.heal.deadline())
-    }
-
-    /// Tries somebody who is dead here, or a seed whose member is gone, as chance decides.
-    fn heal_if_due(&mut self) {
-        let interval = self.config.heal_interval_at(self.table.live_count());
-        if self.heal_deadline().is_none() || !self.heal.due(interval, &mut self.rng, self.now) {
-            return;
-        }
-        let table = &self.table;
-        let is_gone = |id| table.member(id).is_none_or(|row| !row.claim.status.is_live());
-        if self.rng.below(2) == 0 && self.seeds.revisit(is_gone, self.now) {
-            return;
-        }
-        let dead = self.table.pick_tombstone(&mut self.rng, |row| row.claim.status == Status::Dead);
-        let Some(row) = dead.and_then(|row| self.table.row(row)) else { return };
-        let Some(address) = row.address() else { return };
-        count(&mut self.stats.heals);
-        let number = self.rng.next_u32();
-        let Claim { incarnation, status, .. } = row.claim;
-        // Under every detector: whoever lives there refutes it in its ack.
-        let belief = Some(Belief { incarnation, status });
-        let ping = Ping { number, target: row.id, belief, digest: self.digest(number) };
-        self.heal.asked(number);
-        self.send(address, Channel::Datagram, Message::Ping(ping));
     }
 
     fn ask_seeds(&mut self) {

@@ -13,7 +13,7 @@ use super::network::Network;
 use super::oracle::{Oracle, Violation};
 use super::process::Process;
 use super::queue::Queue;
-use super::report::{Failure, Heard, Recorder, Report};
+use super::report::{Failure, Heard, Load, Recorder, Report};
 use super::scenario::{Scenario, SimAddress};
 
 /// How often [`Cluster::run_until`] looks, in simulated time.
@@ -166,6 +166,16 @@ impl<S: Storage> Cluster<S> {
     /// A node, if its process runs.
     pub fn node(&self, node: usize) -> Option<&Node<SimAddress, S>> {
         self.processes[node].node.as_ref()
+    }
+
+    /// What a node has sent and received since it was added, in all its lives.
+    pub fn load(&self, node: usize) -> Load {
+        self.processes[node].load
+    }
+
+    /// Whether a node runs and has not left.
+    pub fn is_member(&self, node: usize) -> bool {
+        self.processes[node].is_member()
     }
 
     /// The indices of all nodes that run and have not left.

@@ -14,7 +14,10 @@
 //!   [lossy](Network::set_node_loss), or its firewall [rejects](Network::reject) what comes in;
 //! - to a process: it [crashes](Cluster::crash) with its host, is [killed](Cluster::kill) on a host
 //!   that lives and refuses packets, [stands still](Cluster::freeze), is [jammed](Cluster::jam) or
-//!   [starved](Cluster::starve), restarts, moves and leaves.
+//!   [starved](Cluster::starve), restarts, with nothing or [from a
+//!   snapshot](Cluster::restart_from_snapshot), moves and leaves.
+//!   [starved](Cluster::starve), restarts, moves and leaves;
+//! - to a table: it [loses a row](Cluster::forget).
 //!
 //! Everything follows from the seed of the [`Scenario`]: the same seed gives the same packets, byte
 //! for byte, and so the same [`trace_hash`](Cluster::trace_hash).
@@ -57,10 +60,12 @@ mod introduce;
 mod link;
 mod network;
 mod oracle;
+mod places;
 mod process;
 mod queue;
 mod report;
 mod scenario;
+mod snapshot;
 mod step;
 mod verbs;
 
@@ -68,5 +73,5 @@ pub use cluster::{Cluster, Seen};
 pub use link::{Burst, Link};
 pub use network::Network;
 pub use oracle::Violation;
-pub use report::{Counts, Failure, Heard, Report, Step, seeds};
+pub use report::{Counts, Failure, Heard, Load, Report, Step, seeds};
 pub use scenario::{Checks, Scenario, SimAddress};

@@ -7,12 +7,12 @@
 use core::cmp::Ordering;
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use crate::member::{Incarnation, NodeId, Status};
 use crate::time::Instant;
 use crate::wire::{Belief, Message, Packet, ParseError, rewrite};
 
+use super::places::Places;
 use super::scenario::SimAddress;
 
 /// What a view holds of one member.
@@ -178,7 +178,7 @@ struct Known {
 /// Knows the truth and the last state of every view.
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
-    places: BTreeMap<NodeId, usize>,
+    places: Places,
     truths: Vec<Truth>,
     /// By the index of the viewer, then by the place of the member.
     views: Vec<Vec<Option<Known>>>,
@@ -197,12 +197,17 @@ impl Oracle {
     /// Learns that `id` exists, and that there is one more viewer. Returns the place of the id.
     pub fn introduce(&mut self, id: NodeId) -> usize {
         let next = self.truths.len();
-        let place = *self.places.entry(id).or_insert(next);
+        let place = self.places.get_or_insert(id, next);
         if place == next {
             self.truths.push(Truth::default());
         }
         self.views.push(Vec::new());
         place
+    }
+
+    /// Whether nobody has an id that somebody else has or had.
+    pub fn ids_are_distinct(&self) -> bool {
+        self.truths.len() == self.views.len()
     }
 
     /// Learns that the owner of the id at `place` has an incarnation, and whether all is well with
@@ -278,7 +283,7 @@ impl Oracle {
 
     /// Where `id` is kept, if its owner has reached `incarnation`.
     fn plausible(&self, id: NodeId, incarnation: Incarnation) -> Result<usize, Violation> {
-        let &place = self.places.get(&id).ok_or(Violation::Invented(id))?;
+        let place = self.places.get(id).ok_or(Violation::Invented(id))?;
         let reached = self.truths[place].reached;
         if incarnation.order(reached) == Ordering::Greater {
             return Err(Violation::Unreached { id, told: incarnation, reached });
@@ -415,7 +420,8 @@ mod tests {
     #[test]
     fn an_incarnation_nobody_reached_is_noticed_anywhere_in_a_packet() {
         let belief = Belief { incarnation: Incarnation::new(4), status: Status::Suspect };
-        let ping = Message::Ping(Ping { number: 1, target: OWNER, belief: Some(belief) });
+        let ping =
+            Message::Ping(Ping { number: 1, target: OWNER, belief: Some(belief), digest: None });
         let (told, reached) = (Incarnation::new(4), Incarnation::new(3));
         let violation = Err(Violation::Unreached { id: OWNER, told, reached });
         assert_eq!(oracle(3).packet(OWNER, &packet(&header(OWNER, 3), None, 3)), Ok(()));

@@ -7,11 +7,12 @@ use crate::member::NodeId;
 use crate::rng::Rng;
 use crate::storage::Storage;
 use crate::time::Instant;
-use crate::{Node, Standing};
+use crate::{Acquaintances, Node, Standing};
 
 use super::clock::Clock;
 use super::oracle::Violation;
 use super::queue::FlightId;
+use super::report::Load;
 use super::scenario::SimAddress;
 
 /// Packets that wait for a process to read them; the newest are dropped and counted.
@@ -30,6 +31,11 @@ pub(super) struct Process<S: Storage> {
     pub node: Option<Node<SimAddress, S>>,
     pub clock: Clock,
     pub rows_max: usize,
+    /// The last snapshot, which outlives the process.
+    pub disk: Vec<u8>,
+    /// Of an earlier life.
+    pub acquaintances: Acquaintances<SimAddress>,
+    pub load: Load,
     /// The next moment for which a look at its deadline is queued.
     pub alarm: Option<Instant>,
     /// Whether its host answers for it when it does not run.
@@ -58,6 +64,9 @@ impl<S: Storage> Process<S> {
             node: None,
             clock: Clock::new(0, 0),
             rows_max: 0,
+            disk: Vec::new(),
+            acquaintances: Acquaintances::none(),
+            load: Load::default(),
             alarm: None,
             is_killed: false,
             frozen_until: None,
@@ -77,6 +86,7 @@ impl<S: Storage> Process<S> {
     pub fn start(&mut self, node: Node<SimAddress, S>, clock: Clock, rows_max: usize) {
         (self.node, self.clock, self.rows_max) = (Some(node), clock, rows_max);
         (self.alarm, self.rows_gone) = (None, 0);
+        self.acquaintances = Acquaintances::none();
     }
 
     /// Ends the process; nothing of it is left but its name, and its host if that is said to live.
@@ -126,6 +136,13 @@ impl<S: Storage> Process<S> {
     /// Its threads go on. Returns whether one was blocked.
     pub fn unblock(&mut self) -> bool {
         core::mem::take(&mut self.is_blocked)
+    }
+
+    /// Lets it look for those it knew in an earlier life.
+    pub fn look_around(&mut self, now: Instant) {
+        if let Some(node) = self.node.as_mut().filter(|_| !self.acquaintances.is_empty()) {
+            node.remember_some(&mut self.acquaintances, now);
+        }
     }
 
     /// When it next acts by itself.

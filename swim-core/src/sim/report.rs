@@ -93,6 +93,43 @@ pub struct Counts {
     pub unheard: u64,
 }
 
+/// What went out of one node and came in to it, over all its lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Packets written.
+    pub packets_out: u64,
+    /// Bytes in them.
+    pub bytes_out: u64,
+    /// Packets handed in.
+    pub packets_in: u64,
+    /// Bytes in them.
+    pub bytes_in: u64,
+}
+
+impl Load {
+    /// What came on top of an `earlier` state.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            packets_out: self.packets_out - earlier.packets_out,
+            bytes_out: self.bytes_out - earlier.bytes_out,
+            packets_in: self.packets_in - earlier.packets_in,
+            bytes_in: self.bytes_in - earlier.bytes_in,
+        }
+    }
+
+    /// The greater of both, number by number.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            packets_out: self.packets_out.max(other.packets_out),
+            bytes_out: self.bytes_out.max(other.bytes_out),
+            packets_in: self.packets_in.max(other.packets_in),
+            bytes_in: self.bytes_in.max(other.bytes_in),
+        }
+    }
+}
+
 /// The state of a run in a few numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {

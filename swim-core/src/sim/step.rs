@@ -161,6 +161,10 @@ impl<S: Storage> Cluster<S> {
             Channel::Datagram => node.handle_datagram(from, bytes, now),
             Channel::Stream => node.handle_stream(from, bytes, now),
         };
+        if !refused {
+            process.load.packets_in += 1;
+            process.load.bytes_in += bytes.len() as u64;
+        }
         let counts = &mut self.recorder.counts;
         counts.inputs += 1;
         counts.delivered += u64::from(!refused);
@@ -204,6 +208,8 @@ impl<S: Storage> Cluster<S> {
         let Some(node) = &mut process.node else { return Ok(false) };
         let Some(transmit) = node.poll_transmit(now, &mut self.buffer) else { return Ok(false) };
         packet_fits(transmit.len, self.buffer.len())?;
+        process.load.packets_out += 1;
+        process.load.bytes_out += transmit.len as u64;
         let bytes = &self.buffer[..transmit.len];
         let envelope = (transmit.to, transmit.channel);
         self.recorder.sent(self.now, index, envelope, bytes);
@@ -283,6 +289,7 @@ impl<S: Storage> Cluster<S> {
             self.inspect(index)?;
         }
         let process = &mut self.processes[index];
+        process.look_around(process.clock.local(self.now));
         let Some(node) = &process.node else { return Ok(()) };
         let live_count = node.live_count();
         table_is_sound(live_count, process.rows_max, live_count, live_count)?;

@@ -64,7 +64,8 @@ impl<S: Storage> Cluster<S> {
     }
 
     /// Starts a process again, with the same id at incarnation 0, after a crash if it still runs.
-    /// It knows nobody: let it [`join`](Self::join).
+    /// It knows nobody: let it [`join`](Self::join), or
+    /// [restart it from a snapshot](Self::restart_from_snapshot).
     pub fn restart(&mut self, node: usize) {
         self.crash(node);
         self.start(node);
@@ -136,6 +137,14 @@ impl<S: Storage> Cluster<S> {
         self.command(node, |node, now| node.set_metadata(metadata, now).is_ok()) == Some(true)
     }
 
+    /// Lets one node forget another without a word: a row that is lost. Returns whether it did; it
+    /// does not while its application has yet to hear of it.
+    pub fn forget(&mut self, node: usize, other: usize) -> bool {
+        let id = self.processes[other].id;
+        self.oracle.forget_view(node);
+        self.command(node, |node, _| node.forget(id)) == Some(true)
+    }
+
     /// Calls any verb of a node and takes its output. `None`, and nothing happens, when the process
     /// is down or frozen.
     pub fn command<R>(
@@ -192,13 +201,16 @@ impl<S: Storage> Cluster<S> {
     }
 
     fn start(&mut self, index: usize) {
+        let process = &self.processes[index];
+        self.start_as(index, Identity::new(process.id, process.address));
+    }
+
+    pub(super) fn start_as(&mut self, index: usize, identity: Identity<'_, SimAddress>) {
         let drift_range = self.scenario.drift_ppm_max as usize * 2 + 1;
         let drift_ppm = self.rng.below(drift_range) as i32 - self.scenario.drift_ppm_max as i32;
         let clock = Clock::new(self.rng.next_u64() >> (64 - EPOCH_BITS), drift_ppm);
         let storage = (self.scenario.storage)(index);
         let rows_max = storage.members_max();
-        let process = &self.processes[index];
-        let identity = Identity::new(process.id, process.address);
         let (seed, now) = (self.rng.next_u64(), clock.local(self.now));
         let outcome = match Node::new(identity, self.scenario.config, storage, seed, now) {
             Ok(node) => {
@@ -213,6 +225,9 @@ impl<S: Storage> Cluster<S> {
     }
 
     fn note_rival(&mut self, index: usize) {
+        if self.oracle.ids_are_distinct() {
+            return;
+        }
         let place = self.processes[index].place;
         let holds_it = |process: &Process<S>| process.place == place && process.node.is_some();
         if self.processes.iter().any(holds_it) {

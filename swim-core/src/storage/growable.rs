@@ -58,6 +58,10 @@ impl Storage for Growable {
     }
 }
 
+/// What is full grows by this part of itself, and at least so much.
+const GROWTH_PARTS: usize = 16;
+const GROWTH_MIN: usize = 8;
+
 /// A vector that refuses to grow beyond its maximum.
 #[derive(Debug)]
 pub struct BoundedVec<T> {
@@ -75,8 +79,14 @@ impl<T> List<T> for BoundedVec<T> {
     }
 
     fn push(&mut self, item: T) -> Result<(), T> {
-        if self.items.len() >= self.len_max {
+        let len = self.items.len();
+        if len >= self.len_max {
             return Err(item);
+        }
+        if len == self.items.capacity() {
+            // By a little, for what is spare is paid for each row; still O(1) amortised.
+            let spare = (len / GROWTH_PARTS).max(GROWTH_MIN);
+            self.items.reserve_exact(spare.min(self.len_max.saturating_sub(len)));
         }
         self.items.push(item);
         Ok(())
@@ -84,6 +94,10 @@ impl<T> List<T> for BoundedVec<T> {
 
     fn pop(&mut self) -> Option<T> {
         self.items.pop()
+    }
+
+    fn reset(&mut self) {
+        self.items = Vec::new();
     }
 }
 
@@ -109,7 +123,7 @@ impl Metadata for SmallVec<[u8; 16]> {
 #[derive(Debug)]
 pub struct OrderedHash {
     slots: Vec<Slot>,
-    /// Homes; a power of two. The slots beyond take what is pushed off the end.
+    /// Homes. The slots beyond take what is pushed off the end.
     homes: usize,
     len: usize,
     homes_max: usize,
@@ -122,7 +136,8 @@ struct Slot {
     row: u32,
 }
 
-const VACANT: Slot = Slot { key_high: 0, row: u32::MAX };
+/// As if it came after all others, so that a search ends there.
+const VACANT: Slot = Slot { key_high: u32::MAX, row: u32::MAX };
 const HOMES_MIN: usize = 16;
 /// Slots behind the last home.
 const TAIL_LEN: usize = 16;
@@ -135,8 +150,8 @@ impl OrderedHash {
         Self { slots: Vec::new(), homes: 0, len: 0, homes_max }
     }
 
-    fn home(&self, key: u64) -> usize {
-        let spread = (key >> 32).saturating_mul(self.homes as u64);
+    fn home(&self, key_high: u32) -> usize {
+        let spread = u64::from(key_high).wrapping_mul(self.homes as u64);
         (spread >> 32) as usize
     }
 
@@ -152,11 +167,10 @@ impl OrderedHash {
 
     /// Where `key` is, or where it belongs: the first place whose key is not smaller, or vacant.
     fn seek(&self, key: u64, key_of: impl Fn(u32) -> u64) -> usize {
-        let mut place = self.home(key);
-        while self.slot(place).is_below(key, &key_of) {
-            place = place.saturating_add(1);
-        }
-        place
+        let home = self.home(high(key));
+        let run = self.slots.get(home..).unwrap_or_default();
+        let below = run.iter().position(|slot| !slot.is_below(key, &key_of));
+        home.saturating_add(below.unwrap_or(run.len()))
     }
 
     /// Puts an entry at `place`, moving its neighbours right; false when the tail has no room.
@@ -169,24 +183,35 @@ impl OrderedHash {
         true
     }
 
-    fn grow(&mut self, key_of: impl Fn(u32) -> u64) -> bool {
-        let mut homes = self.homes.saturating_mul(2).max(HOMES_MIN);
-        while homes <= self.homes_max {
-            if self.rebuild(homes, &key_of) {
+    /// A little more room for everybody. Without, it still works, only slower.
+    fn grow(&mut self) {
+        let homes = self.homes.saturating_add(self.homes / GROWTH_PARTS).max(HOMES_MIN);
+        if homes <= self.homes_max {
+            self.rebuild(homes);
+        }
+    }
+
+    /// Far more room, for keys that crowd one place; false when there can be no more.
+    fn disperse(&mut self) -> bool {
+        let mut homes = self.homes;
+        loop {
+            homes = homes.saturating_mul(2).max(HOMES_MIN);
+            if homes > self.homes_max {
+                return false;
+            }
+            if self.rebuild(homes) {
                 return true;
             }
-            homes = homes.saturating_mul(2);
         }
-        false
     }
 
     /// Lays all entries out over `homes`; false, and nothing changed, when the tail has no room.
-    fn rebuild(&mut self, homes: usize, key_of: impl Fn(u32) -> u64) -> bool {
-        let mut wider = Self { slots: Vec::new(), homes, ..*self };
-        wider.slots.resize(homes.saturating_add(TAIL_LEN), VACANT);
+    fn rebuild(&mut self, homes: usize) -> bool {
+        let slots = alloc::vec![VACANT; homes.saturating_add(TAIL_LEN)];
+        let mut wider = Self { slots, homes, ..*self };
         let mut next = 0;
         for slot in self.slots.iter().filter(|slot| **slot != VACANT) {
-            let place = wider.home(key_of(slot.row)).max(next);
+            let place = wider.home(slot.key_high).max(next);
             if place >= wider.slots.len() {
                 return false;
             }
@@ -198,21 +223,19 @@ impl OrderedHash {
     }
 
     fn is_crowded(&self) -> bool {
-        self.len.saturating_mul(4) >= self.homes.saturating_mul(3)
+        self.len.saturating_mul(8) >= self.homes.saturating_mul(7)
     }
 }
 
 impl Slot {
     fn is_below(self, key: u64, key_of: impl Fn(u32) -> u64) -> bool {
-        if self == VACANT {
-            return false;
-        }
-        match self.key_high.cmp(&((key >> 32) as u32)) {
-            core::cmp::Ordering::Less => true,
-            core::cmp::Ordering::Greater => false,
-            core::cmp::Ordering::Equal => key_of(self.row) < key,
-        }
+        let high = high(key);
+        self.key_high < high || (self.key_high == high && self != VACANT && key_of(self.row) < key)
     }
+}
+
+const fn high(key: u64) -> u32 {
+    (key >> 32) as u32
 }
 
 impl Index for OrderedHash {
@@ -223,12 +246,11 @@ impl Index for OrderedHash {
 
     fn insert(&mut self, key: u64, row: u32, key_of: impl Fn(u32) -> u64) -> bool {
         if self.is_crowded() {
-            // Above three quarters full it still works, only slower.
-            self.grow(&key_of);
+            self.grow();
         }
-        let slot = Slot { key_high: (key >> 32) as u32, row };
+        let slot = Slot { key_high: high(key), row };
         while !self.shift_in(self.seek(key, &key_of), slot) {
-            if !self.grow(&key_of) {
+            if !self.disperse() {
                 return false;
             }
         }
@@ -246,7 +268,7 @@ impl Index for OrderedHash {
         loop {
             let next = gap.saturating_add(1);
             let slot = self.slot(next);
-            if slot == VACANT || self.home(key_of(slot.row)) > gap {
+            if slot == VACANT || self.home(slot.key_high) > gap {
                 break;
             }
             self.set(gap, slot);

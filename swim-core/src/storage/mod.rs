@@ -51,6 +51,11 @@ pub trait List<T> {
     /// Takes the last item off.
     fn pop(&mut self) -> Option<T>;
 
+    /// Drops all items, and gives back the memory they were in where there is somebody to take it.
+    fn reset(&mut self) {
+        while self.pop().is_some() {}
+    }
+
     /// How many items there are.
     fn len(&self) -> usize {
         self.as_slice().len()

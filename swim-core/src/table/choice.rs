@@ -5,7 +5,7 @@ use crate::member::{NodeId, Voice};
 use crate::rng::Rng;
 use crate::storage::{Index, Storage};
 
-use super::{ME, RowOf, Table, row_in};
+use super::{ME, Row, Table, entry_in};
 
 /// Draws of [`Table::pick`] for each row wanted before it makes do with fewer.
 const DRAWS_PER_PICK_MAX: usize = 8;
@@ -25,7 +25,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         wanted: usize,
         tombstones: bool,
         rng: &mut Rng,
-        fits: impl Fn(&RowOf<A, S>) -> bool,
+        fits: impl Fn(&Row<'_, A>) -> bool,
     ) -> heapless::Vec<u32, N> {
         let live = self.roster.live();
         let rows = if tombstones { self.roster.all() } else { live };
@@ -33,7 +33,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         let mut picked = heapless::Vec::new();
         let mut consider = |row: Option<&u32>| -> bool {
             let Some(&row) = row else { return false };
-            let fits = self.row(row).is_some_and(|found| found.address().is_some() && fits(found));
+            let fits = self.row(row).is_some_and(|found| found.address().is_some() && fits(&found));
             // There is room: `wanted` is at most `N`.
             fits && picked.len() < wanted && !picked.contains(&row) && picked.push(row).is_ok()
         };
@@ -57,15 +57,11 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     /// A tombstone that `fits`, if a few random draws find one.
-    pub fn pick_tombstone(
-        &self,
-        rng: &mut Rng,
-        fits: impl Fn(&RowOf<A, S>) -> bool,
-    ) -> Option<u32> {
+    pub fn pick_tombstone(&self, rng: &mut Rng, fits: impl Fn(&Row<'_, A>) -> bool) -> Option<u32> {
         let tombstones = self.roster.tombstones();
         (0..DRAWS_PER_PICK_MAX).find_map(|_| {
             let row = tombstones.get(rng.below(tombstones.len())).copied()?;
-            self.row(row).is_some_and(&fits).then_some(row)
+            self.row(row).is_some_and(|found| fits(&found)).then_some(row)
         })
     }
 
@@ -74,7 +70,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     pub fn nth_after_me(&self, steps: usize) -> Option<u32> {
         let my_key = self.me.id.mixed();
         let (first_key, before) = self.ranks.before(my_key);
-        let beside = self.live_from(first_key).take_while(|&row| self.key(row) < my_key).count();
+        let beside = self.live_from(first_key).take_while(|&row| row != ME).count();
         let my_rank = before.count.saturating_add(beside);
         let rank = my_rank.saturating_add(steps).checked_rem(self.live_count())?;
         let (first_key, skipped) = self.ranks.find(rank);
@@ -82,9 +78,9 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     /// The row of an accuser.
-    pub fn member_by_voice(&self, voice: Voice) -> Option<&RowOf<A, S>> {
+    pub fn member_by_voice(&self, voice: Voice) -> Option<Row<'_, A>> {
         let first = self.from(u64::from(voice.0) << 32).next()?;
-        (Voice::from(first.id) == voice).then_some(first)
+        (Voice::from(first.id()) == voice).then_some(first)
     }
 
     /// Keeps roster and ranks in step with a row whose hash was `before`.
@@ -114,7 +110,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             self.ranks.add(self.me.id.mixed(), self.me.hash());
         }
         for &row in self.roster.live() {
-            let Some(found) = row_in(&self.me, &self.others, row) else { continue };
+            let Some(found) = entry_in(&self.me, &self.others, row) else { continue };
             self.ranks.add(found.id.mixed(), found.hash());
         }
     }

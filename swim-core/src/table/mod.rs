@@ -3,9 +3,16 @@
 //! Nothing is kept twice. What is to be gossiped, told, probed or timed out are lists of row
 //! numbers; the facts stand in the rows and are read when they are needed, so news always goes
 //! out in its latest version. No operation walks the table.
+//!
+//! Nearly all members are alive, and all who ought to know do. Of these there is an entry of 40
+//! bytes, and their places in index and roster. Whoever is suspect or gone, news, or flapping, has
+//! a case file besides, and only case files are queued for gossip, for events and for deadlines.
 
+mod attached;
+mod case;
 mod choice;
 mod news;
+mod pending;
 mod places;
 mod queue;
 mod ranges;
@@ -15,20 +22,26 @@ mod row;
 mod timers;
 
 pub use news::News;
-pub use row::Row;
+pub use row::{Row, RowMut};
+
+use core::cmp::Ordering;
 
 use crate::address::Address;
 use crate::judge::{Card, ClaimVerdict};
 use crate::member::{Incarnation, NodeId, Patience, Status};
 use crate::rng::Rng;
-use crate::storage::{Index, List, Metadata, Storage};
+use crate::storage::{Index, List, Storage};
 use crate::time::Instant;
 use crate::wire::Update;
 
+use attached::Attached;
+use case::Cases;
 use news::NewsQueue;
+use places::NONE;
 use queue::GossipQueue;
 use ranks::Ranks;
 use roster::Roster;
+use row::Entry;
 use timers::Timers;
 
 /// The number of the row that describes the node itself.
@@ -37,22 +50,32 @@ pub const ME: u32 = 0;
 /// Tombstones looked at for one to evict; those the application has not heard of are kept.
 const EVICTION_TRIES_MAX: usize = 8;
 
-/// A row of storage `S`.
-type RowOf<A, S> = Row<A, <S as Storage>::Metadata>;
-
 /// All members this node knows.
 pub struct Table<A, S: Storage> {
     storage: S,
-    me: RowOf<A, S>,
-    /// Row `n` stands at `n - 1`; `None` where a member was forgotten.
-    others: S::List<Option<RowOf<A, S>>>,
-    vacant: S::List<u32>,
+    me: Entry<A>,
+    /// Row `n` stands at `n - 1`.
+    others: S::List<Slot<A>>,
+    /// The first vacant row.
+    vacant: u32,
+    attached: Attached<S>,
     index: S::Index,
     roster: Roster<S>,
     ranks: Ranks<S>,
+    cases: Cases<S>,
     gossip: GossipQueue<S>,
     timers: Timers<S>,
     news: NewsQueue<S>,
+}
+
+/// The place of a row.
+#[derive(Debug)]
+enum Slot<A> {
+    Taken(Entry<A>),
+    /// Its member was forgotten. `next` is another vacant row.
+    Vacant {
+        next: u32,
+    },
 }
 
 /// What became of an update.
@@ -92,39 +115,42 @@ impl<A: Address, S: Storage> Table<A, S> {
     /// metadata does not fit.
     pub fn new(storage: S, id: NodeId, card: &Card<'_, A>, now: Instant) -> Option<Self> {
         let mut table = Self {
-            me: Row::new(id, card.address, now),
+            me: Entry::new(id, card.address, now),
             others: storage.list(),
-            vacant: storage.list(),
+            vacant: NONE,
+            attached: Attached::new(&storage),
             index: storage.index(),
             roster: Roster::new(&storage),
             ranks: Ranks::new(&storage),
+            cases: Cases::new(&storage),
             gossip: GossipQueue::new(&storage),
             timers: Timers::new(&storage),
             news: NewsQueue::new(&storage),
             storage,
         };
-        let fits = table.grow_views()
-            && table.me.set_card(card, table.storage.metadata_len_max())
+        let fits = table.roster.grow()
+            && table.attached.set(ME, card.metadata, table.storage.metadata_len_max())
             && table.index.insert(id.mixed(), ME, |_| id.mixed());
-        table.me.claim.incarnation = card.incarnation;
+        table.me.set_card(card, fits);
+        table.me.reincarnate(card.incarnation, Status::Alive, now);
         table.ranks.add(id.mixed(), table.me.hash());
         fits.then_some(table)
     }
 
     /// The node's own row.
-    pub fn me(&self) -> &RowOf<A, S> {
-        &self.me
+    pub fn me(&self) -> Row<'_, A> {
+        self.read(ME, &self.me)
     }
 
     /// Says of the node itself that it is alive, or has left, at `incarnation`.
     pub fn reincarnate(&mut self, incarnation: Incarnation, status: Status, now: Instant) {
         self.change_me(|me| me.reincarnate(incarnation, status, now));
-        self.gossip.push(ME);
+        self.queue_gossip(ME);
     }
 
     /// Changes the node's own metadata; follow with [`reincarnate`](Self::reincarnate).
     pub fn set_my_metadata(&mut self, metadata: &[u8]) {
-        self.me.set_metadata(metadata, self.storage.metadata_len_max());
+        self.attached.set(ME, metadata, self.storage.metadata_len_max());
     }
 
     /// Changes how long the node asks the others to wait for it; follow with
@@ -139,8 +165,8 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     /// The row with this number.
-    pub fn row(&self, row: u32) -> Option<&RowOf<A, S>> {
-        row_in(&self.me, &self.others, row)
+    pub fn row(&self, row: u32) -> Option<Row<'_, A>> {
+        Some(self.read(row, self.entry(row)?))
     }
 
     /// The number of the row of `id`.
@@ -149,17 +175,17 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     /// The row of `id`.
-    pub fn member(&self, id: NodeId) -> Option<&RowOf<A, S>> {
+    pub fn member(&self, id: NodeId) -> Option<Row<'_, A>> {
         self.row(self.find(id)?)
     }
 
     /// All rows: the node itself, then the living, then the tombstones.
-    pub fn iter(&self) -> impl Iterator<Item = &RowOf<A, S>> {
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_, A>> {
         core::iter::once(&ME).chain(self.roster.all()).filter_map(|&row| self.row(row))
     }
 
     /// The rows whose mixed ids are at least `key`, ascending.
-    pub fn from(&self, key: u64) -> impl Iterator<Item = &RowOf<A, S>> {
+    pub fn from(&self, key: u64) -> impl Iterator<Item = Row<'_, A>> {
         self.index.from(key, |row| self.key(row)).filter_map(|row| self.row(row))
     }
 
@@ -170,7 +196,7 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// Whether a new member would find a place without pushing anybody out.
     pub fn has_room(&self) -> bool {
-        !self.vacant.is_empty() || self.others.len().saturating_add(1) < self.storage.members_max()
+        self.vacant != NONE || self.others.len().saturating_add(1) < self.storage.members_max()
     }
 
     /// The longest metadata a row can hold, in bytes.
@@ -206,139 +232,44 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.roster.next_probe(rng)
     }
 
-    /// Changes what is noted about a row besides what was said of it.
-    pub fn note<R>(&mut self, row: u32, change: impl FnOnce(&mut RowOf<A, S>) -> R) -> Option<R> {
-        let found = self.slot(row).and_then(Option::as_mut)?;
-        let before = found.hash();
-        let answer = change(found);
-        self.refresh(row, before);
-        Some(answer)
-    }
-
-    /// Sets the deadline of a row.
-    pub fn set_deadline(&mut self, row: u32, at: Instant) {
-        self.timers.set(row, at);
-    }
-
-    /// Removes the deadline of a row.
-    pub fn clear_deadline(&mut self, row: u32) {
-        self.timers.clear(row);
-    }
-
-    /// The earliest deadline of any row.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next()
-    }
-
-    /// Takes off a row whose deadline has come.
-    pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
-        self.timers.pop_due(now)
-    }
-
     /// Forgets a row. Returns false, and keeps it, while the application has not heard of its end.
     pub fn forget(&mut self, row: u32) -> bool {
-        let Some(id) = self.row(row).map(|found| found.id) else { return true };
-        if row == ME || self.news.contains(row) || self.vacant.push(row).is_err() {
+        let Some(entry) = self.entry(row) else { return true };
+        let (id, case, hash) = (entry.id, entry.case(), entry.hash());
+        if row == ME || case.is_some_and(|case| self.news.contains(case)) {
             return false;
         }
         // While the row can still tell its key.
         let others = &self.others;
         self.index.remove(id.mixed(), |row| key_in(&self.me, others, row));
-        let hash = self.row(row).map_or(0, RowOf::<A, S>::hash);
         self.set_live(row, id, false, hash, hash);
         self.roster.remove(row);
-        self.gossip.remove(row);
-        self.timers.clear(row);
-        if let Some(slot) = self.slot(row) {
-            *slot = None;
+        self.attached.set(row, b"", 0);
+        if let Some(case) = case {
+            self.drop_case(case);
         }
+        self.vacate(row);
         true
     }
 
-    /// Queues a row for gossip as the latest news.
-    pub fn queue_gossip(&mut self, row: u32) {
-        self.gossip.push(row);
-    }
-
-    /// Gives up all news.
-    pub fn drop_gossip(&mut self) {
-        while let Some(row) = self.gossip.first() {
-            self.gossip.remove(row);
-        }
-    }
-
-    /// How many rows wait to be gossiped.
-    pub fn gossip_len(&self) -> usize {
-        self.gossip.len()
-    }
-
-    /// Whether a row waits to be gossiped.
-    pub fn is_gossiped(&self, row: u32) -> bool {
-        self.gossip.contains(row)
-    }
-
-    /// Offers the rows to gossip to `write`, which says whether the update found room. Stops after
-    /// `misfits_max` that did not. Each row goes out at most `transmits_max` times altogether.
-    pub fn piggyback(
-        &mut self,
-        transmits_max: u8,
-        misfits_max: usize,
-        mut write: impl FnMut(&RowOf<A, S>) -> bool,
-    ) {
-        let mut misfits = 0usize;
-        let mut cursor = self.gossip.first();
-        while let Some(row) = cursor {
-            cursor = self.gossip.after(row);
-            if self.row(row).is_none_or(&mut write) {
-                self.gossip.mark_sent(row);
-            } else {
-                misfits = misfits.saturating_add(1);
-                if misfits >= misfits_max {
-                    break;
-                }
-            }
-        }
-        self.gossip.settle(transmits_max);
-    }
-
-    /// The next thing to tell the application.
-    pub fn poll_news(&mut self) -> Option<(NodeId, News)> {
-        while let Some(number) = self.news.first() {
-            let told = self.slot(number).and_then(Option::as_mut).and_then(|row| {
-                let (boot, held_out) = (row.boot(), row.conduct.is_held_out());
-                let news = row.told.tell(row.claim.status, boot, held_out)?;
-                Some((row.id, news))
-            });
-            match told {
-                Some(news) => return Some(news),
-                None => self.news.pop(),
-            }
-        }
-        None
-    }
-
-    /// Whether the application has something to hear.
-    pub fn has_news(&self) -> bool {
-        self.news.first().is_some()
-    }
-
     fn apply_to(&mut self, number: u32, update: &Update<'_, A>, now: Instant) -> Applied {
-        let metadata_len_max = self.storage.metadata_len_max();
-        let Some(row) = self.slot(number).and_then(Option::as_mut) else { return Applied::Known };
-        let (before, voices_before) = (row.claim.status, row.claim.voices.count());
-        let hash_before = row.hash();
+        let Some(row) = self.row(number) else { return Applied::Known };
+        if row.has_heard(update) {
+            return Applied::Known;
+        }
         let verdict = row.judge(update);
         if verdict.claim == ClaimVerdict::Keep && !verdict.card_replaced {
             return Applied::Known;
         }
-        row.follow(verdict.claim, &update.claim, now);
+        let (before, voices_before) = (row.status(), row.voices().count());
+        let hash_before = row.hash();
+        self.edit(number, |row| row.follow(verdict.claim, &update.claim, now));
         let card = update.card.as_ref().filter(|_| verdict.card_replaced);
-        let metadata_cut = card.is_some_and(|card| !row.set_card(card, metadata_len_max));
-        let after = row.claim.status;
+        let metadata_cut = card.is_some_and(|card| !self.set_card(number, card));
         let change = Change {
             row: number,
             before: Some(before),
-            after,
+            after: self.entry(number).map_or(before, |entry| entry.status),
             claim: verdict.claim,
             voices_before,
             metadata_cut,
@@ -356,19 +287,13 @@ impl<A: Address, S: Storage> Table<A, S> {
     /// Adds a row, of a living member or of one known only by the news of its end.
     fn apply_new(&mut self, update: &Update<'_, A>, informant: A, now: Instant) -> Applied {
         let live = update.claim.status.is_live();
-        let fresh = Row::new(update.id, informant, now);
+        let fresh = Entry::new(update.id, informant, now);
         let Some((row, evicted)) = self.insert(fresh, live) else {
             return Applied::NoRoom;
         };
         // A fresh row stands at incarnation 0, Alive: anything may be said of it.
-        if let Some(fresh) = self.slot(row).and_then(Option::as_mut) {
-            fresh.claim = update.claim;
-        }
-        let metadata_len_max = self.storage.metadata_len_max();
-        let metadata_cut = match (&update.card, self.slot(row).and_then(Option::as_mut)) {
-            (Some(card), Some(fresh)) => !fresh.set_card(card, metadata_len_max),
-            _ => false,
-        };
+        self.edit(row, |fresh| fresh.set_claim(&update.claim));
+        let metadata_cut = update.card.is_some_and(|card| !self.set_card(row, &card));
         // It was not counted yet, so it does not matter what it hashed to.
         self.refresh(row, 0);
         let (after, claim) = (update.claim.status, ClaimVerdict::Replace);
@@ -377,22 +302,36 @@ impl<A: Address, S: Storage> Table<A, S> {
         Applied::Changed(change)
     }
 
+    /// Takes over a card. Returns false when its metadata does not fit and was left out.
+    fn set_card(&mut self, number: u32, card: &Card<'_, A>) -> bool {
+        // Applications do not hear of patience.
+        let same = self.row(number).and_then(|row| row.card()).is_some_and(|known| {
+            known.content_order(&Card { patience: known.patience, ..*card }) == Ordering::Equal
+        });
+        let whole = self.attached.set(number, card.metadata, self.storage.metadata_len_max());
+        self.edit(number, |row| {
+            row.entry.set_card(card, whole);
+            if !same {
+                row.case.told.note_update();
+            }
+        });
+        whole
+    }
+
     /// Finds a place for a new row; the living may push a tombstone out, which is told beside.
-    fn insert(&mut self, fresh: RowOf<A, S>, live: bool) -> Option<(u32, bool)> {
+    fn insert(&mut self, fresh: Entry<A>, live: bool) -> Option<(u32, bool)> {
         let (row, evicted) = match self.vacancy() {
             Some(row) => (row, false),
             None if live && self.evict() => (self.vacancy()?, true),
             None => return None,
         };
         let id = fresh.id;
-        *self.slot(row)? = Some(fresh);
+        *self.slot(row)? = Slot::Taken(fresh);
         let others = &self.others;
         let fits = self.index.insert(id.mixed(), row, |row| key_in(&self.me, others, row))
             && self.roster.insert(row);
         if !fits {
-            *self.slot(row)? = None;
-            // The number came from `vacant` or from a list that is as long: there is room.
-            let _ = self.vacant.push(row);
+            self.vacate(row);
             return None;
         }
         self.spread_ranks();
@@ -401,18 +340,24 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// A row number that is not in use.
     fn vacancy(&mut self) -> Option<u32> {
-        if let Some(row) = self.vacant.pop() {
+        let row = self.vacant;
+        if let Some(&mut Slot::Vacant { next }) = self.slot(row) {
+            self.vacant = next;
             return Some(row);
         }
         let row = u32::try_from(self.others.len().saturating_add(1)).ok()?;
-        if (row as usize) < self.storage.members_max() && self.others.push(None).is_ok() {
-            return self.grow_views().then_some(row);
-        }
-        None
+        let room = (row as usize) < self.storage.members_max();
+        let grown = room && self.others.push(Slot::Vacant { next: NONE }).is_ok();
+        (grown && self.roster.grow()).then_some(row)
     }
 
-    fn grow_views(&mut self) -> bool {
-        self.roster.grow() && self.gossip.grow() && self.timers.grow() && self.news.grow()
+    /// Leaves a row number to whoever comes next.
+    fn vacate(&mut self, row: u32) {
+        let next = self.vacant;
+        if let Some(slot) = self.slot(row) {
+            *slot = Slot::Vacant { next };
+            self.vacant = row;
+        }
     }
 
     /// Forgets one tombstone to make room.
@@ -425,7 +370,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     /// Changes the node's own row, which is in no view but the order of the living.
-    fn change_me(&mut self, change: impl FnOnce(&mut RowOf<A, S>)) {
+    fn change_me(&mut self, change: impl FnOnce(&mut Entry<A>)) {
         let (key, was_live, before) = (self.me.id.mixed(), self.me.is_live(), self.me.hash());
         change(&mut self.me);
         let (is_live, after) = (self.me.is_live(), self.me.hash());
@@ -440,17 +385,31 @@ impl<A: Address, S: Storage> Table<A, S> {
     /// Brings the views in line with a row that changed and hashed to `hash_before`.
     fn refresh(&mut self, number: u32, hash_before: u64) {
         let Some(row) = self.row(number) else { return };
-        let (live, hash) = (row.is_live(), row.hash());
-        let held_out = row.conduct.is_held_out();
-        let news = row.told.differs(row.claim.status, row.boot(), held_out);
-        let id = row.id;
+        let (id, live, hash, untold) = (row.id(), row.is_live(), row.hash(), row.is_untold());
         self.set_live(number, id, live, hash_before, hash);
-        if news {
-            self.news.push(number);
+        if untold && let Some(case) = self.open_case(number) {
+            self.news.push(case);
         }
+        self.close_if_empty(number);
     }
 
-    fn slot(&mut self, row: u32) -> Option<&mut Option<RowOf<A, S>>> {
+    fn read<'a>(&'a self, row: u32, entry: &'a Entry<A>) -> Row<'a, A> {
+        let case = entry.case().and_then(|case| self.cases.get(case));
+        Row { entry, case, metadata: self.attached.get(row) }
+    }
+
+    fn entry(&self, row: u32) -> Option<&Entry<A>> {
+        entry_in(&self.me, &self.others, row)
+    }
+
+    fn entry_mut(&mut self, row: u32) -> Option<&mut Entry<A>> {
+        if row == ME {
+            return Some(&mut self.me);
+        }
+        taken(&mut self.others, row)
+    }
+
+    fn slot(&mut self, row: u32) -> Option<&mut Slot<A>> {
         self.others.as_mut_slice().get_mut(row.checked_sub(1)? as usize)
     }
 
@@ -459,24 +418,29 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 }
 
-/// The mixed id of a row: a function of the rows alone, so that the index can be changed meanwhile.
-fn key_in<A: Copy + Ord, M: Metadata>(
-    me: &Row<A, M>,
-    others: &impl List<Option<Row<A, M>>>,
-    row: u32,
-) -> u64 {
-    row_in(me, others, row).unwrap_or(me).id.mixed()
+/// The entry of another member's row.
+fn taken<A>(others: &mut impl List<Slot<A>>, row: u32) -> Option<&mut Entry<A>> {
+    match others.as_mut_slice().get_mut(row.checked_sub(1)? as usize)? {
+        Slot::Taken(entry) => Some(entry),
+        Slot::Vacant { .. } => None,
+    }
 }
 
-/// A row, as a function of the rows alone.
-fn row_in<'t, A, M>(
-    me: &'t Row<A, M>,
-    others: &'t impl List<Option<Row<A, M>>>,
+/// The mixed id of a row: a function of the rows alone, so that the index can be changed meanwhile.
+fn key_in<A>(me: &Entry<A>, others: &impl List<Slot<A>>, row: u32) -> u64 {
+    entry_in(me, others, row).unwrap_or(me).id.mixed()
+}
+
+/// The entry of a row, as a function of the entries alone.
+fn entry_in<'t, A>(
+    me: &'t Entry<A>,
+    others: &'t impl List<Slot<A>>,
     row: u32,
-) -> Option<&'t Row<A, M>> {
-    match row.checked_sub(1) {
-        None => Some(me),
-        Some(place) => others.as_slice().get(place as usize)?.as_ref(),
+) -> Option<&'t Entry<A>> {
+    let Some(place) = row.checked_sub(1) else { return Some(me) };
+    match others.as_slice().get(place as usize)? {
+        Slot::Taken(entry) => Some(entry),
+        Slot::Vacant { .. } => None,
     }
 }
 
@@ -527,7 +491,7 @@ mod tests {
         assert!(matches!(alive(&mut table, 6), Applied::Changed(Change { evicted: true, .. })));
         assert!(table.find(NodeId::new(3)).is_none());
         assert_eq!(table.live_count(), 6);
-        let ids: Vec<u64> = table.from(0).map(|row| row.id.number()).collect();
+        let ids: Vec<u64> = table.from(0).map(|row| row.id().number()).collect();
         assert_eq!(ids.len(), 6);
     }
 
@@ -561,7 +525,7 @@ mod tests {
         let mut rng = Rng::new(2);
         (1..=5).for_each(|id| assert_ne!(alive(&mut table, id), Applied::NoRoom));
         for _ in 0..100 {
-            let mut picked = table.pick::<8>(8, false, &mut rng, |row| row.id != NodeId::new(4));
+            let mut picked = table.pick::<8>(8, false, &mut rng, |row| row.id() != NodeId::new(4));
             picked.sort_unstable();
             assert_eq!(picked.len(), 4);
             assert!(picked.windows(2).all(|pair| pair[0] < pair[1]));
@@ -589,13 +553,13 @@ mod tests {
             }
         }
         for _ in 0..1_000 {
-            let picked = table.pick::<3>(3, true, &mut rng, |row| row.claim.status.is_live());
+            let picked = table.pick::<3>(3, true, &mut rng, |row| row.status().is_live());
             assert!(!picked.is_empty());
         }
         let mut faceless = Update::claim(NodeId::new(501), Claim::default());
         faceless.claim.status = Status::Dead;
         table.apply(None, &faceless, 0, Instant::ZERO);
-        let dead = table.pick::<3>(3, true, &mut rng, |row| row.claim.status == Status::Dead);
+        let dead = table.pick::<3>(3, true, &mut rng, |row| row.status() == Status::Dead);
         assert!(dead.is_empty(), "nobody can be reached there");
     }
 

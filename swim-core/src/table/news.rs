@@ -20,7 +20,7 @@ pub enum News {
 }
 
 /// What the application was last told about a row.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     status: Option<Status>,
     boot: u16,
@@ -30,6 +30,11 @@ pub struct Told {
 }
 
 impl Told {
+    /// All there is to tell about a row with this status and boot that is not held out.
+    pub const fn all(status: Status, boot: u16) -> Self {
+        Self { status: Some(status), boot, held_out: false, updated: false }
+    }
+
     /// Notes that address or metadata changed.
     pub fn note_update(&mut self) {
         self.updated = true;
@@ -97,14 +102,14 @@ impl Told {
     }
 }
 
-/// Rows waiting to be told about, first come first served; no row waits twice.
+/// Cases waiting to be told about, first come first served; none waits twice.
 pub struct NewsQueue<S: Storage> {
     after: S::List<u32>,
     first: u32,
     last: u32,
 }
 
-/// A row that does not wait.
+/// A case that does not wait.
 const UNQUEUED: u32 = NONE - 1;
 
 impl<S: Storage> NewsQueue<S> {
@@ -112,46 +117,51 @@ impl<S: Storage> NewsQueue<S> {
         Self { after: storage.list(), first: NONE, last: NONE }
     }
 
-    /// Makes room for one more row number.
+    /// Makes room for one more case.
     pub fn grow(&mut self) -> bool {
         self.after.push(UNQUEUED).is_ok()
     }
 
-    /// The row that has waited longest.
+    /// There are no cases any more.
+    pub fn reset(&mut self) {
+        self.after.reset();
+    }
+
+    /// The case that has waited longest.
     pub fn first(&self) -> Option<u32> {
         (self.first != NONE).then_some(self.first)
     }
 
-    /// Whether `row` waits.
-    pub fn contains(&self, row: u32) -> bool {
-        self.after.as_slice().get(row as usize).is_some_and(|&after| after != UNQUEUED)
+    /// Whether `case` waits.
+    pub fn contains(&self, case: u32) -> bool {
+        self.after.as_slice().get(case as usize).is_some_and(|&after| after != UNQUEUED)
     }
 
-    /// Lets `row` wait, unless it does already.
-    pub fn push(&mut self, row: u32) {
-        if self.contains(row) {
+    /// Lets `case` wait, unless it does already.
+    pub fn push(&mut self, case: u32) {
+        if self.contains(case) {
             return;
         }
         match self.last {
-            NONE => self.first = row,
-            last => self.set(last, row),
+            NONE => self.first = case,
+            last => self.set(last, case),
         }
-        self.set(row, NONE);
-        self.last = row;
+        self.set(case, NONE);
+        self.last = case;
     }
 
-    /// Takes off the row that has waited longest.
+    /// Takes off the case that has waited longest.
     pub fn pop(&mut self) {
-        let Some(row) = self.first() else { return };
-        self.first = self.after.as_slice().get(row as usize).copied().unwrap_or(NONE);
+        let Some(case) = self.first() else { return };
+        self.first = self.after.as_slice().get(case as usize).copied().unwrap_or(NONE);
         if self.first == NONE {
             self.last = NONE;
         }
-        self.set(row, UNQUEUED);
+        self.set(case, UNQUEUED);
     }
 
-    fn set(&mut self, row: u32, after: u32) {
-        if let Some(slot) = self.after.as_mut_slice().get_mut(row as usize) {
+    fn set(&mut self, case: u32, after: u32) {
+        if let Some(slot) = self.after.as_mut_slice().get_mut(case as usize) {
             *slot = after;
         }
     }
@@ -194,13 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn rows_wait_in_order_and_only_once() {
+    fn cases_wait_in_order_and_only_once() {
         let mut queue = NewsQueue::new(&Fixed::<8, 0>::new());
         (0..8).for_each(|_| assert!(queue.grow()));
-        [3, 1, 3, 5].into_iter().for_each(|row| queue.push(row));
+        [3, 1, 3, 5].into_iter().for_each(|case| queue.push(case));
         let mut seen = Vec::new();
-        while let Some(row) = queue.first() {
-            seen.push(row);
+        while let Some(case) = queue.first() {
+            seen.push(case);
             queue.pop();
         }
         assert_eq!(seen, [3, 1, 5]);

@@ -1,11 +1,11 @@
-//! Where in another list each row stands.
+//! Where in another list each row or case stands.
 
 use crate::storage::{List, Storage};
 
-/// Stands for "no row" and for "nowhere".
+/// Stands for "no row", "no case" and "nowhere".
 pub const NONE: u32 = u32::MAX;
 
-/// For each row number its place in a list that is in another order.
+/// For each row, or each case, its place in a list that is in another order.
 pub struct Places<S: Storage> {
     places: S::List<u32>,
 }
@@ -15,12 +15,17 @@ impl<S: Storage> Places<S> {
         Self { places: storage.list() }
     }
 
-    /// Makes room for one more row number.
+    /// Makes room for one more.
     pub fn grow(&mut self) -> bool {
         self.places.push(NONE).is_ok()
     }
 
-    /// Where `row` stands, if it is in the list.
+    /// There is nothing to find any more.
+    pub fn reset(&mut self) {
+        self.places.reset();
+    }
+
+    /// Where number `row` stands, if it is in the list.
     pub fn find(&self, row: u32) -> Option<usize> {
         let place = *self.places.as_slice().get(row as usize)?;
         (place != NONE).then_some(place as usize)

@@ -1,22 +1,22 @@
-//! What to gossip: the rows with transmissions left, in the order in which they go out.
+//! What to gossip: the cases with transmissions left, in the order in which they go out.
 
 use crate::config::TRANSMITS_MAX;
 use crate::storage::{List, Storage};
 
 use super::places::NONE;
 
-/// Rows waiting to be sent: fewest transmissions first, newest first among equals (SWIM section
-/// 4.1). A list per number of transmissions made, linked through the rows; every step is O(1).
+/// Cases waiting to be sent: fewest transmissions first, newest first among equals (SWIM section
+/// 4.1). A list per number of transmissions made, linked through the cases; every step is O(1).
 pub struct GossipQueue<S: Storage> {
     heads: [u32; TRANSMITS_MAX as usize],
     links: S::List<Link>,
-    /// The last of the rows that went into the packet being written, chained backwards. They wait
+    /// The last of those that went into the packet being written, chained backwards. They wait
     /// here so that no packet carries an update twice.
     sent: u32,
     len: usize,
 }
 
-/// The place of one row in its list.
+/// The place of one case in its list.
 #[derive(Clone, Copy, Debug)]
 pub struct Link {
     before: u32,
@@ -24,7 +24,7 @@ pub struct Link {
     transmits: u8,
 }
 
-/// A row that is in no list.
+/// A case that is in no list.
 const UNQUEUED: Link = Link { before: NONE, after: NONE, transmits: u8::MAX };
 
 impl<S: Storage> GossipQueue<S> {
@@ -33,45 +33,50 @@ impl<S: Storage> GossipQueue<S> {
         Self { heads, links: storage.list(), sent: NONE, len: 0 }
     }
 
-    /// Makes room for one more row number.
+    /// Makes room for one more case.
     pub fn grow(&mut self) -> bool {
         self.links.push(UNQUEUED).is_ok()
     }
 
-    /// How many rows wait.
+    /// There are no cases any more.
+    pub fn reset(&mut self) {
+        self.links.reset();
+    }
+
+    /// How many cases wait.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether `row` waits.
-    pub fn contains(&self, row: u32) -> bool {
-        self.link(row).transmits != u8::MAX
+    /// Whether `case` waits.
+    pub fn contains(&self, case: u32) -> bool {
+        self.link(case).transmits != u8::MAX
     }
 
-    /// Queues `row` as news that nobody has been sent yet, wherever it was before.
-    pub fn push(&mut self, row: u32) {
-        self.remove(row);
-        self.link_in(row, 0);
+    /// Queues `case` as news that nobody has been sent yet, wherever it was before.
+    pub fn push(&mut self, case: u32) {
+        self.remove(case);
+        self.link_in(case, 0);
         self.len = self.len.saturating_add(1);
     }
 
-    /// Takes `row` out.
-    pub fn remove(&mut self, row: u32) {
-        if self.contains(row) {
-            self.unlink(row);
-            self.set(row, UNQUEUED);
+    /// Takes `case` out.
+    pub fn remove(&mut self, case: u32) {
+        if self.contains(case) {
+            self.unlink(case);
+            self.set(case, UNQUEUED);
             self.len = self.len.saturating_sub(1);
         }
     }
 
-    /// The row to send first.
+    /// The case to send first.
     pub fn first(&self) -> Option<u32> {
         self.heads.iter().copied().find(|&head| head != NONE)
     }
 
-    /// The row to send after `row`.
-    pub fn after(&self, row: u32) -> Option<u32> {
-        let Link { after, transmits, .. } = self.link(row);
+    /// The case to send after `case`.
+    pub fn after(&self, case: u32) -> Option<u32> {
+        let Link { after, transmits, .. } = self.link(case);
         if after != NONE {
             return Some(after);
         }
@@ -79,44 +84,46 @@ impl<S: Storage> GossipQueue<S> {
         later.iter().copied().find(|&head| head != NONE)
     }
 
-    /// Notes that `row` is in the packet being written. Ask for [`after`](Self::after) before.
-    pub fn mark_sent(&mut self, row: u32) {
-        if !self.contains(row) {
+    /// Notes that `case` is in the packet being written. Ask for [`after`](Self::after) before.
+    pub fn mark_sent(&mut self, case: u32) {
+        if !self.contains(case) {
             return;
         }
-        self.unlink(row);
-        let transmits = self.link(row).transmits;
-        self.set(row, Link { before: self.sent, after: NONE, transmits });
-        self.sent = row;
+        self.unlink(case);
+        let transmits = self.link(case).transmits;
+        self.set(case, Link { before: self.sent, after: NONE, transmits });
+        self.sent = case;
     }
 
-    /// Ends a packet: the rows it carries have one transmission more, and leave the queue when
-    /// they have `transmits_max`.
-    pub fn settle(&mut self, transmits_max: u8) {
+    /// Ends a packet: those it carries have one transmission more, and leave the queue when they
+    /// have `transmits_max`. Returns one that has left; repeat until `None`.
+    pub fn settle(&mut self, transmits_max: u8) -> Option<u32> {
         // Backwards, so that pushing to the front keeps their order.
         while self.sent != NONE {
-            let row = self.sent;
-            let Link { before, transmits, .. } = self.link(row);
+            let case = self.sent;
+            let Link { before, transmits, .. } = self.link(case);
             self.sent = before;
             let made = transmits.saturating_add(1);
             if made < transmits_max.min(TRANSMITS_MAX) {
-                self.link_in(row, made);
+                self.link_in(case, made);
             } else {
-                self.set(row, UNQUEUED);
+                self.set(case, UNQUEUED);
                 self.len = self.len.saturating_sub(1);
+                return Some(case);
             }
         }
+        None
     }
 
-    fn link_in(&mut self, row: u32, transmits: u8) {
+    fn link_in(&mut self, case: u32, transmits: u8) {
         let Some(head) = self.heads.get_mut(usize::from(transmits)) else { return };
-        let after = core::mem::replace(head, row);
-        self.set(row, Link { before: NONE, after, transmits });
-        self.update(after, |link| link.before = row);
+        let after = core::mem::replace(head, case);
+        self.set(case, Link { before: NONE, after, transmits });
+        self.update(after, |link| link.before = case);
     }
 
-    fn unlink(&mut self, row: u32) {
-        let Link { before, after, transmits } = self.link(row);
+    fn unlink(&mut self, case: u32) {
+        let Link { before, after, transmits } = self.link(case);
         if before != NONE {
             self.update(before, |link| link.after = after);
         } else if let Some(head) = self.heads.get_mut(usize::from(transmits)) {
@@ -125,16 +132,16 @@ impl<S: Storage> GossipQueue<S> {
         self.update(after, |link| link.before = before);
     }
 
-    fn link(&self, row: u32) -> Link {
-        self.links.as_slice().get(row as usize).copied().unwrap_or(UNQUEUED)
+    fn link(&self, case: u32) -> Link {
+        self.links.as_slice().get(case as usize).copied().unwrap_or(UNQUEUED)
     }
 
-    fn set(&mut self, row: u32, link: Link) {
-        self.update(row, |there| *there = link);
+    fn set(&mut self, case: u32, link: Link) {
+        self.update(case, |there| *there = link);
     }
 
-    fn update(&mut self, row: u32, change: impl FnOnce(&mut Link)) {
-        if let Some(link) = self.links.as_mut_slice().get_mut(row as usize) {
+    fn update(&mut self, case: u32, change: impl FnOnce(&mut Link)) {
+        if let Some(link) = self.links.as_mut_slice().get_mut(case as usize) {
             change(link);
         }
     }
@@ -159,7 +166,7 @@ mod tests {
     fn packet(queue: &mut GossipQueue<Fixed<16, 0>>, n: usize, transmits_max: u8) -> Vec<u32> {
         let rows: Vec<u32> = waiting(queue).into_iter().take(n).collect();
         rows.iter().for_each(|&row| queue.mark_sent(row));
-        queue.settle(transmits_max);
+        while queue.settle(transmits_max).is_some() {}
         rows
     }
 
@@ -208,7 +215,7 @@ mod tests {
             queue.mark_sent(row);
             written.push(row);
         }
-        queue.settle(9);
+        assert_eq!(queue.settle(9), None);
         assert_eq!(written, [2, 1, 0]);
         queue.remove(1);
         assert_eq!((waiting(&queue), queue.len()), (vec![2, 0], 2));

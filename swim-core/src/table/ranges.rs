@@ -5,7 +5,7 @@ use crate::range::Range;
 use crate::storage::{Index, Storage};
 
 use super::ranks::Tally;
-use super::{RowOf, Table};
+use super::{Row, Table};
 
 /// Rows of a range looked at one by one; a range with more is halved before anybody lists it.
 const RANGE_WALK_MAX: usize = 256;
@@ -44,11 +44,11 @@ impl<A: Address, S: Storage> Table<A, S> {
         &self,
         range: Range,
         budget: &mut usize,
-        mut look: impl FnMut(u32, &RowOf<A, S>) -> bool,
+        mut look: impl FnMut(u32, Row<'_, A>) -> bool,
     ) -> bool {
         let (last, mut left) = (range.last(), RANGE_WALK_MAX);
         for number in self.index.from(range.first(), |row| self.key(row)) {
-            let Some(row) = self.row(number).filter(|row| row.id.mixed() <= last) else { break };
+            let Some(row) = self.row(number).filter(|row| row.id().mixed() <= last) else { break };
             let (Some(rest), Some(fewer)) = (budget.checked_sub(1), left.checked_sub(1)) else {
                 return false;
             };

@@ -2,101 +2,86 @@
 
 use core::cmp::Ordering;
 
-use crate::flap::Conduct;
-use crate::judge::{Card, Claim, ClaimVerdict, Verdict, judge};
+use crate::address::Address;
+use crate::judge::{Card, Claim, ClaimVerdict, Verdict, Voices, judge};
 use crate::member::{Incarnation, Member, NodeId, Patience, Status, mix};
-use crate::storage::Metadata;
 use crate::time::Instant;
-use crate::wire::Update;
+use crate::wire::{PacketWriter, Update};
 
+use super::case::{Case, Trial};
 use super::news::Told;
+use super::places::NONE;
 
-/// A row: what is believed of one member.
+/// What is kept of every member: 40 bytes with an IPv4 address.
 #[derive(Debug)]
-pub struct Row<A, M> {
+pub struct Entry<A> {
     pub id: NodeId,
-    /// Its status, at which incarnation, and who accuses it.
-    pub claim: Claim,
     /// Since when it has this status here.
-    pub since: Instant,
-    pub told: Told,
-    /// Whether it has ever said anything of itself here; if not, only the news of its end came.
-    introduced: bool,
+    since: Instant,
+    /// At which incarnation that was said.
+    incarnation: Incarnation,
     /// At which incarnation it last said something of itself.
     card_incarnation: Incarnation,
-    boot: u16,
-    /// How long it asks to be waited for.
-    patience: Patience,
-    /// What was done to find out whether it lives, while it is suspect.
-    pub trial: Trial,
-    /// How it has behaved, under a flap policy.
-    pub conduct: Conduct,
+    /// The number of its case file, or [`NONE`].
+    case: u32,
     /// Where it listens; before it is introduced, where the news came from.
     address: A,
-    metadata: M,
-    /// Its metadata is longer than this table holds, so its card cannot be passed on.
-    metadata_cut: bool,
+    pub boot: u16,
+    /// How long it asks to be waited for.
+    patience: Patience,
+    pub status: Status,
+    words: Words,
 }
 
-/// What was done to find out whether a suspect lives. Begins anew with every suspicion.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Trial {
-    /// Pings of the verification sent so far (R8).
-    pub pings: u8,
-    /// This node could not reach it itself.
-    pub accused_here: bool,
-    /// Its time began anew because this node stood still; once is enough.
-    pub renewed: bool,
-    /// Its host has refused a packet that this node sent for somebody else.
-    pub refused_here: bool,
-    /// It has answered since it became suspect, at `Row::since`: nobody else's voice counts.
-    pub reprieved: bool,
+/// What is known of what a member says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Words {
+    /// Nothing: only the news of its end came.
+    None,
+    /// All of it.
+    Whole,
+    /// All but its metadata, which is longer than this table holds, so it cannot be passed on.
+    Cut,
 }
 
-impl<A: Copy + Ord, M: Metadata> Row<A, M> {
-    /// The row of a member that is not introduced yet, of whom somebody at `informant` told.
+impl<A: Copy> Entry<A> {
+    /// A member that is not introduced yet, of whom somebody at `informant` told.
     pub fn new(id: NodeId, informant: A, now: Instant) -> Self {
         Self {
             id,
-            claim: Claim::default(),
             since: now,
-            told: Told::default(),
-            introduced: false,
+            incarnation: Incarnation::default(),
             card_incarnation: Incarnation::default(),
+            case: NONE,
+            address: informant,
             boot: 0,
             patience: Patience::NONE,
-            trial: Trial::default(),
-            conduct: Conduct::default(),
-            address: informant,
-            metadata: M::default(),
-            metadata_cut: false,
+            status: Status::Alive,
+            words: Words::None,
         }
     }
 
-    /// What the member says of itself, if it is introduced.
-    pub fn card(&self) -> Option<Card<'_, A>> {
-        self.introduced.then(|| self.words())
+    /// The number of its case file, if it has one.
+    pub fn case(&self) -> Option<u32> {
+        (self.case != NONE).then_some(self.case)
     }
 
-    /// The same for a row that is certainly introduced: the node's own.
-    pub fn words(&self) -> Card<'_, A> {
-        Card {
-            incarnation: self.card_incarnation,
-            boot: self.boot,
-            patience: self.patience,
-            address: self.address,
-            metadata: self.metadata.as_slice(),
+    /// Notes which case file it has.
+    pub fn set_case(&mut self, case: Option<u32>) {
+        self.case = case.unwrap_or(NONE);
+    }
+
+    /// What the application was told of it while it has no case file.
+    pub fn told(&self) -> Told {
+        match self.words {
+            Words::None => Told::default(),
+            Words::Whole | Words::Cut => Told::all(self.status, self.boot),
         }
-    }
-
-    /// Where the member listens.
-    pub fn address(&self) -> Option<A> {
-        self.introduced.then_some(self.address)
     }
 
     /// Whether it counts among the living: alive or suspect, and reachable.
     pub fn is_live(&self) -> bool {
-        self.introduced && self.claim.status.is_live()
+        self.words != Words::None && self.status.is_live()
     }
 
     /// What the member last said of itself, in 64 bits: two tables that hash its row alike have the
@@ -110,96 +95,16 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
         mix(self.id.mixed() ^ incarnation ^ boot)
     }
 
-    /// Its suspicion begins anew: `reprieved` because it was heard from, or else because nobody
-    /// could have been heard meanwhile.
-    pub fn restart_suspicion(&mut self, reprieved: bool, now: Instant) {
-        self.since = now;
-        self.trial.pings = 0;
-        self.trial.reprieved |= reprieved;
-        self.trial.renewed = !reprieved;
-    }
-
-    /// How long it asks to be waited for.
-    pub fn patience(&self) -> Patience {
-        self.patience
+    /// Takes over a card; `whole` unless its metadata had to be left out.
+    pub fn set_card(&mut self, card: &Card<'_, A>, whole: bool) {
+        (self.card_incarnation, self.boot) = (card.incarnation, card.boot);
+        (self.patience, self.address) = (card.patience, card.address);
+        self.words = if whole { Words::Whole } else { Words::Cut };
     }
 
     /// Takes over how long to ask the others to wait.
     pub fn set_patience(&mut self, patience: Patience) {
         self.patience = patience;
-    }
-
-    /// Which life of its process this is; 0 before it is introduced.
-    pub fn boot(&self) -> u16 {
-        self.boot
-    }
-
-    /// The update that passes on what is known: the claim, or claim and card while it is alive.
-    pub fn update(&self) -> Option<Update<'_, A>> {
-        match self.claim.status {
-            Status::Alive => self.introduction(),
-            _ => Some(Update::claim(self.id, self.claim)),
-        }
-    }
-
-    /// The update that passes on the card alone, for somebody who may not know the member.
-    pub fn introduction(&self) -> Option<Update<'_, A>> {
-        let card = self.card().filter(|_| !self.metadata_cut)?;
-        Some(Update::alive(self.id, card))
-    }
-
-    /// What an update would change. Metadata this table had to cut is not compared.
-    pub fn judge(&self, told: &Update<'_, A>) -> Verdict {
-        let known = self.card();
-        let told_card = match (told.card, known) {
-            (Some(card), Some(known)) if self.metadata_cut => {
-                let cut = Card { metadata: known.metadata, ..card };
-                let newer = card.incarnation.order(known.incarnation) == Ordering::Greater;
-                Some(if newer { card } else { cut })
-            }
-            (card, _) => card,
-        };
-        judge((&self.claim, known.as_ref()), (&told.claim, told_card.as_ref()))
-    }
-
-    /// Carries out what was judged of the claim.
-    pub fn follow(&mut self, verdict: ClaimVerdict, told: &Claim, now: Instant) {
-        match verdict {
-            ClaimVerdict::Keep => {}
-            ClaimVerdict::Unite(voices) => self.claim.voices = voices,
-            ClaimVerdict::Replace => {
-                // A suspicion of a later incarnation is another suspicion.
-                if told.status != self.claim.status || told.status == Status::Suspect {
-                    self.since = now;
-                    self.trial = Trial::default();
-                }
-                self.claim = *told;
-            }
-        }
-    }
-
-    /// Takes over a card. Returns false when its metadata does not fit and was left out.
-    pub fn set_card(&mut self, card: &Card<'_, A>, metadata_len_max: usize) -> bool {
-        let Card { incarnation, boot, patience, address, metadata } = *card;
-        // Applications do not hear of patience.
-        let same = self.card().is_some_and(|known| {
-            known.content_order(&Card { patience: known.patience, ..*card }) == Ordering::Equal
-        });
-        (self.introduced, self.card_incarnation) = (true, incarnation);
-        if !same {
-            self.told.note_update();
-        }
-        (self.boot, self.patience, self.address) = (boot, patience, address);
-        self.set_metadata(metadata, metadata_len_max)
-    }
-
-    /// Takes over metadata. Returns false when it does not fit and was left out.
-    pub fn set_metadata(&mut self, metadata: &[u8], metadata_len_max: usize) -> bool {
-        self.metadata_cut = !self.metadata.replace(metadata, metadata_len_max);
-        if self.metadata_cut {
-            self.metadata = M::default();
-        }
-        !self.metadata_cut
     }
 
     /// Takes over an address.
@@ -209,24 +114,230 @@ impl<A: Copy + Ord, M: Metadata> Row<A, M> {
 
     /// Says the same again at a later incarnation, alive or leaving.
     pub fn reincarnate(&mut self, incarnation: Incarnation, status: Status, now: Instant) {
-        if self.claim.status != status {
+        if self.status != status {
             self.since = now;
         }
-        self.claim = Claim::new(incarnation, status);
+        (self.incarnation, self.status) = (incarnation, status);
         self.card_incarnation = incarnation;
+    }
+}
+
+/// A row, to read: what is believed of one member.
+#[derive(Debug)]
+pub struct Row<'a, A> {
+    pub(super) entry: &'a Entry<A>,
+    pub(super) case: Option<&'a Case>,
+    pub(super) metadata: &'a [u8],
+}
+
+impl<A> Clone for Row<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Row<'_, A> {}
+
+impl<'a, A: Copy + Ord> Row<'a, A> {
+    /// Whose row it is.
+    pub fn id(&self) -> NodeId {
+        self.entry.id
+    }
+
+    pub fn status(&self) -> Status {
+        self.entry.status
+    }
+
+    /// At which incarnation it has its status.
+    pub fn incarnation(&self) -> Incarnation {
+        self.entry.incarnation
+    }
+
+    /// Since when it has its status here.
+    pub fn since(&self) -> Instant {
+        self.entry.since
+    }
+
+    /// Its status, at which incarnation, and who accuses it.
+    pub fn claim(&self) -> Claim {
+        let Entry { incarnation, status, .. } = *self.entry;
+        Claim { incarnation, status, voices: self.voices() }
+    }
+
+    /// Who accuses it.
+    pub fn voices(&self) -> Voices {
+        self.case.map_or(Voices::NONE, |case| case.voices)
+    }
+
+    /// What was done to find out whether it lives.
+    pub fn trial(&self) -> Trial {
+        self.case.map(|case| case.trial).unwrap_or_default()
+    }
+
+    /// Whether it flaps and is held out.
+    pub fn is_held_out(&self) -> bool {
+        self.case.is_some_and(|case| case.conduct.is_held_out())
+    }
+
+    /// Whether the application has something to hear about it.
+    pub fn is_untold(&self) -> bool {
+        let told = self.case.map_or_else(|| self.entry.told(), |case| case.told);
+        told.differs(self.status(), self.boot(), self.is_held_out())
+    }
+
+    /// What the member says of itself, if it is introduced.
+    pub fn card(&self) -> Option<Card<'a, A>> {
+        self.is_introduced().then(|| self.words())
+    }
+
+    /// The same for a row that is certainly introduced: the node's own.
+    pub fn words(&self) -> Card<'a, A> {
+        let Entry { card_incarnation: incarnation, boot, patience, address, .. } = *self.entry;
+        Card { incarnation, boot, patience, address, metadata: self.metadata }
+    }
+
+    /// Where the member listens.
+    pub fn address(&self) -> Option<A> {
+        self.is_introduced().then_some(self.entry.address)
+    }
+
+    /// Whether it counts among the living: alive or suspect, and reachable.
+    pub fn is_live(&self) -> bool {
+        self.entry.is_live()
+    }
+
+    /// What the member last said of itself, in 64 bits.
+    pub fn hash(&self) -> u64 {
+        self.entry.hash()
+    }
+
+    /// How long it asks to be waited for.
+    pub fn patience(&self) -> Patience {
+        self.entry.patience
+    }
+
+    /// Which life of its process this is; 0 before it is introduced.
+    pub fn boot(&self) -> u16 {
+        self.entry.boot
+    }
+
+    /// The update that passes on what is known: the claim, or claim and card while it is alive.
+    pub fn update(&self) -> Option<Update<'a, A>> {
+        match self.status() {
+            Status::Alive => self.introduction(),
+            _ => Some(Update::claim(self.id(), self.claim())),
+        }
+    }
+
+    /// The update that passes on the card alone, for somebody who may not know the member.
+    pub fn introduction(&self) -> Option<Update<'a, A>> {
+        (self.entry.words == Words::Whole).then(|| Update::alive(self.id(), self.words()))
+    }
+
+    /// Writes all that is known of it: of the living the card, then the suspicion if there is one;
+    /// of the others their end alone, since the card would bring them back to life. A row whose
+    /// metadata this table had to cut cannot be told and counts as told. False when there is no
+    /// room.
+    pub fn tell(&self, writer: &mut PacketWriter<'_>) -> bool
+    where
+        A: Address,
+    {
+        let card = self.introduction().filter(|_| self.is_live());
+        let claim = Update::<A>::claim(self.id(), self.claim());
+        card.is_none_or(|card| writer.update(&card))
+            && (self.status() == Status::Alive || writer.update(&claim))
+    }
+
+    /// Whether an update says what the member is known to say of itself, word for word, as nearly
+    /// all do. A shorter way to what [`judge`](Self::judge) finds.
+    pub fn has_heard(&self, told: &Update<'_, A>) -> bool {
+        let heard = |card: &Card<'_, A>| {
+            self.incarnation() == card.incarnation && self.card().as_ref() == Some(card)
+        };
+        told.claim.status == Status::Alive && told.card.as_ref().is_some_and(heard)
+    }
+
+    /// What an update would change. Metadata this table had to cut is not compared.
+    pub fn judge(&self, told: &Update<'_, A>) -> Verdict {
+        let known = self.card();
+        let told_card = match (told.card, known) {
+            (Some(card), Some(known)) if self.entry.words == Words::Cut => {
+                let cut = Card { metadata: known.metadata, ..card };
+                let newer = card.incarnation.order(known.incarnation) == Ordering::Greater;
+                Some(if newer { card } else { cut })
+            }
+            (card, _) => card,
+        };
+        judge((&self.claim(), known.as_ref()), (&told.claim, told_card.as_ref()))
     }
 
     /// The row as applications see it.
-    pub fn member(&self) -> Member<'_, A> {
+    pub fn member(&self) -> Member<'a, A> {
         Member {
-            id: self.id,
+            id: self.id(),
             address: self.address(),
-            status: self.claim.status,
-            incarnation: self.claim.incarnation,
+            status: self.status(),
+            incarnation: self.incarnation(),
             boot: self.boot(),
-            metadata: self.metadata.as_slice(),
-            since: self.since,
-            held_out: self.conduct.is_held_out(),
+            metadata: self.metadata,
+            since: self.since(),
+            held_out: self.is_held_out(),
         }
+    }
+
+    fn is_introduced(&self) -> bool {
+        self.entry.words != Words::None
+    }
+}
+
+/// A row, to change, with a case file open for it.
+#[derive(Debug)]
+pub struct RowMut<'a, A> {
+    pub entry: &'a mut Entry<A>,
+    pub case: &'a mut Case,
+}
+
+impl<A> RowMut<'_, A> {
+    /// Carries out what was judged of the claim.
+    pub fn follow(&mut self, verdict: ClaimVerdict, told: &Claim, now: Instant) {
+        match verdict {
+            ClaimVerdict::Keep => {}
+            ClaimVerdict::Unite(voices) => self.case.voices = voices,
+            ClaimVerdict::Replace => {
+                // A suspicion of a later incarnation is another suspicion.
+                if told.status != self.entry.status || told.status == Status::Suspect {
+                    self.entry.since = now;
+                    self.case.trial = Trial::default();
+                }
+                self.set_claim(told);
+            }
+        }
+    }
+
+    /// Takes over a claim.
+    pub fn set_claim(&mut self, claim: &Claim) {
+        let Claim { incarnation, status, voices } = *claim;
+        (self.entry.incarnation, self.entry.status) = (incarnation, status);
+        self.case.voices = voices;
+    }
+
+    /// Its suspicion begins anew: `reprieved` because it was heard from, or else because nobody
+    /// could have been heard meanwhile.
+    pub fn restart_suspicion(&mut self, reprieved: bool, now: Instant) {
+        self.entry.since = now;
+        self.case.trial.pings = 0;
+        self.case.trial.reprieved |= reprieved;
+        self.case.trial.renewed = !reprieved;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::SocketAddrV4;
+
+    #[test]
+    fn rows_are_small() {
+        assert_eq!(size_of::<Option<Entry<SocketAddrV4>>>(), 40);
     }
 }

@@ -5,11 +5,11 @@ use crate::time::Instant;
 
 use super::places::Places;
 
-/// At most one deadline per row, the earliest on top of a binary heap: setting, clearing and
+/// At most one deadline per case, the earliest on top of a binary heap: setting, clearing and
 /// taking one are O(log N), asking for the earliest is O(1).
 pub struct Timers<S: Storage> {
     heap: S::List<Due>,
-    /// Where in `heap` each row is.
+    /// Where in `heap` each case is.
     places: Places<S>,
 }
 
@@ -17,7 +17,9 @@ pub struct Timers<S: Storage> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
     at: Instant,
+    /// Breaks ties: which case a row has depends on history, and the order must not.
     row: u32,
+    case: u32,
 }
 
 impl<S: Storage> Timers<S> {
@@ -25,9 +27,15 @@ impl<S: Storage> Timers<S> {
         Self { heap: storage.list(), places: Places::new(storage) }
     }
 
-    /// Makes room for one more row number.
+    /// Makes room for one more case.
     pub fn grow(&mut self) -> bool {
         self.places.grow()
+    }
+
+    /// There are no cases any more.
+    pub fn reset(&mut self) {
+        self.heap.reset();
+        self.places.reset();
     }
 
     /// The earliest deadline.
@@ -35,30 +43,35 @@ impl<S: Storage> Timers<S> {
         self.heap.as_slice().first().map(|due| due.at)
     }
 
-    /// Sets or moves the deadline of `row`.
-    pub fn set(&mut self, row: u32, at: Instant) {
-        self.clear(row);
+    /// Whether `case` has a deadline.
+    pub fn contains(&self, case: u32) -> bool {
+        self.places.find(case).is_some()
+    }
+
+    /// Sets or moves the deadline of `case`, which is that of `row`.
+    pub fn set(&mut self, case: u32, row: u32, at: Instant) {
+        self.clear(case);
         let last = self.heap.len();
-        if self.heap.push(Due { at, row }).is_ok() {
+        if self.heap.push(Due { at, row, case }).is_ok() {
             self.record(last);
             self.sift_up(last);
         }
     }
 
-    /// Removes the deadline of `row`, if it has one.
-    pub fn clear(&mut self, row: u32) {
-        let Some(place) = self.places.find(row) else { return };
+    /// Removes the deadline of `case`, if it has one.
+    pub fn clear(&mut self, case: u32) {
+        let Some(place) = self.places.find(case) else { return };
         self.swap(place, self.heap.len().saturating_sub(1));
         self.heap.pop();
-        self.places.clear(row);
+        self.places.clear(case);
         self.sift_up(place);
         self.sift_down(place);
     }
 
-    /// Takes off a row whose deadline is not after `now`, the earliest first.
+    /// Takes off the earliest deadline that is not after `now`: whose row it is.
     pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
         let due = *self.heap.as_slice().first().filter(|due| due.at <= now)?;
-        self.clear(due.row);
+        self.clear(due.case);
         Some(due.row)
     }
 
@@ -86,8 +99,7 @@ impl<S: Storage> Timers<S> {
         }
     }
 
-    /// Whether both places exist and the first is due before the second. Rows break ties, so that
-    /// the order does not depend on history.
+    /// Whether both places exist and the first is due before the second.
     fn is_before(&self, a: usize, b: usize) -> bool {
         let heap = self.heap.as_slice();
         heap.get(a).zip(heap.get(b)).is_some_and(|(a, b)| a < b)
@@ -104,7 +116,7 @@ impl<S: Storage> Timers<S> {
 
     fn record(&mut self, place: usize) {
         if let Some(due) = self.heap.as_slice().get(place) {
-            self.places.put(due.row, place);
+            self.places.put(due.case, place);
         }
     }
 }
@@ -126,11 +138,11 @@ mod tests {
             match rng.below(4) {
                 0 | 1 => {
                     let at = Instant::from_micros(rng.below(1_000) as u64);
-                    timers.set(row as u32, at);
+                    timers.set(63 - row as u32, row as u32, at);
                     model[row] = Some(at);
                 }
                 2 => {
-                    timers.clear(row as u32);
+                    timers.clear(63 - row as u32);
                     model[row] = None;
                 }
                 _ => {

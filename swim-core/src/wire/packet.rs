@@ -105,9 +105,11 @@ impl<'b> PacketWriter<'b> {
     /// Fills the packet up to `len` bytes, if it is shorter and there is room.
     pub fn pad(&mut self, len: usize) {
         let missing = len.min(self.buffer.len()).saturating_sub(self.len);
-        // Two bytes before up to 127 zeros, three before more.
-        let zeros = missing.saturating_sub(if missing > 129 { 3 } else { 2 });
-        self.zeros(zeros);
+        // Two bytes before up to 127 zeros, three before more: nothing takes one byte, or 130.
+        let head = if missing > 129 { 3 } else { 2 };
+        if let Some(zeros) = missing.checked_sub(head) {
+            self.zeros(zeros);
+        }
     }
 
     fn zeros(&mut self, count: usize) -> bool {

@@ -102,7 +102,7 @@ fn config(detector: Detector, suspicion_mult: u8) -> Config {
     Config {
         detector,
         suspicion_mult,
-        sync_interval_min: Config::lan().sync_interval,
+        anti_entropy: false,
         heal_interval: Duration::ZERO,
         ..Config::lan()
     }

@@ -8,9 +8,7 @@ use std::time::Duration;
 use swim_core::sim::{Failure, Link};
 use swim_core::{Config, Detector, Event};
 
-use crate::harness::{
-    NEVER, about, assert_within, empty, for_each_seed, mean, seconds, settled, told,
-};
+use crate::harness::{about, assert_within, empty, for_each_seed, mean, seconds, settled, told};
 
 pub const PERIOD: Duration = Duration::from_secs(2);
 
@@ -23,8 +21,7 @@ pub fn swim() -> Config {
         suspicion_mult: 3,
         retransmit_mult: 3,
         gossip_interval: Duration::ZERO,
-        sync_interval: NEVER,
-        sync_interval_min: NEVER,
+        anti_entropy: false,
         heal_interval: Duration::ZERO,
         // The paper's payload is 135 bytes, which carry six updates; here they carry five.
         datagram_len_max: 135,

@@ -11,8 +11,8 @@ use swim_core::storage::{Fixed, Growable};
 use swim_core::wire::{Header, Message, Ping, Update};
 use swim_core::{
     Card, Channel, Config, Detector, Event, Identity, Instant, JoinError, Lifeguard, Member,
-    MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, Standing, Stats, Status,
-    Transmit,
+    MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, SnapshotRecord, Standing,
+    Stats, Status, Transmit,
 };
 
 pub use crate::packets::*;
@@ -23,11 +23,10 @@ const STEPS_PER_MOMENT_MAX: usize = 10_000;
 /// How long one waits for what ought to happen.
 const SEARCH_MAX: Duration = Duration::from_secs(86_000);
 
-/// Servers under memberlist's detector, without the table exchange.
+/// Servers under memberlist's detector, without anti-entropy.
 pub fn quiet() -> Config {
-    let day = Duration::from_secs(86_400);
     let detector = Detector::Lifeguard(Lifeguard::Memberlist);
-    Config { detector, sync_interval: day, sync_interval_min: day, ..Config::lan() }
+    Config { detector, anti_entropy: false, ..Config::lan() }
 }
 
 /// Nothing goes out of its own accord: no gossip apart from answers, no probe for half an hour.
@@ -154,6 +153,20 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
 
     pub fn live_count(&self) -> usize {
         both!(self, live_count())
+    }
+
+    pub fn remember(&mut self, member: u16, now: Instant) -> bool {
+        both!(self, remember(id(member), member, now))
+    }
+
+    pub fn snapshot(&self) -> Vec<SnapshotRecord<u16>> {
+        let records: Vec<_> = self.fixed.snapshot().collect();
+        assert_eq!(records, self.growable.snapshot().collect::<Vec<_>>());
+        records
+    }
+
+    pub fn is_alone(&self) -> bool {
+        both!(self, is_alone())
     }
 
     pub fn is_isolated(&self) -> bool {
@@ -361,7 +374,7 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
     pub fn ask(&mut self, node: u16) -> Sent {
         let start = self.sent.len();
         let target = self.nodes[&node].me().id;
-        let ping = Ping { number: 4_711, target, belief: None };
+        let ping = Ping { number: 4_711, target, belief: None, digest: None };
         self.tell(node, STRANGER, Some(Message::Ping(ping)), &[]).expect("a ping");
         let ack = self.sent[start..].iter().find(|sent| sent.to == STRANGER).cloned();
         ack.expect("an answer")

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
-use swim_core::wire::{Header, Join, Message, Nack, Page, Ping, Pull, VERSION, Welcome};
+use swim_core::wire::{
+    Busy, Cookie, Digest, Header, Join, Message, Nack, Page, Ping, Pull, Sync, SyncReply, VERSION,
+    Welcome,
+};
 use swim_core::{Config, Detector, Identity, Instant, Lifeguard, Member, Rejected, Stats};
 
 use crate::cases::cases;
@@ -192,7 +195,7 @@ fn a_packet_with_one_bad_frame_is_rejected_whole() {
 fn answers_nobody_asked_for_change_nothing() {
     let mut world = alone_with(still(), &[B]);
     let before = state(&world);
-    let welcome = Message::Welcome(Welcome { number: 1, members: 9 });
+    let welcome = Message::Welcome(Welcome { number: 1, members: 9, cookie: 0 });
     let refuse = swim_core::wire::Refuse { number: 1, reason: swim_core::Refusal::IdInUse };
     let page = Message::Page(Page { number: 1, next: 5 });
     for message in [welcome, Message::Refuse(refuse), page] {
@@ -243,18 +246,34 @@ fn incarnation() -> impl Strategy<Value = u32> {
 }
 
 fn message() -> impl Strategy<Value = Option<Message<u16>>> {
-    (0u8..10, 0u32..4, any::<u32>(), member(), any::<u64>()).prop_map(
+    (0u8..13, 0u32..4, any::<u32>(), member(), any::<u64>()).prop_map(
         |(kind, small, random, member, from)| {
             let number = if small == 0 { random } else { small };
             match kind {
-                0 => Some(Message::Ping(Ping { number, target: id(member), belief: None })),
+                0 => {
+                    let digest = Some(Digest { members: random, fingerprint: number });
+                    Some(Message::Ping(Ping { number, target: id(member), belief: None, digest }))
+                }
                 1 => ack(number),
                 2 => Some(Message::Nack(Nack { number, refused: random % 2 == 0 })),
                 3 => request(number, member, random),
                 4 => Some(Message::Join(Join { number })),
-                5 => Some(Message::Welcome(Welcome { number, members: random })),
-                6 => Some(Message::Pull(Pull { number, from })),
+                5 => Some(Message::Welcome(Welcome { number, members: random, cookie: number })),
+                6 => {
+                    let (last, len_max) = (u64::MAX, random as u16);
+                    Some(Message::Pull(Pull { number, cookie: random, from, last, len_max }))
+                }
                 7 => Some(Message::Page(Page { number, next: from })),
+                8 => {
+                    let (hop, len_max) = (from as u8, random as u16);
+                    Some(Message::Sync(Sync { number, cookie: random, hop, len_max }))
+                }
+                9 => {
+                    let hop = from as u8;
+                    Some(Message::SyncReply(SyncReply { number, hop, members: random }))
+                }
+                10 => Some(Message::Cookie(Cookie { number, cookie: random })),
+                11 => Some(Message::Busy(Busy { number })),
                 _ => None,
             }
         },

@@ -117,7 +117,7 @@ fn the_loser_of_an_id_is_silent_whatever_it_is_told() {
     }
     let join = Message::Join(Join { number });
     world.tell(loser, D, Some(join), &[alive(D, 0)]).unwrap();
-    let pull = Message::Pull(Pull { number, from: 0 });
+    let pull = Message::Pull(Pull { number, cookie: 0, from: 0, last: u64::MAX, len_max: 127 });
     world.tell(loser, C, Some(pull), &[]).unwrap();
     let mut header = world.header(D);
     header.label = Label::new("other");
@@ -141,7 +141,7 @@ fn the_loser_of_an_id_drops_what_it_had_begun() {
     let joined = world.next(|sent| sent.to == B);
     world.intercept();
     let Some(Message::Join(join)) = joined.message() else { panic!("a join") };
-    let welcome = Welcome { number: join.number, members: 3 };
+    let welcome = Welcome { number: join.number, members: 9, cookie: 0 };
     world.tell(50, B, Some(Message::Welcome(welcome)), &[]).unwrap();
     let pull = world.intercept().pop().unwrap().pull().unwrap();
     world.tell(50, B, request(7, C, 400), &[]).unwrap();

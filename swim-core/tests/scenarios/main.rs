@@ -103,6 +103,8 @@
 //!
 //! The flap policy, which stands above all detectors: `flapping`
 //!
+//! Who is looked for when nobody else is, and what a node keeps for its next life: `healing`
+//!
 //! The rules of Witness, which none of these tests knows; whole clusters: `simulated_witness`:
 //!
 //! - R1 rotation, R2 answer timeout, R3 stages, R4 witnesses, R5 nacks as voices, R11 refusals:
@@ -120,6 +122,7 @@ mod detection;
 mod dissemination;
 mod flapping;
 mod harness;
+mod healing;
 mod hostile;
 mod identity;
 mod join_leave;

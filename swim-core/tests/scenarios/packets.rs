@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use swim_core::wire::{Ack, Header, Message, Nack, Packet, PacketWriter, Page, Ping, PingRequest};
-use swim_core::wire::{Pull, Update};
+use swim_core::wire::{Pull, Update, View};
 use swim_core::{
     Card, Channel, Claim, Incarnation, Instant, NodeId, Patience, Status, Voice, Voices,
 };
@@ -99,11 +99,11 @@ fn claim(member: u16, claim: Claim) -> Update<'static, u16> {
 }
 
 pub fn ping(number: u32, target: u16) -> Option<Message<u16>> {
-    Some(Message::Ping(Ping { number, target: id(target), belief: None }))
+    Some(Message::Ping(Ping { number, target: id(target), belief: None, digest: None }))
 }
 
 pub fn ack(number: u32) -> Option<Message<u16>> {
-    Some(Message::Ack(Ack { number, stranger: false }))
+    Some(Message::Ack(Ack { number, stranger: false, view: View::Unsaid }))
 }
 
 pub fn nack(number: u32) -> Option<Message<u16>> {

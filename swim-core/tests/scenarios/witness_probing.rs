@@ -123,7 +123,7 @@ fn a_restarted_node_takes_up_the_round_of_the_others() {
     let ping = world.next(|sent| sent.from == B && sent.ping().is_some());
     let round = ping.packet().header.round;
     assert!((before..=before + 1).contains(&round), "{round} after {before}");
-    world.run(3_000);
+    world.run(6_000);
     world.sent();
     world.run(20_000);
     assert_everybody_once(&world.sent(), &members, 15);

@@ -117,7 +117,7 @@ impl<S: Storage> Side<S> {
 
     /// Makes it know what `record` says.
     pub fn know(&mut self, record: &Record) {
-        if record.id == self.table.me().id {
+        if record.id == self.table.me().id() {
             return;
         }
         if record.introduced {
@@ -137,8 +137,8 @@ impl<S: Storage> Side<S> {
 
     /// Every suspicion ends in death, as it does when nobody refutes.
     pub fn condemn_suspects(&mut self) {
-        let suspect = |row: &&Row<Ip, S::Metadata>| row.claim.status == Status::Suspect;
-        let suspects = self.table.iter().filter(suspect).map(|row| (row.id, row.claim));
+        let suspect = |row: &Row<'_, Ip>| row.status() == Status::Suspect;
+        let suspects = self.table.iter().filter(suspect).map(|row| (row.id(), row.claim()));
         for (id, claim) in suspects.collect::<Vec<_>>() {
             self.apply(&Update::claim(id, Claim { status: Status::Dead, ..claim }));
         }
@@ -146,7 +146,7 @@ impl<S: Storage> Side<S> {
 
     fn header(&self) -> Header {
         let me = self.table.me();
-        let (sender, incarnation) = (me.id, me.claim.incarnation);
+        let (sender, incarnation) = (me.id(), me.incarnation());
         Header { label: Label::default(), sender, incarnation, round: 0 }
     }
 
@@ -173,7 +173,7 @@ impl<S: Storage> Side<S> {
 
     fn take(&mut self, mut update: Update<'_, Ip>, sender: NodeId) {
         let me = self.table.me();
-        if update.id == me.id {
+        if update.id == me.id() {
             if me.judge(&update).claim != ClaimVerdict::Keep {
                 let next = update.claim.incarnation.next();
                 self.table.reincarnate(next, Status::Alive, NOW);
@@ -183,7 +183,7 @@ impl<S: Storage> Side<S> {
         let told = update.claim.status;
         if !told.is_live() {
             let Some(row) = self.table.member(update.id) else { return };
-            if told == Status::Dead && row.claim.status.is_live() {
+            if told == Status::Dead && row.status().is_live() {
                 let voices = Voices::one(Voice::from(sender));
                 update.claim = Claim { status: Status::Suspect, voices, ..update.claim };
             }
@@ -308,8 +308,8 @@ impl<S: Storage, T: Storage> Pair<S, T> {
     /// - when one knows of a death and the other has become suspicious therefore: the member itself
     ///   or its deadline decides.
     pub fn unresolved(&self) -> Vec<NodeId> {
-        let ids = self.near.table.iter().map(|row| row.id);
-        let ids: BTreeSet<_> = ids.chain(self.far.table.iter().map(|row| row.id)).collect();
+        let ids = self.near.table.iter().map(|row| row.id());
+        let ids: BTreeSet<_> = ids.chain(self.far.table.iter().map(|row| row.id())).collect();
         ids.into_iter().filter(|&id| self.is_unresolved(id)).collect()
     }
 
@@ -344,13 +344,9 @@ impl<S: Storage, T: Storage> Pair<S, T> {
 }
 
 /// Whether this is the suspicion that follows from that death.
-fn is_disputed<M, N>(live: &Row<Ip, M>, dead: &Row<Ip, N>) -> bool
-where
-    M: crate::storage::Metadata,
-    N: crate::storage::Metadata,
-{
-    let ended = dead.claim.status == Status::Dead && live.claim.status == Status::Suspect;
-    ended && live.words().incarnation.ahead_of(dead.claim.incarnation) == 0
+fn is_disputed(live: Row<'_, Ip>, dead: Row<'_, Ip>) -> bool {
+    let ended = dead.status() == Status::Dead && live.status() == Status::Suspect;
+    ended && live.words().incarnation.ahead_of(dead.claim().incarnation) == 0
 }
 
 pub fn encoded_len<A: Address>(update: &Update<'_, A>) -> usize {

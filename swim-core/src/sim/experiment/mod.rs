@@ -29,22 +29,34 @@
 //! - **messages** and **bytes**: packets of both channels written, and what they carry, per node
 //!   and second of the measured window.
 //!
-//! All clusters start settled: every node knows every other, and has run for [`WARM_UP`] or longer
-//! on a clock that is up to 200 ppm off.
+//! - a view is **complete** when it holds exactly those for living who run, and **right** when it
+//!   holds them at their present boot and incarnation, too;
+//! - **peaks**: packets and bytes, out and in, in the busiest second of a node.
+//!
+//! All clusters but those of [`Join`] start settled: every node knows every other, and has run for
+//! [`WARM_UP`] or longer on a clock that is up to 200 ppm off.
 
 mod ablation;
 mod arm;
 mod connection;
 mod crash;
 mod freeze_grid;
+mod idle;
+mod join;
 mod loss;
+mod mass_restart;
 mod outcome;
 mod partition;
 mod pause;
+mod repair;
+mod settling;
+mod snapshot_restart;
+mod split;
 mod stage;
 mod starve;
 mod statistics;
 mod summary;
+mod views;
 mod watch;
 
 use super::report::Failure;
@@ -55,10 +67,16 @@ pub use arm::{Arm, Profile};
 pub use connection::{BadConnection, Defect};
 pub use crash::Crash;
 pub use freeze_grid::{ANOMALOUS, Anomaly, BLOCKED_MS, FreezeCell, NORMAL_MS};
+pub use idle::Idle;
+pub use join::{Join, LateJoin};
 pub use loss::Loss;
+pub use mass_restart::MassRestart;
 pub use outcome::{Detection, Outcome, Reading, Traffic, Value};
 pub use partition::Partition;
 pub use pause::{Pause, RepeatedPauses};
+pub use repair::Repair;
+pub use snapshot_restart::SnapshotRestart;
+pub use split::Split;
 pub use stage::WARM_UP;
 pub use starve::Starve;
 pub use statistics::{Estimate, mean, quantile, share};

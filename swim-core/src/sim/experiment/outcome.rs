@@ -72,6 +72,11 @@ impl Reading {
         Self { name, value: Value::Count(count) }
     }
 
+    /// Something per time or per node.
+    pub const fn rate(name: &'static str, rate: f64) -> Self {
+        Self { name, value: Value::Rate(rate) }
+    }
+
     /// So many of so many.
     pub const fn share(name: &'static str, hits: u64, of: u64) -> Self {
         Self { name, value: Value::Share { hits, of } }
@@ -88,6 +93,8 @@ impl Reading {
 pub enum Value {
     /// To a mean per run.
     Count(u64),
+    /// To a mean.
+    Rate(f64),
     /// To a share of all.
     Share {
         /// How many did.

@@ -1,15 +1,16 @@
 //! A settled cluster, and what is measured of it.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Trial;
 use super::outcome::{Detection, Outcome, Reading, Traffic};
 use crate::Event;
-use crate::member::{Member, NodeId};
+use crate::member::Member;
 use crate::rng::Rng;
 use crate::sim::cluster::Cluster;
 use crate::sim::link::Link;
+use crate::sim::places::Places;
 use crate::sim::report::{Failure, Heard};
 use crate::sim::scenario::{Checks, Scenario};
 use crate::storage::Growable;
@@ -23,6 +24,8 @@ const PROBE_INTERVALS: u32 = 30;
 const LISTEN_INTERVAL: Duration = Duration::from_secs(1);
 /// Rows a node may hold.
 const MEMBERS_MAX: usize = 1 << 16;
+/// Bytes of metadata a row may hold.
+const METADATA_LEN_MAX: usize = 32;
 /// Clocks are off by up to this.
 const DRIFT_PPM_MAX: u32 = 200;
 /// Sets the draws of an experiment apart from those of its cluster.
@@ -41,7 +44,7 @@ pub(super) struct Stage {
     pub cluster: Cluster<Growable>,
     pub rng: Rng,
     seed: u64,
-    places: BTreeMap<NodeId, usize>,
+    places: Places,
     anomalous: Vec<bool>,
     deaths: Vec<Death>,
     /// By whom they were about.
@@ -66,39 +69,62 @@ impl Stage {
         link: Link,
         arrange: impl FnOnce(&mut Cluster<Growable>),
     ) -> Result<Self, Failure> {
+        let mut stage = Self::empty(trial, link);
+        for _ in 0..trial.nodes {
+            stage.add();
+        }
+        arrange(&mut stage.cluster);
+        stage.settle(trial)?;
+        Ok(stage)
+    }
+
+    /// A cluster without nodes.
+    pub fn empty(trial: &Trial, link: Link) -> Self {
         let scenario = Scenario {
             config: trial.config,
             link,
             drift_ppm_max: DRIFT_PPM_MAX,
             checks: Checks::Light,
             false_deaths_forbidden: false,
-            ..Scenario::new("experiment", trial.seed, |_| Growable::new(MEMBERS_MAX, 0))
+            ..Scenario::new("experiment", trial.seed, |_| {
+                Growable::new(MEMBERS_MAX, METADATA_LEN_MAX)
+            })
         };
-        let mut cluster = Cluster::new(scenario);
-        cluster.add_many(trial.nodes);
-        arrange(&mut cluster);
-        cluster.introduce_all();
-        let mut rng = Rng::new(trial.seed ^ STREAM);
-        cluster.run_for(WARM_UP + rng.up_to(trial.config.probe_interval * PROBE_INTERVALS))?;
-        // Measuring begins now.
-        cluster.take_heard();
-        let unheard_before = cluster.report().counts.unheard;
-        let places = (0..trial.nodes).map(|node| (cluster.id(node), node)).collect();
-        let mut stage = Self {
-            cluster,
-            rng,
+        Self {
+            cluster: Cluster::new(scenario),
+            rng: Rng::new(trial.seed ^ STREAM),
             seed: trial.seed,
-            places,
-            anomalous: vec![false; trial.nodes],
+            places: Places::default(),
+            anomalous: Vec::new(),
             deaths: Vec::new(),
-            suspicions: vec![0; trial.nodes],
-            joins: vec![0; trial.nodes],
-            unheard_before,
+            suspicions: Vec::new(),
+            joins: Vec::new(),
+            unheard_before: 0,
             window: (Instant::ZERO, 0, 0),
             traffic: Traffic::default(),
-        };
-        stage.open_window();
-        Ok(stage)
+        }
+    }
+
+    /// Adds a node that knows nobody.
+    pub fn add(&mut self) -> usize {
+        let node = self.cluster.len();
+        self.cluster.add_many(1);
+        self.places.get_or_insert(self.cluster.id(node), node);
+        self.anomalous.push(false);
+        self.suspicions.push(0);
+        self.joins.push(0);
+        node
+    }
+
+    /// Introduces everybody to everybody, and lets them settle. Measuring begins after that.
+    pub fn settle(&mut self, trial: &Trial) -> Result<(), Failure> {
+        self.cluster.introduce_all();
+        let longer = self.rng.up_to(trial.config.probe_interval * PROBE_INTERVALS);
+        self.cluster.run_for(WARM_UP + longer)?;
+        self.cluster.take_heard();
+        self.unheard_before = self.cluster.report().counts.unheard;
+        self.open_window();
+        Ok(())
     }
 
     /// Lets time pass, and listens.
@@ -146,6 +172,11 @@ impl Stage {
             picked.push(node);
         }
         picked
+    }
+
+    /// Whether something was done to a node.
+    pub fn is_anomalous(&self, node: usize) -> bool {
+        self.anomalous[node]
     }
 
     /// The nodes nothing was done to.
@@ -215,7 +246,7 @@ impl Stage {
     /// Takes what the applications were told since the last time.
     fn listen(&mut self) {
         for Heard { at, node: viewer, event } in self.cluster.take_heard() {
-            let about = event.member().and_then(|id| self.places.get(&id).copied());
+            let about = event.member().and_then(|id| self.places.get(id));
             match (event, about) {
                 (Event::MemberDead(_), Some(about)) => {
                     self.deaths.push(Death { at, viewer, about });

@@ -50,6 +50,8 @@ pub struct Times {
 pub enum Figure {
     /// A mean per run.
     Mean(Estimate),
+    /// A mean of what is per time or per node already.
+    Rate(Estimate),
     /// A share of all.
     Share {
         /// How many did.
@@ -116,17 +118,22 @@ fn readings(outcomes: &[Outcome]) -> Vec<(&'static str, Figure)> {
 }
 
 fn figure(outcomes: &[Outcome], name: &str) -> Option<Figure> {
-    let (mut counts, mut shares, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut counts, mut rates) = (Vec::new(), Vec::new());
+    let (mut shares, mut times) = (Vec::new(), Vec::new());
     let readings = outcomes.iter().flat_map(|outcome| &outcome.readings);
     for reading in readings.filter(|reading| reading.name == name) {
         match reading.value {
             Value::Count(count) => counts.push(count as f64),
+            Value::Rate(rate) => rates.push(rate),
             Value::Share { hits, of } => shares.push((hits, of)),
             Value::Time(time) => times.push(vec![seconds(time)]),
         }
     }
     if !counts.is_empty() {
         return Some(Figure::Mean(mean(&counts)));
+    }
+    if !rates.is_empty() {
+        return Some(Figure::Rate(mean(&rates)));
     }
     if !shares.is_empty() {
         let hits = shares.iter().map(|run| run.0).sum();

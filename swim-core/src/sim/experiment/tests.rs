@@ -19,7 +19,7 @@ fn reading(outcome: &Outcome, name: &str) -> Value {
 
 #[test]
 fn equal_trials_have_equal_outcomes_and_other_seeds_others() -> Result<(), Failure> {
-    let experiments: [&dyn Experiment; 8] = [
+    let experiments: [&dyn Experiment; 15] = [
         &Crash { refusing: true, ..Crash::default() },
         &Loss { duration: seconds(20), ..Loss::default() },
         &Starve { starved: 3, duration: seconds(20), crash: true, ..Starve::default() },
@@ -28,6 +28,13 @@ fn equal_trials_have_equal_outcomes_and_other_seeds_others() -> Result<(), Failu
         &Partition { minority: 3, after: seconds(20), ..Partition::default() },
         &Pause::default(),
         &RepeatedPauses { paused: 2, duration: seconds(60), ..RepeatedPauses::default() },
+        &Join { loss_permille: 100, ..Join::default() },
+        &LateJoin::default(),
+        &Idle { changes_per_second: 0.5, duration: seconds(20), ..Idle::default() },
+        &Repair { rows: 2, ..Repair::default() },
+        &MassRestart { gone_permille: 100, ..MassRestart::default() },
+        &SnapshotRestart { gone_permille: 100, ..SnapshotRestart::default() },
+        &Split { cut: seconds(60), tombstone_time: Some(seconds(20)), ..Split::default() },
     ];
     for experiment in experiments {
         let outcome = experiment.run(&trial(Arm::Memberlist, 1))?;
@@ -76,7 +83,8 @@ fn a_jam_makes_the_plain_agent_bury_the_healthy_and_a_freeze_does_not() -> Resul
     let falsely_buried = |anomaly| {
         let (blocked, normal) = (seconds(16), Duration::from_millis(64));
         let cell = FreezeCell { anomaly, blocked, normal, ..FreezeCell::default() };
-        Ok(cell.run(&trial(Arm::PlainAgent, 1))?.false_deaths)
+        let run = |seed| Ok(cell.run(&trial(Arm::PlainAgent, seed))?.false_deaths);
+        (1..=4).map(run).sum::<Result<u64, Failure>>()
     };
     let (jam, freeze) = (falsely_buried(Anomaly::Jam)?, falsely_buried(Anomaly::Freeze)?);
     assert!(jam > freeze, "{jam} {freeze}");

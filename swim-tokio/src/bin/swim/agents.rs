@@ -1,22 +1,26 @@
-//! Agent processes, what is true of them, and what they say of each other.
+//! Agents, what is true of them, and what they say of each other.
 
 use std::io;
 use std::net::SocketAddr;
 
-use swim_tokio::Status;
+use swim_tokio::{Config, NodeId, Status};
 use tokio::sync::mpsc;
 
 use crate::board::{Board, Standing};
-use crate::children::{Children, Heard, Said};
+use crate::children::{Children, Ending, HEARD_MAX, Heard, Said};
+use crate::crew::Crew;
 use crate::report::{News, Report};
+use crate::tasks::{Tasks, Truth};
 
 /// Every agent of a demo or a drill.
 pub struct Agents {
     pub board: Board,
-    children: Children,
+    crew: Crew,
     heard: mpsc::Receiver<Heard>,
     last_words: Vec<Option<String>>,
     ended: Vec<bool>,
+    /// How many members each agent has forgotten.
+    forgotten: Vec<u64>,
 }
 
 /// What an agent said that matters to all who run agents.
@@ -33,29 +37,47 @@ pub struct Sighting {
     pub unix_ms: u64,
     pub observer: usize,
     pub member: usize,
+    pub before: Option<Status>,
     pub status: Status,
 }
 
 impl Agents {
-    /// Agents `node-1` to `node-N`, none of them started; `args` go to every one.
+    /// Processes `node-1` to `node-N`, none of them started; `args` go to every one.
     ///
     /// # Errors
     ///
     /// The operating system does not tell which program this is.
-    pub fn new(nodes: usize, args: &[impl AsRef<str>]) -> io::Result<Self> {
-        let (children, heard) = Children::new(nodes, args)?;
-        Ok(Self {
+    pub fn processes(nodes: usize, args: &[impl AsRef<str>]) -> io::Result<Self> {
+        let (sender, heard) = mpsc::channel(HEARD_MAX);
+        let children = Children::new(nodes, args, sender)?;
+        Ok(Self::new(nodes, Crew::Processes(children), heard))
+    }
+
+    /// Tasks `node-1` to `node-N` of this process, none of them started.
+    pub fn tasks(nodes: usize, config: Config) -> Self {
+        let (sender, heard) = mpsc::channel(HEARD_MAX);
+        Self::new(nodes, Crew::Tasks(Box::new(Tasks::new(nodes, config, sender))), heard)
+    }
+
+    fn new(nodes: usize, crew: Crew, heard: mpsc::Receiver<Heard>) -> Self {
+        Self {
             board: Board::new(nodes),
-            children,
+            crew,
             heard,
             last_words: vec![None; nodes],
             ended: vec![false; nodes],
-        })
+            forgotten: vec![0; nodes],
+        }
     }
 
     /// The process id, while it runs.
     pub fn pid(&self, node: usize) -> Option<u32> {
-        self.children.pid(node)
+        self.crew.pid(node)
+    }
+
+    /// How many members an agent has forgotten since it was first started.
+    pub fn forgotten(&self, node: usize) -> u64 {
+        self.forgotten[node]
     }
 
     /// Whether its process has ended.
@@ -72,7 +94,7 @@ impl Agents {
         let name = self.board.name(node).to_owned();
         self.board.set_standing(node, Standing::Running);
         self.ended[node] = false;
-        self.children
+        self.crew
             .start(node, &name, bind, seed)
             .map_err(|error| format!("cannot start {name}: {error}"))
     }
@@ -80,28 +102,28 @@ impl Agents {
     /// SIGKILL.
     pub async fn kill(&mut self, node: usize) -> Result<(), String> {
         self.board.set_standing(node, Standing::Killed);
-        let killed = self.children.kill(node).await;
+        let killed = self.crew.kill(node).await;
         killed.map_err(|error| format!("cannot kill {}: {error}", self.board.name(node)))
     }
 
     /// SIGSTOP. On the board the agent stays what it was: it believes what it believed.
     #[cfg(unix)]
     pub fn stop(&self, node: usize) -> Result<(), String> {
-        let stopped = self.children.stop(node);
+        let stopped = self.crew.stop(node);
         stopped.map_err(|error| format!("cannot stop {}: {error}", self.board.name(node)))
     }
 
     /// SIGCONT.
     #[cfg(unix)]
     pub fn resume(&self, node: usize) -> Result<(), String> {
-        let resumed = self.children.resume(node);
+        let resumed = self.crew.resume(node);
         resumed.map_err(|error| format!("cannot resume {}: {error}", self.board.name(node)))
     }
 
     /// Tells an agent to say goodbye.
     pub fn dismiss(&mut self, node: usize) {
         self.board.set_standing(node, Standing::Leaving);
-        self.children.dismiss(node);
+        self.crew.dismiss(node);
     }
 
     /// The next thing an agent says, to be given to [`hear`](Self::hear). Cancel safe.
@@ -115,7 +137,7 @@ impl Agents {
     ///
     /// A process ended that should run, or did not end well; somebody else's agent joined.
     pub async fn hear(&mut self, heard: Heard) -> Result<Option<Notice>, String> {
-        if !self.children.is_current(&heard) {
+        if !self.crew.is_current(&heard) {
             return Ok(None);
         }
         let node = heard.node;
@@ -123,6 +145,10 @@ impl Agents {
             Said::News(Report { news: News::Listening { address, .. }, .. }) => {
                 self.board.set_address(node, address);
                 Ok(Some(Notice::Listening { node, address }))
+            }
+            Said::News(Report { news: News::Forgotten { members }, .. }) => {
+                self.forgotten[node] += members;
+                Ok(None)
             }
             Said::News(report) => Ok(self.sighting(node, &report)?.map(Notice::Sighting)),
             Said::Complaint(line) => {
@@ -134,23 +160,38 @@ impl Agents {
         }
     }
 
+    /// How many running agents see another cluster than there is; `None` where nobody can look into
+    /// them.
+    pub fn wrong_views(&self) -> Option<usize> {
+        let truth =
+            |node| Some((NodeId::from_name(self.board.name(node)), self.board.address(node)?));
+        let truth: Truth = self.board.running().filter_map(truth).collect();
+        self.crew.wrong_views(self.board.running(), &truth)
+    }
+
     fn sighting(&mut self, observer: usize, report: &Report) -> Result<Option<Sighting>, String> {
         let Some((profile, status)) = report.news.belief() else { return Ok(None) };
         let member = self.board.node_with_id(&profile.id);
         let member = member.ok_or_else(|| format!("a stranger joined: {}", profile.name))?;
-        let sighting = Sighting { unix_ms: report.unix_ms, observer, member, status };
+        let before = self.board.belief(observer, member);
+        let sighting = Sighting { unix_ms: report.unix_ms, observer, member, before, status };
         Ok(self.board.believe(observer, member, status).then_some(sighting))
     }
 
     async fn end(&mut self, node: usize) -> Result<(), String> {
         self.ended[node] = true;
-        let status = self.children.exit_status(node).await;
+        let ending = self.crew.ending(node).await;
         let name = self.board.name(node);
-        let why = match (self.board.standing(node), status) {
-            (Standing::Killed | Standing::NotStarted, _) => return Ok(()),
-            (Standing::Leaving, Some(status)) if status.success() => return Ok(()),
-            (Standing::Leaving, Some(status)) => format!("{name} did not leave well ({status})"),
-            (Standing::Running, Some(status)) => format!("{name} ended unexpectedly ({status})"),
+        let why = match (self.board.standing(node), ending) {
+            (Standing::Killed | Standing::NotStarted, _)
+            | (Standing::Leaving, Some(Ending::Well)) => return Ok(()),
+            (Standing::Leaving, Some(Ending::Badly(status))) => {
+                format!("{name} did not leave well ({status})")
+            }
+            (Standing::Running, Some(Ending::Badly(status))) => {
+                format!("{name} ended unexpectedly ({status})")
+            }
+            (Standing::Running, Some(Ending::Well)) => format!("{name} ended unexpectedly"),
             (_, None) => format!("{name} closed its output and does not end"),
         };
         let last_words = self.last_words[node].as_ref();

@@ -6,7 +6,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -20,7 +20,7 @@ pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST)
 
 /// Lines of all children that wait to be looked at. When full, children wait in turn with their
 /// printing, never with their protocol.
-const HEARD_MAX: usize = 1_024;
+pub const HEARD_MAX: usize = 1_024;
 /// How long a process may take to end after it closed its output.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -41,10 +41,18 @@ struct Agent {
     stdin: Option<ChildStdin>,
 }
 
-/// Something a child said.
+/// How an agent ended.
+pub enum Ending {
+    Well,
+    /// In the words of the system.
+    Badly(String),
+}
+
+/// Something an agent said.
 pub struct Heard {
     pub node: usize,
-    life: u32,
+    /// Which of its lives said so.
+    pub life: u32,
     pub what: Said,
 }
 
@@ -53,7 +61,7 @@ pub enum Said {
     News(Report),
     /// A line on standard error, or one that cannot be read.
     Complaint(String),
-    /// Both outputs are closed: the process has ended or is about to.
+    /// Nothing follows: the agent has ended or is about to.
     End,
 }
 
@@ -66,11 +74,11 @@ impl Children {
     pub fn new(
         nodes: usize,
         args: &[impl AsRef<str>],
-    ) -> io::Result<(Self, mpsc::Receiver<Heard>)> {
-        let (heard, receiver) = mpsc::channel(HEARD_MAX);
+        heard: mpsc::Sender<Heard>,
+    ) -> io::Result<Self> {
         let agents = (0..nodes).map(|_| Agent::default()).collect();
         let args = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
-        Ok((Self { executable: std::env::current_exe()?, args, agents, heard }, receiver))
+        Ok(Self { executable: std::env::current_exe()?, args, agents, heard })
     }
 
     /// Starts the process of an agent.
@@ -143,9 +151,10 @@ impl Children {
     }
 
     /// How a process ended that has closed its outputs; `None` if it hangs.
-    pub async fn exit_status(&mut self, node: usize) -> Option<ExitStatus> {
+    pub async fn ending(&mut self, node: usize) -> Option<Ending> {
         let process = self.agents[node].process.as_mut()?;
-        tokio::time::timeout(END_TIMEOUT, process.wait()).await.ok()?.ok()
+        let status = tokio::time::timeout(END_TIMEOUT, process.wait()).await.ok()?.ok()?;
+        Some(if status.success() { Ending::Well } else { Ending::Badly(status.to_string()) })
     }
 
     fn command(&self, name: &str, bind: SocketAddr, seed: Option<SocketAddr>) -> Command {

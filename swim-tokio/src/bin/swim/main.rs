@@ -16,6 +16,7 @@ mod agents;
 mod board;
 mod children;
 mod clock;
+mod crew;
 mod demo;
 #[cfg(unix)]
 mod drill;
@@ -24,6 +25,7 @@ mod report;
 mod signals;
 mod sim;
 mod span;
+mod tasks;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;

@@ -32,9 +32,9 @@ pub enum News {
     /// A seed has not answered for a while; this agent goes on asking.
     NoAnswer { seed: String },
     /// A seed has no address, or none that can be reached; it is looked up again.
-    Unresolved { seed: String, reason: String, retry_s: u64 },
-    /// More seeds than can be asked at once; this one is tried again.
-    NotAsked { seed: String, reason: String, retry_s: u64 },
+    Unresolved { seed: String, reason: String },
+    /// More seeds than can be known; this one is not used.
+    NotAsked { seed: String, reason: String },
     /// A member is there that was not.
     MemberJoined(Profile),
     /// A member is suspected of having failed.
@@ -64,6 +64,8 @@ pub enum News {
     },
     /// Somebody held this agent for failed, or for its own former life, and was told otherwise.
     Refuted { incarnation: u32 },
+    /// So many of the dead and the departed were forgotten: their time was over.
+    Forgotten { members: u64 },
     /// Another living node uses this agent's name.
     Conflict { rival: SocketAddr, won: bool },
     /// What should be kept across restarts was of no use, or cannot be written.
@@ -98,6 +100,7 @@ impl News {
             | Self::MemberUpdated(_)
             | Self::Lagged { .. }
             | Self::Refuted { .. }
+            | Self::Forgotten { .. }
             | Self::Conflict { .. }
             | Self::StateTrouble { .. }
             | Self::TableFull

@@ -1,6 +1,7 @@
 //! Durations as they are written on a command line: `250ms`, `1.5s`, `2m`, `1h`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ pub struct Span(pub Duration);
 /// Longer than any experiment.
 const DURATION_MAX: Duration = Duration::from_secs(10_000_000);
 
-/// The range of `Config::pause_tolerance`.
-const PAUSE_MIN: Duration = Duration::from_millis(1);
-const PAUSE_MAX: Duration = Duration::from_secs(3_600);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Span {
     pub const fn millis(millis: u64) -> Self {
@@ -26,10 +27,24 @@ impl Span {
 
     /// A pause that can be tolerated, within the range of the settings.
     pub fn pause(text: &str) -> Result<Self, String> {
-        let pause: Self = text.parse()?;
-        match (PAUSE_MIN..=PAUSE_MAX).contains(&pause.0) {
-            true => Ok(pause),
-            false => Err("expected 1ms to 1h".to_owned()),
+        Self::within(text, MILLISECOND..=HOUR, "1ms to 1h")
+    }
+
+    /// How long the dead are remembered, within the range of the settings.
+    pub fn memory(text: &str) -> Result<Self, String> {
+        Self::within(text, Duration::from_secs(1)..=30 * DAY, "1s to 30days")
+    }
+
+    /// How often healing is tried, within the range of the settings.
+    pub fn interval(text: &str) -> Result<Self, String> {
+        Self::within(text, MILLISECOND..=DAY, "1ms to 1day")
+    }
+
+    fn within(text: &str, range: RangeInclusive<Duration>, shown: &str) -> Result<Self, String> {
+        let span: Self = text.parse()?;
+        match range.contains(&span.0) {
+            true => Ok(span),
+            false => Err(format!("expected {shown}")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `swim agent`: one member, in the foreground.
 
-mod accusations;
-mod print;
+mod counts;
+pub mod print;
 mod seeds;
 pub mod settings;
 mod state;
@@ -12,15 +12,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use swim_tokio::tags::{METADATA_LEN_MAX, Tags};
-use swim_tokio::{Event, Events, NodeId, Options, Swim, Update};
+use swim_tokio::{Event, Events, NodeId, Options, Seed, Swim, Update};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::failure::{Failure, with_causes};
 use crate::report::News;
-use accusations::Accusations;
+use crate::span::Span;
+use counts::Counts;
 use print::{Printer, news_of};
-use seeds::Seed;
+use seeds::Seeds;
 use settings::Settings;
 use state::Troubles;
 
@@ -41,9 +42,10 @@ pub struct Args {
     #[arg(long, value_name = "IP:PORT", value_parser = address)]
     advertise: Option<SocketAddr>,
 
-    /// A member to join through; give several and one that answers is enough. Asked until it
-    /// answers; a name that does not resolve yet is tried again and again.
-    #[arg(long, value_name = "HOST:PORT")]
+    /// Members to join through: a host name with all its addresses, or an address. Repeatable; one
+    /// that answers is enough. Asked until one does, the name looked up every time, and again
+    /// should that member ever be gone.
+    #[arg(long, value_name = "HOST:PORT", value_parser = str::parse::<Seed>)]
     join: Vec<Seed>,
 
     /// The name of this member, unique in its cluster: its id is made of it. At most 128 bytes.
@@ -59,11 +61,15 @@ pub struct Args {
     #[command(flatten)]
     settings: Settings,
 
-    /// Keep across restarts what the agent would have to learn again: how often it has been
-    /// accused, and how long a pause the others must allow it. One small file in this directory,
-    /// written at most once a second.
+    /// Keep across restarts what the agent would have to learn again: whom it knows, so that it
+    /// finds them without --join, how often it has been accused, and how long a pause the others
+    /// must allow it. One file in this directory, written at most every five seconds.
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+
+    /// Time between two writes of that file.
+    #[arg(long, value_name = "TIME", default_value = "5s", hide = true)]
+    state_interval: Span,
 
     /// Print one JSON object per line instead of lines for people.
     #[arg(long)]
@@ -122,8 +128,8 @@ async fn serve(args: Args, tags: &Tags) -> Result<(), Failure> {
         Ok(()) => {
             let sources = Sources {
                 events,
-                seeds: seeds::join(&swim, args.join),
-                accusations: Accusations::new(swim.clone()),
+                seeds: Seeds::join(swim.clone(), args.join).await,
+                counts: Counts::new(swim.clone()),
                 troubles: Troubles::new(swim.clone()),
             };
             watch(sources, &mut printer, &mut stop).await
@@ -157,8 +163,8 @@ impl From<std::io::Error> for End {
 /// Where news come from.
 struct Sources {
     events: Events,
-    seeds: mpsc::Receiver<News>,
-    accusations: Accusations,
+    seeds: Seeds,
+    counts: Counts,
     troubles: Troubles,
 }
 
@@ -170,8 +176,8 @@ async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiv
                 Some(update) => (news_of(&update), end_after(&update)),
                 None => return End::NodeStopped,
             },
-            Some(news) = from.seeds.recv() => (vec![news], None),
-            news = from.accusations.next() => (vec![news], None),
+            news = from.seeds.next() => (vec![news], None),
+            news = from.counts.next() => (vec![news], None),
             news = from.troubles.next() => (vec![news], None),
         };
         for news in news {
@@ -225,6 +231,7 @@ fn options(args: &Args, tags: &Tags) -> Options {
         metadata_len_max: METADATA_LEN_MAX,
         config: args.settings.config(),
         state_dir: args.state_dir.clone(),
+        state_interval: args.state_interval.0,
         ..Options::new(args.bind)
     }
 }

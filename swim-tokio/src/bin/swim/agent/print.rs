@@ -141,9 +141,10 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
             format!("{elapsed}  ! {seed}  refuses us: {reason}; asking again")
         }
         News::NoAnswer { seed } => format!("{elapsed}  ! {seed} has not answered, still asking"),
-        News::Unresolved { seed, reason, retry_s } | News::NotAsked { seed, reason, retry_s } => {
-            format!("{elapsed}  ! {seed} {reason}; trying again in {retry_s} s")
+        News::Unresolved { seed, reason } => {
+            format!("{elapsed}  ! {seed} {reason}; trying again and again")
         }
+        News::NotAsked { seed, reason } => format!("{elapsed}  ! {seed} is not asked: {reason}"),
         News::MemberJoined(it) => member('+', it, "joined"),
         News::MemberSuspected(it) => member('?', it, "suspected"),
         News::MemberRecovered(it) => member('+', it, "recovered"),
@@ -160,6 +161,9 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
         News::Refuted { incarnation } => {
             let what = "this member was accused and refuted";
             format!("{elapsed}  ! {what} (incarnation {incarnation})")
+        }
+        News::Forgotten { members } => {
+            format!("{elapsed}  = {members} dead or departed members forgotten")
         }
         News::Conflict { rival, won } => {
             let end = if *won { "we keep it" } else { "it keeps it" };
@@ -259,8 +263,8 @@ mod tests {
         );
         let reason = "cannot resolve: no such host".to_owned();
         assert_eq!(
-            in_words(millis(0), &News::Unresolved { seed: seed(), reason, retry_s: 2 }),
-            "00:00:00.000  ! 127.0.0.1:9999 cannot resolve: no such host; trying again in 2 s"
+            in_words(millis(0), &News::Unresolved { seed: seed(), reason }),
+            "00:00:00.000  ! 127.0.0.1:9999 cannot resolve: no such host; trying again and again"
         );
         assert_eq!(
             in_words(millis(0), &News::Refuted { incarnation: 3 }),

@@ -1,140 +1,90 @@
-//! Seeds by name: resolved, resolved again, and joined.
+//! What is wrong with the seeds: no event tells it.
 
-use std::net::SocketAddr;
-use std::str::FromStr;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use swim_tokio::{JoinFailure, Swim};
-use tokio::net::lookup_host;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use swim_tokio::{JoinFailure, Seed, Swim};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::report::News;
 
-/// First pause before a name is looked up again; doubles each time.
-const RETRY_MIN: Duration = Duration::from_secs(1);
-/// Longest pause between two attempts to look a name up.
-const RETRY_MAX: Duration = Duration::from_secs(30);
-/// News that wait to be printed; the seeds wait when there is no room.
-const NEWS_MAX: usize = 16;
+/// Time between two looks: trouble that is over by then was none.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A `HOST:PORT` of the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seed {
-    text: String,
+/// Watches for trouble with the seeds.
+pub struct Seeds {
+    swim: Swim,
+    told: BTreeMap<Seed, JoinFailure>,
+    untold: VecDeque<News>,
+    looks: Interval,
 }
 
-impl FromStr for Seed {
-    type Err = &'static str;
+impl Seeds {
+    /// Joins through every seed for as long as it takes.
+    pub async fn join(swim: Swim, seeds: Vec<Seed>) -> Self {
+        let mut looks = interval(LOOK_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tracing::info!(?seeds, "joining");
+        let not_asked = swim.keep_joining(seeds).await;
+        let untold = not_asked.into_iter().filter_map(|(seed, why)| news_of(&seed, &why)).collect();
+        Self { swim, told: BTreeMap::new(), untold, looks }
+    }
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (host, port) = text.rsplit_once(':').ok_or("expected HOST:PORT")?;
-        match (host, port.parse::<u16>()) {
-            ("", _) => Err("expected HOST:PORT, and the host is empty"),
-            (_, Err(_)) => Err("expected HOST:PORT, and the port is not a number up to 65535"),
-            (_, Ok(0)) => Err("a seed listens on a port above 0"),
-            (_, Ok(_)) => Ok(Self { text: text.to_owned() }),
+    /// The next news: other trouble with a seed than before. Cancel safe.
+    pub async fn next(&mut self) -> News {
+        loop {
+            if let Some(news) = self.untold.pop_front() {
+                return news;
+            }
+            self.looks.tick().await;
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        for status in self.swim.seeds() {
+            let Some(trouble) = status.trouble else {
+                self.told.remove(&status.seed);
+                continue;
+            };
+            if self.told.get(&status.seed) != Some(&trouble) {
+                self.untold.extend(news_of(&status.seed, &trouble));
+                self.told.insert(status.seed, trouble);
+            }
         }
     }
 }
 
-/// Joins through every seed as soon as its name resolves, and tells of seeds that make trouble.
-pub fn join(swim: &Swim, seeds: Vec<Seed>) -> mpsc::Receiver<News> {
-    let (news, told) = mpsc::channel(NEWS_MAX);
-    let swim = swim.clone();
-    tokio::spawn(async move {
-        let mut pending = JoinSet::new();
-        for seed in seeds {
-            pending.spawn(join_one(swim.clone(), seed, news.clone()));
-        }
-        while pending.join_next().await.is_some() {}
-    });
-    told
-}
-
-async fn join_one(swim: Swim, seed: Seed, news: mpsc::Sender<News>) {
-    let mut pause = RETRY_MIN;
-    let trouble = loop {
-        let retry_s = pause.as_secs();
-        let seed = seed.text.clone();
-        let trouble = match try_join(&swim, &seed).await {
-            Outcome::Answered => return,
-            Outcome::Silent => break News::NoAnswer { seed },
-            Outcome::Unresolved(reason) => News::Unresolved { seed, reason, retry_s },
-            Outcome::NotAsked(reason) => News::NotAsked { seed, reason, retry_s },
-        };
-        // Nobody listens any more when the agent is ending.
-        let _ = news.send(trouble).await;
-        tokio::time::sleep(pause).await;
-        pause = pause.saturating_mul(2).min(RETRY_MAX);
-    };
-    let _ = news.send(trouble).await;
-}
-
-/// What became of one attempt to join through a seed.
-enum Outcome {
-    /// It let this member in, or refused it, which is news by itself; or it is this member.
-    Answered,
-    /// It did not answer in time; the node itself goes on asking.
-    Silent,
-    /// It is to be looked up again.
-    Unresolved(String),
-    /// The node has no room for it now.
-    NotAsked(String),
-}
-
-/// Joins through all addresses the name resolves to.
-async fn try_join(swim: &Swim, seed: &str) -> Outcome {
-    let found = match lookup_host(seed).await {
-        Ok(found) => found,
-        Err(error) => return Outcome::Unresolved(format!("cannot resolve: {error}")),
-    };
-    let local = swim.local_addr();
-    let addresses: Vec<_> = found.filter(|address| is_reachable(local, address)).collect();
-    if addresses.is_empty() {
-        return Outcome::Unresolved(format!("has no address that can be reached from {local}"));
+fn news_of(seed: &Seed, trouble: &JoinFailure) -> Option<News> {
+    let seed = seed.to_string();
+    match trouble {
+        // Refusals are told as events; the first of its cluster is its own seed.
+        JoinFailure::Refused(_) | JoinFailure::OwnAddress => None,
+        JoinFailure::NoAnswer => Some(News::NoAnswer { seed }),
+        JoinFailure::Unresolved(why) => Some(News::Unresolved { seed, reason: why.to_string() }),
+        other => Some(News::NotAsked { seed, reason: other.to_string() }),
     }
-    tracing::info!(seed, ?addresses, "joining");
-    let admissions = swim.join(&addresses).await;
-    let failed = |failure| admissions.iter().find(|(_, outcome)| *outcome == Err(failure));
-    match (failed(JoinFailure::TooManySeeds), failed(JoinFailure::NoAnswer)) {
-        (Some((address, _)), _) => {
-            let why = JoinFailure::TooManySeeds;
-            Outcome::NotAsked(format!("cannot ask {address}: {why}"))
-        }
-        (None, Some(_)) if admissions.iter().all(|(_, outcome)| outcome.is_err()) => {
-            Outcome::Silent
-        }
-        (None, _) => Outcome::Answered,
-    }
-}
-
-/// Whether a socket bound to `local` can send to `address`; `[::]` takes both families.
-fn is_reachable(local: SocketAddr, address: &SocketAddr) -> bool {
-    let takes_both = local.is_ipv6() && local.ip().is_unspecified();
-    takes_both || local.is_ipv4() == address.is_ipv4()
 }
 
 #[cfg(test)]
 mod tests {
+    use swim_tokio::{Refusal, ResolveError};
+
     use super::*;
 
     #[test]
-    fn a_socket_reaches_its_own_family_and_the_unspecified_one_both() {
-        let [v4, v6] = ["10.0.0.1:1", "[fd00::1]:1"].map(|text| text.parse().unwrap());
-        assert!(is_reachable(v4, &v4) && !is_reachable(v4, &v6));
-        assert!(is_reachable(v6, &v6) && !is_reachable(v6, &v4));
-        let both = "[::]:1".parse().unwrap();
-        assert!(is_reachable(both, &v4) && is_reachable(both, &v6));
-    }
-
-    #[test]
-    fn a_seed_needs_a_host_and_a_port() {
-        for good in ["db-1:7946", "10.0.0.1:1", "[::1]:7946"] {
-            assert!(good.parse::<Seed>().is_ok(), "{good}");
-        }
-        for bad in ["", "db-1", ":7946", "db-1:", "db-1:http", "db-1:65536", "db-1:0"] {
-            assert!(bad.parse::<Seed>().is_err(), "{bad}");
+    fn only_what_nobody_else_tells_is_news() {
+        let seed = Seed::from("db:7946");
+        for (trouble, news) in [
+            (JoinFailure::Refused(Refusal::OtherCluster), None),
+            (JoinFailure::OwnAddress, None),
+            (JoinFailure::NoAnswer, Some(News::NoAnswer { seed: "db:7946".into() })),
+            (
+                JoinFailure::Unresolved(ResolveError::NoAddress),
+                Some(News::Unresolved { seed: "db:7946".into(), reason: "has no address".into() }),
+            ),
+        ] {
+            assert_eq!(news_of(&seed, &trouble), news);
         }
     }
 }

@@ -26,6 +26,16 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", value_parser = Span::pause)]
     pause_tolerance: Option<Span>,
 
+    /// How long the dead and the departed are remembered, 1s to 30days. Longer keeps late rumours
+    /// from reviving them, shorter frees memory. [default: the profile's]
+    #[arg(long, value_name = "TIME", value_parser = Span::memory)]
+    tombstone_time: Option<Span>,
+
+    /// Time between two attempts to reach somebody who is dead here, in case only the network was
+    /// cut, 1ms to 1day; stretched in clusters above some hundred members. [default: the profile's]
+    #[arg(long, value_name = "TIME", value_parser = Span::interval)]
+    heal_interval: Option<Span>,
+
     /// Report a member that is suspected or dies again and again once, as held out, instead of
     /// every time. Held out is who collects six points, of which half are forgotten each minute: a
     /// suspicion is one, a death three more. It is in again when it has behaved for a while: a
@@ -43,6 +53,8 @@ impl Settings {
             label: Label::new(&self.label),
             detector: self.detector.detector(),
             pause_tolerance: self.pause_tolerance.map_or(preset.pause_tolerance, |span| span.0),
+            tombstone_time: self.tombstone_time.map_or(preset.tombstone_time, |span| span.0),
+            heal_interval: self.heal_interval.map_or(preset.heal_interval, |span| span.0),
             flap: self.hold_out_flapping.then(FlapPolicy::new),
             ..preset
         }
@@ -99,7 +111,7 @@ impl DetectorName {
         }
     }
 
-    fn detector(self) -> Detector {
+    pub fn detector(self) -> Detector {
         match self {
             Self::Witness => Detector::Witness,
             Self::Lifeguard => Detector::Lifeguard(Lifeguard::Paper),
@@ -140,6 +152,20 @@ mod tests {
             let own = config(&["--profile", "lan-fast", "--pause-tolerance", text]);
             let pause_tolerance = std::time::Duration::from_millis(millis);
             assert_eq!(own, Config { pause_tolerance, ..fast }, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_and_how_often_is_healed_can_be_told() {
+        let own = config(&["--tombstone-time", "5s", "--heal-interval", "500ms"]);
+        let expected = Config {
+            tombstone_time: std::time::Duration::from_secs(5),
+            heal_interval: std::time::Duration::from_millis(500),
+            ..config(&[])
+        };
+        assert_eq!(own, expected);
+        for wrong in [["--tombstone-time", "999ms"], ["--heal-interval", "0s"]] {
+            assert!(Cli::try_parse_from(["swim"].iter().chain(&wrong)).is_err(), "{wrong:?}");
         }
     }
 

@@ -1,5 +1,7 @@
-//! `swim demo`: a cluster of real processes, a crash, a return, a goodbye.
+//! `swim demo`: a cluster of real processes, a crash, a return, a goodbye; or of many members in
+//! this process.
 
+mod crowd;
 mod frame;
 mod stage;
 mod step;
@@ -10,6 +12,7 @@ mod view;
 use std::io;
 
 use serde::Serialize;
+use swim_tokio::Config;
 
 use crate::agent::settings::DetectorName;
 use crate::agents::Agents;
@@ -18,7 +21,7 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 use stage::{Stage, Trouble};
 use step::Step;
-use summary::{Account, Summary};
+use summary::{Account, Summary, Witness};
 use view::View;
 
 /// Fewest agents: one is killed, one leaves, and somebody must be left to see it.
@@ -33,6 +36,11 @@ const NODES_MAX: u16 = 200;
 /// stops. On a terminal it shows who sees whom, otherwise one line for each step. All processes end
 /// with the demo. A process is killed but its machine lives on, and its system refuses packets: on
 /// Linux the default detector listens to that, the others wait.
+///
+/// With --in-process the agents are tasks of this process with sockets of their own: all join the
+/// first at once, several are killed at once (task aborted, sockets closed, no goodbye), and start
+/// again on their old ports when all others know. At the end every table must hold exactly the
+/// running agents.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -45,6 +53,15 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = DetectorName::Witness)]
     detector: DetectorName,
 
+    /// Run the agents as tasks of this process.
+    #[arg(long)]
+    in_process: bool,
+
+    /// How many agents to kill and to restart at once. [default: 15 of 100]
+    #[arg(long, value_name = "COUNT", requires = "in_process",
+        value_parser = clap::value_parser!(u16).range(1..))]
+    restarts: Option<u16>,
+
     /// Print one JSON object per step, and a summary as the last line.
     #[arg(long)]
     json: bool,
@@ -54,6 +71,7 @@ const EXAMPLES: &str = "\
 Examples:
   swim demo
   swim demo --nodes 40
+  swim demo --nodes 200 --in-process
   swim demo --detector memberlist
   swim demo --json | tail -1 | jq .summary
 
@@ -68,52 +86,82 @@ Exit status: 0 all went well, 1 not (the reason is on standard error), 2 wrong u
 /// A step that did not come in time, a running agent declared dead, a process that ended by
 /// itself, an interruption.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Runtime(format!("cannot start: {error}")))?;
-    runtime.block_on(play(args))
+    let mut runtime = match args.in_process {
+        true => tokio::runtime::Builder::new_multi_thread(),
+        false => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build().map_err(cannot_start)?;
+    match args.in_process {
+        true => runtime.block_on(play_in_process(args)),
+        false => runtime.block_on(play(args)),
+    }
 }
 
 async fn play(args: Args) -> Result<(), Failure> {
     let nodes = usize::from(args.nodes);
-    let clock = Clock::start();
     let agent_args = ["--profile", "local", "--detector", args.detector.name()];
-    let cannot_start = |error: io::Error| Failure::Runtime(format!("cannot start: {error}"));
-    let agents = Agents::new(nodes, &agent_args).map_err(cannot_start)?;
-    let signals = Signals::listen().map_err(cannot_start)?;
-    let view = View::new(args.json, clock);
-    let mut stage = Stage::new(agents, signals, view);
+    let agents = Agents::processes(nodes, &agent_args).map_err(cannot_start)?;
+    let mut stage = set(agents, args.json)?;
     let mut summary = Summary { nodes, ..Summary::default() };
-    let trouble = story::play(&mut stage, &mut summary).await.err();
+    let outcome = story::play(&mut stage, &mut summary).await;
     summary.false_deaths = stage.false_deaths();
-    let failure = match trouble {
-        Some(Trouble::OutputClosed) => return Ok(()),
-        Some(Trouble::Interrupted(signal)) => Some(Failure::Interrupted(signal)),
-        Some(Trouble::Failed(reason)) => Some(Failure::Runtime(reason)),
-        None if summary.false_deaths > 0 => {
-            let times = summary.false_deaths;
-            Some(Failure::Runtime(format!("{times} times a running agent was declared dead")))
-        }
-        None => None,
-    };
-    close(stage, &summary, failure)
+    let account = |witnesses: &[Witness]| Account { summary: &summary, witnesses }.to_string();
+    close(stage, outcome, &summary, account)
 }
 
-/// Kills what still runs, then says how it ended.
-fn close(mut stage: Stage, summary: &Summary, failure: Option<Failure>) -> Result<(), Failure> {
+async fn play_in_process(args: Args) -> Result<(), Failure> {
+    let nodes = usize::from(args.nodes);
+    let restarts = args.restarts.map_or((nodes * 15).div_ceil(100), usize::from);
+    if restarts >= nodes {
+        let reason = format!("--restarts {restarts} leaves nobody of {nodes} agents");
+        return Err(Failure::Usage(reason));
+    }
+    let config = Config { detector: args.detector.detector(), ..Config::local() };
+    let mut stage = set(Agents::tasks(nodes, config), args.json)?;
+    let mut summary = crowd::Summary { nodes, restarts, ..crowd::Summary::default() };
+    let outcome = crowd::play(&mut stage, &mut summary).await;
+    summary.false_deaths = stage.false_deaths();
+    close(stage, outcome, &summary, |_| summary.to_string())
+}
+
+fn set(agents: Agents, json: bool) -> Result<Stage, Failure> {
+    let view = View::new(json, Clock::start());
+    Ok(Stage::new(agents, Signals::listen().map_err(cannot_start)?, view))
+}
+
+fn cannot_start(error: io::Error) -> Failure {
+    Failure::Runtime(format!("cannot start: {error}"))
+}
+
+/// Ends what still runs, then says how it went: the summary for programs, the account of it and of
+/// those who saw the crash for people.
+fn close(
+    mut stage: Stage,
+    outcome: Result<(), Trouble>,
+    summary: &impl Serialize,
+    account: impl FnOnce(&[Witness]) -> String,
+) -> Result<(), Failure> {
     #[derive(Serialize)]
-    struct LastLine<'a> {
-        summary: &'a Summary,
+    struct LastLine<'a, S> {
+        summary: &'a S,
     }
 
+    let failure = match outcome {
+        Err(Trouble::OutputClosed) => return Ok(()),
+        Err(Trouble::Interrupted(signal)) => Some(Failure::Interrupted(signal)),
+        Err(Trouble::Failed(reason)) => Some(Failure::Runtime(reason)),
+        Ok(()) => match stage.false_deaths() {
+            0 => None,
+            times => Some(format!("{times} times a running agent was declared dead")),
+        }
+        .map(Failure::Runtime),
+    };
     if let Some(failure) = &failure {
         // The reason goes to standard error in any case.
         let _ = stage.show(Step::Failed { reason: failure.to_string() });
     }
     let (view, witnesses) = stage.into_view();
-    let account = Account { summary, witnesses: &witnesses };
-    let closed = view.close(&account, &LastLine { summary });
+    let closed = view.close(&account(&witnesses), &LastLine { summary });
     match (failure, closed.map_err(Trouble::from)) {
         (Some(failure), _) => Err(failure),
         (None, Err(Trouble::Failed(reason))) => Err(Failure::Runtime(reason)),

@@ -55,9 +55,9 @@ pub struct Stage {
 
 /// An action and its consequences, which are timed from it.
 struct Act {
-    subject: Option<usize>,
+    subjects: Vec<usize>,
     begun: Instant,
-    /// The first time each state of the subject was heard.
+    /// The first time each state of a subject was heard.
     firsts: Vec<(Status, u64)>,
 }
 
@@ -72,9 +72,11 @@ impl Stage {
         &self.agents.board
     }
 
-    /// Begins an action on one agent or on all: consequences are timed from now.
-    pub fn begin(&mut self, subject: Option<usize>) {
-        self.act = Some(Act { subject, begun: Instant::now(), firsts: Vec::new() });
+    /// Begins an action on these agents, or on all if there are none: consequences are timed from
+    /// now.
+    pub fn begin(&mut self, subjects: impl IntoIterator<Item = usize>) {
+        let subjects = subjects.into_iter().collect();
+        self.act = Some(Act { subjects, begun: Instant::now(), firsts: Vec::new() });
     }
 
     /// Milliseconds since the action.
@@ -89,7 +91,16 @@ impl Stage {
     }
 
     pub fn start(&mut self, node: usize, seed: Option<SocketAddr>) -> Result<(), Trouble> {
-        self.agents.start(node, ANY_PORT, seed).map_err(Trouble::Failed)
+        self.start_at(node, ANY_PORT, seed)
+    }
+
+    pub fn start_at(
+        &mut self,
+        node: usize,
+        bind: SocketAddr,
+        seed: Option<SocketAddr>,
+    ) -> Result<(), Trouble> {
+        self.agents.start(node, bind, seed).map_err(Trouble::Failed)
     }
 
     /// SIGKILL; the action is begun the moment before.
@@ -98,6 +109,15 @@ impl Stage {
         self.witnesses = survivors.map(|node| self.witness(node)).collect();
         self.begin(Some(node));
         self.agents.kill(node).await.map_err(Trouble::Failed)
+    }
+
+    /// Kills several, one right after the other; the action is begun when all are dead.
+    pub async fn kill_all(&mut self, nodes: &[usize]) -> Result<(), Trouble> {
+        for &node in nodes {
+            self.agents.kill(node).await.map_err(Trouble::Failed)?;
+        }
+        self.begin(nodes.iter().copied());
+        Ok(())
     }
 
     /// Tells an agent to say goodbye.
@@ -122,6 +142,24 @@ impl Stage {
     pub fn into_view(mut self) -> (View, Vec<Witness>) {
         self.witnesses.sort_by_key(|witness| witness.dead_ms.unwrap_or(u64::MAX));
         (self.view, self.witnesses)
+    }
+
+    /// How many running agents see another cluster than there is; `None` where nobody can look into
+    /// them.
+    pub fn wrong_views(&self) -> Option<usize> {
+        self.agents.wrong_views()
+    }
+
+    /// Tells all to leave, and waits until they have.
+    pub async fn stop_all(&mut self, limit: Duration) -> Result<(), Trouble> {
+        self.show(Step::Stopping)?;
+        let running: Vec<_> = self.board().running().collect();
+        for &node in &running {
+            self.dismiss(node);
+        }
+        let ended = |stage: &Self| running.iter().all(|&node| stage.has_ended(node));
+        self.wait("all agents end", limit, ended).await?;
+        self.show(Step::Stopped)
     }
 
     /// Listens until `done`, at most for `limit`.
@@ -177,17 +215,18 @@ impl Stage {
     }
 
     fn believe(&mut self, sighting: Sighting) -> Result<(), Trouble> {
-        let Sighting { observer, member, status: state, .. } = sighting;
+        let Sighting { observer, member, before, status: state, .. } = sighting;
         let node = self.board().name(member).to_owned();
         let by = self.board().name(observer).to_owned();
         if self.board().standing(member) == Standing::Running {
             match state {
                 Status::Suspect => return self.show(Step::FalseSuspicion { node, by }),
-                Status::Dead => {
+                // The first word of an agent about another is of its former life.
+                Status::Dead if before.is_some() => {
                     self.false_deaths += 1;
                     return self.show(Step::FalseDeath { node, by });
                 }
-                Status::Alive | Status::Left => {}
+                Status::Alive | Status::Dead | Status::Left => {}
             }
         }
         self.note(member, &by, state).map_or(Ok(()), |after_ms| {
@@ -202,7 +241,7 @@ impl Stage {
 
     /// Times a consequence of the current action; `None` for news of anybody else.
     fn note(&mut self, member: usize, by: &str, state: Status) -> Option<u64> {
-        let act = self.act.as_mut().filter(|act| act.subject == Some(member))?;
+        let act = self.act.as_mut().filter(|act| act.subjects.contains(&member))?;
         let after_ms = millis(act.begun.elapsed());
         if act.firsts.iter().all(|(first, _)| *first != state) {
             act.firsts.push((state, after_ms));

@@ -24,6 +24,11 @@ pub enum Step {
     AllLeft { node: String, after_ms: u64 },
     FalseSuspicion { node: String, by: String },
     FalseDeath { node: String, by: String },
+    SomeKilled { nodes: usize },
+    SomeDead { nodes: usize, after_ms: u64 },
+    SomeRestarted { nodes: usize },
+    Restored { after_ms: u64 },
+    ViewsRight { after_ms: u64 },
     Stopping,
     Stopped,
     Failed { reason: String },
@@ -83,8 +88,21 @@ impl fmt::Display for Step {
             Self::FalseDeath { node, by } => {
                 write!(f, "WRONG: {by} says {node} is dead, which is running")
             }
+            Self::SomeKilled { nodes } => write!(f, "{nodes} killed at once"),
+            Self::SomeDead { nodes, after_ms } => {
+                write!(f, "everyone knows that {nodes} are dead, {after_ms} ms after the last kill")
+            }
+            Self::SomeRestarted { nodes } => {
+                write!(f, "{nodes} started again at once, names and ports as before")
+            }
+            Self::Restored { after_ms } => {
+                write!(f, "everyone sees everyone, {after_ms} ms after the restart")
+            }
+            Self::ViewsRight { after_ms } => {
+                write!(f, "every table is exactly right, {after_ms} ms after the restart")
+            }
             Self::Stopping => f.write_str("everyone told to leave"),
-            Self::Stopped => f.write_str("all processes have ended well"),
+            Self::Stopped => f.write_str("all have ended well"),
             Self::Failed { reason } => write!(f, "FAILED: {reason}"),
         }
     }

@@ -41,7 +41,7 @@ pub async fn play(stage: &mut Stage, summary: &mut Summary) -> Result<(), Troubl
     kill_one(stage, summary).await?;
     restart_it(stage, summary).await?;
     let_one_leave(stage, summary).await?;
-    stop_all(stage).await
+    stage.stop_all(STOP_LIMIT).await
 }
 
 async fn start_all(stage: &mut Stage) -> Result<(), Trouble> {
@@ -110,17 +110,6 @@ async fn let_one_leave(stage: &mut Stage, summary: &mut Summary) -> Result<(), T
     stage.hold().await?;
     let ended = |stage: &Stage| stage.has_ended(LEAVER) && stage.board().settled();
     stage.wait("the process of the leaver ends", STOP_LIMIT, ended).await
-}
-
-async fn stop_all(stage: &mut Stage) -> Result<(), Trouble> {
-    stage.show(Step::Stopping)?;
-    let running: Vec<_> = stage.board().running().collect();
-    for &node in &running {
-        stage.dismiss(node);
-    }
-    let ended = |stage: &Stage| running.iter().all(|&node| stage.has_ended(node));
-    stage.wait("all processes end", STOP_LIMIT, ended).await?;
-    stage.show(Step::Stopped)
 }
 
 fn settled(stage: &Stage) -> bool {

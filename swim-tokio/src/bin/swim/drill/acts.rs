@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use swim_tokio::Status;
+
 use super::cluster::Cluster;
 use super::network::{Network, Traffic};
 use super::output::{Output, Step};
+use super::partition::{Partition, Side};
 use super::summary::Summary;
 use super::trial::{Fault, Idle, Rates, Spent, Trial};
 use crate::clock::millis;
@@ -17,9 +20,21 @@ const CONVERGE_LIMIT: Duration = Duration::from_secs(180);
 const DEATH_LIMIT: Duration = Duration::from_secs(300);
 /// Longest wait until nobody doubts anybody.
 const RETURN_LIMIT: Duration = Duration::from_secs(180);
+/// Longest wait until the dead are forgotten: see `swim agent --tombstone-time`.
+const FORGET_LIMIT: Duration = Duration::from_secs(3_600);
+/// Longest wait until one of one side hears of the other.
+const MEET_LIMIT: Duration = Duration::from_secs(300);
 /// How long the cluster must have been whole for the trial to be over: what the subject sets off
 /// when it wakes belongs to its trial.
 const QUIET: Duration = Duration::from_secs(2);
+
+/// What is to be done, in this order.
+pub struct Plan {
+    pub idle: Duration,
+    pub kills: u16,
+    pub pauses: Vec<Duration>,
+    pub partitions: u16,
+}
 
 /// The cluster, its network, and who is told.
 pub struct Drill {
@@ -40,25 +55,25 @@ impl Drill {
     /// # Errors
     ///
     /// The first thing that goes wrong; the summary holds what was measured until then.
-    pub async fn run(
-        &mut self,
-        idle: Duration,
-        kills: u16,
-        pauses: &[Duration],
-        summary: &mut Summary,
-    ) -> Result<(), Failure> {
+    pub async fn run(&mut self, plan: &Plan, summary: &mut Summary) -> Result<(), Failure> {
         summary.converged_ms = Some(self.converge().await?);
         self.cluster.forget_lateness();
-        if !idle.is_zero() {
-            summary.idle = Some(self.idle(idle).await?);
+        if !plan.idle.is_zero() {
+            summary.idle = Some(self.idle(plan.idle).await?);
         }
-        for _ in 0..kills {
+        for _ in 0..plan.kills {
             let trial = self.kill().await?;
             self.conclude(trial, summary)?;
         }
-        for &pause in pauses {
+        for &pause in &plan.pauses {
             let trial = self.pause(pause).await?;
             self.conclude(trial, summary)?;
+        }
+        for _ in 0..plan.partitions {
+            let partition = self.part().await?;
+            self.output.show(&Step::Partition(partition.clone()))?;
+            summary.drill_late_ms = millis(self.cluster.latest_tick());
+            summary.partitions.push(partition);
         }
         self.cluster.dismiss_all().await
     }
@@ -130,6 +145,67 @@ impl Drill {
         let rates = gauge.rates(&self.network, self.cluster.len())?;
         let fault = Fault::Pause { pause_ms: millis(length) };
         Ok(Trial::of(&self.cluster, node, fault, all_dead, rates))
+    }
+
+    /// Cuts the network in two until each side has forgotten the other, and lets it heal.
+    async fn part(&mut self) -> Result<Partition, Failure> {
+        self.settle(RETURN_LIMIT).await?;
+        let agents = self.cluster.len();
+        let (west, east) = (agents / 2, agents - agents / 2);
+        let cut = Instant::now();
+        let (all_dead_ms, forgotten_ms) = self.cut_until_forgotten(west, east).await?;
+        self.cluster.listen_for(QUIET).await?;
+        if self.cluster.sides_have_met() {
+            return Err(Failure::Runtime("the sides saw each other through the cut".to_owned()));
+        }
+
+        self.cluster.begin(None);
+        let (cut_ms, gauge) = (millis(cut.elapsed()), Gauge::read(&self.network)?);
+        let joined = Instant::now();
+        self.network.join()?;
+        let met = Cluster::sides_have_met;
+        self.cluster.wait("the sides meet again", MEET_LIMIT, met).await?;
+        let first_met_ms = millis(joined.elapsed());
+        self.settle(RETURN_LIMIT).await?;
+        let whole_ms = millis(joined.elapsed());
+        let rates = gauge.rates(&self.network, agents)?;
+        let false_deaths = self.cluster.episode().by_others().declared;
+        Ok(Partition {
+            west,
+            east,
+            all_dead_ms,
+            forgotten_ms,
+            cut_ms,
+            first_met_ms,
+            whole_ms,
+            false_deaths,
+            rates,
+        })
+    }
+
+    /// Milliseconds until all held the other side for dead, and until all had forgotten it.
+    async fn cut_until_forgotten(
+        &mut self,
+        west: usize,
+        east: usize,
+    ) -> Result<(u64, u64), Failure> {
+        let before = self.cluster.forgotten();
+        let cut = Instant::now();
+        self.network.part()?;
+        let parted = |cluster: &Cluster| cluster.sides_hold_each_other(Status::Dead);
+        self.cluster.wait("each side holds the other for dead", DEATH_LIMIT, parted).await?;
+        let all_dead_ms = millis(cut.elapsed());
+        let have_forgotten = |cluster: &Cluster| {
+            cluster.forgotten().iter().zip(&before).enumerate().all(|(node, (now, before))| {
+                let across = match Side::of(node, west + east) {
+                    Side::West => east,
+                    Side::East => west,
+                };
+                now - before >= across as u64
+            })
+        };
+        self.cluster.wait("each side forgets the other", FORGET_LIMIT, have_forgotten).await?;
+        Ok((all_dead_ms, millis(cut.elapsed())))
     }
 
     /// Whose turn it is, once nobody doubts anybody.

@@ -7,6 +7,7 @@ use swim_tokio::Status;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout_at};
 
 use super::episode::Episode;
+use super::partition::Side;
 use super::usage::Usage;
 use crate::agents::{Agents, Notice};
 use crate::board::Standing;
@@ -26,6 +27,8 @@ const TICK_INTERVAL: Duration = Duration::from_millis(50);
 
 pub struct Cluster {
     agents: Agents,
+    /// Whether the agents are on two sides of the network.
+    has_sides: bool,
     signals: Signals,
     tick: Interval,
     episode: Episode,
@@ -41,12 +44,13 @@ impl Cluster {
     /// # Errors
     ///
     /// The operating system grants no signal handlers.
-    pub fn new(agents: usize, agent_args: &[String]) -> Result<Self, Failure> {
+    pub fn new(agents: usize, agent_args: &[String], has_sides: bool) -> Result<Self, Failure> {
         let cannot_start = |error| Failure::Runtime(format!("cannot start: {error}"));
         let mut tick = interval(TICK_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
-            agents: Agents::new(agents, agent_args).map_err(cannot_start)?,
+            agents: Agents::processes(agents, agent_args).map_err(cannot_start)?,
+            has_sides,
             signals: Signals::listen().map_err(cannot_start)?,
             tick,
             episode: Episode::default(),
@@ -62,10 +66,10 @@ impl Cluster {
     ///
     /// A process does not start.
     pub async fn start_all(&mut self) -> Result<(), Failure> {
-        self.start(0, ANY_PORT, None).await?;
+        self.start(0, self.any_port(0), None).await?;
         let seed = self.agents.board.address(0);
         for node in 1..self.len() {
-            self.agents.start(node, ANY_PORT, seed).map_err(Failure::Runtime)?;
+            self.agents.start(node, self.any_port(node), seed).map_err(Failure::Runtime)?;
             let has_room = |it: &Self| it.agents.board.starting_count() < STARTING_MAX;
             self.wait("agents start", START_LIMIT, has_room).await?;
         }
@@ -148,6 +152,29 @@ impl Cluster {
         self.back_ms
     }
 
+    /// Whether every agent believes this of every agent of the other side.
+    pub fn sides_hold_each_other(&self, status: Status) -> bool {
+        self.across().all(|(one, other)| self.agents.board.belief(one, other) == Some(status))
+    }
+
+    /// Whether any agent sees one of the other side alive.
+    pub fn sides_have_met(&self) -> bool {
+        let alive = Some(Status::Alive);
+        self.across().any(|(one, other)| self.agents.board.belief(one, other) == alive)
+    }
+
+    /// Every agent with every one of the other side.
+    fn across(&self) -> impl Iterator<Item = (usize, usize)> {
+        let agents = self.len();
+        let pairs = (0..agents).flat_map(move |one| (0..agents).map(move |other| (one, other)));
+        pairs.filter(move |&(one, other)| Side::of(one, agents) != Side::of(other, agents))
+    }
+
+    /// How many members each agent has forgotten.
+    pub fn forgotten(&self) -> Vec<u64> {
+        (0..self.len()).map(|node| self.agents.forgotten(node)).collect()
+    }
+
     /// What the agents' processes have taken; nothing where the system does not tell.
     pub fn usage(&self) -> Option<Usage> {
         (0..self.len()).map(|node| self.pid(node).and_then(Usage::of)).sum()
@@ -209,6 +236,13 @@ impl Cluster {
         }
         let ended = |it: &Self| running.iter().all(|&node| it.agents.has_ended(node));
         self.wait("all processes end", STOP_LIMIT, ended).await
+    }
+
+    fn any_port(&self, node: usize) -> SocketAddr {
+        match self.has_sides {
+            true => Side::of(node, self.len()).any_port(),
+            false => ANY_PORT,
+        }
     }
 
     async fn start(

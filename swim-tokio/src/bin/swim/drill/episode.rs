@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     fn sighting(unix_ms: u64, observer: usize, member: usize, status: Status) -> Sighting {
-        Sighting { unix_ms, observer, member, status }
+        Sighting { unix_ms, observer, member, before: None, status }
     }
 
     #[test]

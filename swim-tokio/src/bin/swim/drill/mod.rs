@@ -5,6 +5,7 @@ mod cluster;
 mod episode;
 mod network;
 mod output;
+mod partition;
 mod pauses;
 mod spread;
 mod summary;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::failure::Failure;
-use acts::Drill;
+use acts::{Drill, Plan};
 use cluster::Cluster;
 use network::Network;
 use output::Output;
@@ -53,6 +54,12 @@ pub struct Args {
     #[arg(long, value_name = "COUNTxSECONDS", default_value = "3x2")]
     pauses: Vec<Pauses>,
 
+    /// How often to cut the network in two halves, until each half has forgotten the other, and to
+    /// let it heal. Give the agents a short --tombstone-time.
+    #[arg(long, value_name = "COUNT", default_value_t = 0, requires = "netns",
+        value_parser = clap::value_parser!(u16).range(..=i64::from(TRIALS_MAX)))]
+    partitions: u16,
+
     /// Seconds to watch the cluster before anything happens to it.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     idle: u16,
@@ -86,6 +93,7 @@ Examples:
   swim drill
   swim drill --agents 30 --kills 10 --pauses 10x2 --pauses 3x20 -- --profile local
   swim drill --agents 100 --kills 30 --pauses 50x2 --netns --loss 10 --json > drill.json
+  swim drill --agents 20 --kills 0 --pauses 0x1 --netns --partitions 3 -- --tombstone-time 5s
 
 Times are milliseconds after the signal; null stands for what did not happen. Of few trials, p99 is
 the slowest. The figures are worth what the machine has to spare: see how late the drill itself was.
@@ -123,11 +131,15 @@ async fn drill(args: Args) -> Result<(), Failure> {
         host_crash: args.host_crash,
         ..Summary::default()
     };
-    let cluster = Cluster::new(summary.agents, &summary.agent_args)?;
+    let cluster = Cluster::new(summary.agents, &summary.agent_args, args.partitions > 0)?;
     let mut drill = Drill::new(cluster, network, output);
-    let pauses: Vec<_> = args.pauses.iter().copied().flat_map(Pauses::each).collect();
-    let idle = Duration::from_secs(args.idle.into());
-    let outcome = drill.run(idle, args.kills, &pauses, &mut summary).await;
+    let plan = Plan {
+        idle: Duration::from_secs(args.idle.into()),
+        kills: args.kills,
+        pauses: args.pauses.iter().copied().flat_map(Pauses::each).collect(),
+        partitions: args.partitions,
+    };
+    let outcome = drill.run(&plan, &mut summary).await;
     // Also what was measured until something went wrong.
     drill.close(&summary).and(outcome)
 }

@@ -12,6 +12,7 @@ use std::process::{Command, Output};
 
 use serde::Deserialize;
 
+use super::partition::Side;
 use crate::failure::Failure;
 
 /// Tells the drill inside of the namespace which one it came from.
@@ -95,6 +96,33 @@ impl Network {
         self.change("delete", port)
     }
 
+    /// Nothing passes between the two sides any more.
+    ///
+    /// # Errors
+    ///
+    /// The network is not the drill's own; `nft` refuses.
+    pub fn part(&self) -> Result<(), Failure> {
+        self.change_parted("add")
+    }
+
+    /// The two sides are one network again.
+    ///
+    /// # Errors
+    ///
+    /// As [`part`](Self::part).
+    pub fn join(&self) -> Result<(), Failure> {
+        self.change_parted("delete")
+    }
+
+    fn change_parted(&self, verb: &str) -> Result<(), Failure> {
+        if !self.is_own {
+            return Err(no_network("nothing is to be cut here".to_owned()));
+        }
+        let [west, east] = [Side::West, Side::East].map(Side::ip);
+        let pairs = format!("{{ {west} . {east}, {east} . {west} }}");
+        nft(&format!("{verb} element inet drill parted {pairs}")).map_err(no_network)
+    }
+
     fn change(&self, verb: &str, port: u16) -> Result<(), Failure> {
         if !self.host_crash {
             return Ok(());
@@ -143,12 +171,14 @@ fn rules(loss_permille: u16) -> String {
             counter lost {{}}
             counter streams {{}}
             set gone {{ type inet_service; }}
+            set parted {{ type ipv4_addr . ipv4_addr; }}
             chain arriving {{
                 type filter hook input priority 0; policy accept;
                 meta l4proto 17 counter name datagrams
                 meta l4proto 6 counter name streams
                 th dport @gone drop
                 th sport @gone drop
+                ip saddr . ip daddr @parted drop
                 meta l4proto 17 numgen random mod 1000 < {loss_permille} counter name lost drop
             }}
         }}"

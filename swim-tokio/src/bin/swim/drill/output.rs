@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::partition::Partition;
 use super::summary::{Account, Summary};
 use super::trial::{Idle, Trial};
 use crate::clock::{Clock, Timed};
@@ -20,12 +21,13 @@ pub enum Step {
     Idle(Idle),
     Signal { node: String, signal: &'static str },
     Trial(Trial),
+    Partition(Partition),
 }
 
 impl Step {
     /// Programs want to know everything.
     const fn is_for_people(&self) -> bool {
-        matches!(self, Self::Converged { .. } | Self::Idle(_) | Self::Trial(_))
+        matches!(self, Self::Converged { .. } | Self::Idle(_) | Self::Trial(_) | Self::Partition(_))
     }
 }
 
@@ -39,6 +41,7 @@ impl Display for Step {
             Self::Idle(idle) => idle.fmt(f),
             Self::Signal { node, signal } => write!(f, "{signal} to {node}"),
             Self::Trial(trial) => trial.fmt(f),
+            Self::Partition(partition) => partition.fmt(f),
         }
     }
 }

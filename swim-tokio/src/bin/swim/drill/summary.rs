@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use swim_core::sim::experiment::share;
 
+use super::partition::Partition;
 use super::spread::{Interval, Spread};
 use super::trial::{Fault, Idle, Trial};
 
@@ -21,6 +22,7 @@ pub struct Summary {
     pub converged_ms: Option<u64>,
     pub idle: Option<Idle>,
     pub trials: Vec<Trial>,
+    pub partitions: Vec<Partition>,
     /// The longest that the drill itself was kept from running.
     pub drill_late_ms: u64,
 }
@@ -35,6 +37,7 @@ pub struct Account<'a> {
     converged_ms: Option<u64>,
     idle: Option<&'a Idle>,
     series: Vec<Series>,
+    partitions: &'a [Partition],
     drill_late_ms: u64,
 }
 
@@ -79,6 +82,7 @@ impl Summary {
             converged_ms: self.converged_ms,
             idle: self.idle.as_ref(),
             series: faults.into_iter().map(|fault| Series::of(fault, of(fault))).collect(),
+            partitions: &self.partitions,
             drill_late_ms: self.drill_late_ms,
         }
     }
@@ -167,6 +171,9 @@ impl fmt::Display for Account<'_> {
         }
         for series in &self.series {
             write!(f, "\n{series}")?;
+        }
+        for partition in self.partitions {
+            writeln!(f, "\n{partition}")?;
         }
         write!(
             f,

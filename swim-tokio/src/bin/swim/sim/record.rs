@@ -68,7 +68,7 @@ impl Record {
         for (name, figure) in &summary.readings {
             let name = name.replace(' ', "_");
             match figure {
-                Figure::Mean(mean) => record.estimate(&name, *mean),
+                Figure::Mean(mean) | Figure::Rate(mean) => record.estimate(&name, *mean),
                 Figure::Times(times) => record.times(&name, Some(*times)),
                 Figure::Share { hits, of, share } => {
                     record.push(&format!("{name}_hits"), (*hits).into());

@@ -127,6 +127,12 @@ pub enum Choice {
     PauseCurve(studies::PauseCurve),
     RepeatedPauses(studies::RepeatedPauses),
     Ablation(studies::AblationStudy),
+    Join(studies::Join),
+    Idle(studies::Idle),
+    MassRestart(studies::MassRestart),
+    SnapshotRestart(studies::SnapshotRestart),
+    Split(studies::Split),
+    Repair(studies::Repair),
 }
 
 impl Choice {
@@ -147,6 +153,12 @@ impl Choice {
             Self::PauseCurve(study) => study,
             Self::RepeatedPauses(study) => study,
             Self::Ablation(study) => study,
+            Self::Join(study) => study,
+            Self::Idle(study) => study,
+            Self::MassRestart(study) => study,
+            Self::SnapshotRestart(study) => study,
+            Self::Split(study) => study,
+            Self::Repair(study) => study,
         }
     }
 }

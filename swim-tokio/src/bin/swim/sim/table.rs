@@ -12,9 +12,11 @@ use super::study::{Setting, Shown, Study};
 /// More commands than this below a table would bury it.
 const COMMANDS_MAX: usize = 8;
 
+const DETECTION: &str =
+    "first: failure to the first MemberDead heard; all: until every healthy member knew\n";
+const FALSE_DEATHS: &str = "FP: MemberDead about non-anomalous members, at all members; FP-: those \
+                            at non-anomalous ones\n";
 const LEGEND: &str = "\
-first: failure to the first MemberDead heard; all: until every healthy member knew
-FP: MemberDead about non-anomalous members, at all members; FP-: those at non-anomalous ones
 [a, b], ±: 95 % confidence; [≥ a]: too few runs to bound it from above
 0 (< b): none seen, so below b with 95 % confidence";
 
@@ -33,6 +35,9 @@ pub fn text(study: &dyn Study, options: &Options, rows: &[Row]) -> String {
         text.push_str(&format!(
             "{lost} events did not fit the simulator's memory: counts are low\n"
         ));
+    }
+    for (shown, words) in [(Shown::Detection, DETECTION), (Shown::FalseDeaths, FALSE_DEATHS)] {
+        text.push_str(if study.shown().contains(&shown) { words } else { "" });
     }
     text.push_str(LEGEND);
     text.push_str("\n\nto see it again:\n");
@@ -155,6 +160,7 @@ fn lines(shown: &[Shown], summary: &Summary) -> Vec<(String, String)> {
 fn figure_lines(lines: &mut Vec<(String, String)>, name: &str, figure: &Figure) {
     match figure {
         Figure::Mean(estimate) => lines.push((format!("{name} / run"), mean(*estimate))),
+        Figure::Rate(estimate) => lines.push((name.to_owned(), mean(*estimate))),
         Figure::Times(times) => times_lines(lines, name, Some(*times)),
         Figure::Share { hits, of, share } => {
             let percent = |share: f64| (share * 100.0).round();

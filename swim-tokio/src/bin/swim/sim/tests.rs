@@ -12,7 +12,7 @@ struct Line {
 }
 
 /// Every experiment, made short.
-const SHORT: [&str; 15] = [
+const SHORT: [&str; 21] = [
     "crash --loss 0,20 --wan",
     "process-crash",
     "mass-crash --crashed 2,3",
@@ -28,6 +28,12 @@ const SHORT: [&str; 15] = [
     "pause-curve --pause 1s,12s",
     "repeated-pauses --paused 2 --pause 2s --duration 20s",
     "ablation --under crash --without buddy,r4-witness",
+    "join --loss 0,50 --datagram-len-max 127",
+    "idle --changes 0,0.5 --duration 20s",
+    "mass-restart --within 1s --gone 0,200 --limit 60s",
+    "snapshot-restart --within 1s --gone 0,200",
+    "split --minority 300 --cut 60s --tombstone-time 20s --limit 60s",
+    "repair --rows 1,3 --limit 60s",
 ];
 
 fn parse(line: &str) -> Result<Args, clap::Error> {

@@ -4,14 +4,19 @@ mod ablation;
 mod connections;
 mod failures;
 mod pauses;
+mod repairs;
 mod stress;
+mod views;
 
 pub use ablation::AblationStudy;
 pub use connections::{BadNodes, Deaf, FlipFlop, OneWay, Partition};
 pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
 pub use pauses::{PauseCurve, RepeatedPauses};
+pub use repairs::{MassRestart, Repair, SnapshotRestart, Split};
 pub use stress::{FreezeGrid, Loss, Starve};
+pub use views::{Idle, Join};
 
+use super::contender::Contender;
 use super::options::Options;
 use super::study::{Setting, Shown, Study};
 
@@ -22,6 +27,11 @@ const LOSS_PERMILLE: u16 = 10;
 
 fn loss(permille: u16) -> Setting {
     Setting::new("loss", permille)
+}
+
+/// Witness alone where the detector is not the question, unless somebody asks for others.
+fn witness_unless_asked(options: &Options) -> Vec<Contender> {
+    if options.detector_is_default() { vec![options.witness()] } else { options.contenders() }
 }
 
 /// Whether something is left of every cluster.

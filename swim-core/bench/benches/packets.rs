@@ -2,8 +2,8 @@
 //! work in the same run.
 //!
 //! ```text
-//! cargo bench -p swim-core                 everything: some minutes
-//! cargo bench -p swim-core -- --quick      fewer rounds, up to 10 000 members
+//! cargo bench --bench packets                 everything: some minutes
+//! cargo bench --bench packets -- --quick      fewer rounds, up to 10 000 members
 //! ```
 //!
 //! None encrypts; all have LAN timings and IPv4 addresses. Identities are their own: ids of 56 bits
@@ -11,9 +11,6 @@
 //! that a busy machine hits all of them.
 
 mod peers;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use peers::work::{Case, Seen, Work};
 
@@ -80,34 +77,4 @@ fn report(case: Case, members: usize, seen: &[Option<Seen>]) {
 /// A dash where a peer sat out.
 fn column(peer: &Option<Seen>, number: impl Fn(&Seen) -> f64, decimals: usize) -> String {
     peer.as_ref().map_or("-".to_owned(), |peer| format!("{:.decimals$}", number(peer)))
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-/// The system's allocator, counting how often memory is taken or a block moved.
-struct Counting;
-
-impl Counting {
-    fn allocations(&self) -> u64 {
-        ALLOCATIONS.load(Relaxed)
-    }
-}
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        unsafe { System.realloc(block, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(block, layout) }
-    }
 }

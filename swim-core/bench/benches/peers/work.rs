@@ -4,8 +4,9 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use swim_bench::ALLOCATOR;
+
 use super::{Datagram, Peer};
-use crate::ALLOCATOR;
 
 /// Updates in a full packet: what fits 1 400 bytes in the most spacious of the three encodings.
 const UPDATES: usize = 50;

@@ -2,15 +2,13 @@
 
 use std::hint::black_box;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use swim_core::storage::Growable;
-use swim_core::wire::{Ack, Header, Message, Packet, PacketWriter, Ping, Update};
+use swim_core::wire::{Ack, Header, Message, Packet, PacketWriter, Ping, Update, View};
 use swim_core::{Card, Config, Identity, Incarnation, Instant, Label, Node, NodeId, Patience};
 
 use super::{DATAGRAM_LEN_MAX, Datagram, Peer, address, own_address};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LOADED_AT_ONCE: usize = 50;
 
 pub struct Swim {
@@ -23,11 +21,9 @@ pub struct Swim {
 
 impl Swim {
     pub fn new(members: usize) -> Self {
-        // Table exchanges are not measured, and foca has none.
-        let config = Config { sync_interval: DAY, sync_interval_min: DAY, ..Config::lan() };
         let identity = Identity::new(id(usize::MAX), own_address());
         let storage = Growable::new(members + 1, 0);
-        let node = Node::new(identity, config, storage, 1, Instant::ZERO).expect("a node");
+        let node = Node::new(identity, Config::lan(), storage, 1, Instant::ZERO).expect("a node");
         let buffer = [0; DATAGRAM_LEN_MAX];
         let mut swim = Self { node, now: Instant::ZERO, buffer, sent: None };
         let all: Vec<_> = (0..members).map(|member| (member, 0)).collect();
@@ -61,7 +57,7 @@ impl Swim {
 
 impl Peer for Swim {
     fn ping_from(&self, member: usize, updates: &[(usize, u16)]) -> Datagram {
-        let ping = Ping { number: 7, target: self.node.id(), belief: None };
+        let ping = Ping { number: 7, target: self.node.id(), belief: None, digest: None };
         datagram((id(member), address(member)), &Message::Ping(ping), updates)
     }
 
@@ -89,7 +85,7 @@ impl Peer for Swim {
         let Some(Message::Ping(Ping { number, target, .. })) = packet.message else {
             panic!("not a ping: {packet:?}");
         };
-        let ack = Message::Ack(Ack { number, stranger: false });
+        let ack = Message::Ack(Ack { number, stranger: false, view: View::Equal });
         self.handle(&datagram((target, to), &ack, &[]));
     }
 

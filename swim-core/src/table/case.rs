@@ -1,0 +1,123 @@
+//! Case files: what only some rows need, kept beside the table.
+
+use crate::flap::Conduct;
+use crate::judge::Voices;
+use crate::storage::{List, Storage};
+
+use super::news::Told;
+use super::places::NONE;
+
+/// What is kept of a member about whom there is something to do: it is suspect or gone, it is news
+/// to somebody, or it flaps. Everybody else is alive, and all who ought to know do.
+#[derive(Debug)]
+pub struct Case {
+    /// Whose it is; of a vacant one, the next vacant one.
+    row: u32,
+    pub conduct: Conduct,
+    /// Who accuses it.
+    pub voices: Voices,
+    pub told: Told,
+    pub trial: Trial,
+}
+
+/// What was done to find out whether a suspect lives. Begins anew with every suspicion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trial {
+    /// Pings of the verification sent so far (R8).
+    pub pings: u8,
+    /// This node could not reach it itself.
+    pub accused_here: bool,
+    /// Its time began anew because this node stood still; once is enough.
+    pub renewed: bool,
+    /// Its host has refused a packet that this node sent for somebody else.
+    pub refused_here: bool,
+    /// It has answered since it became suspect, at `Row::since`: nobody else's voice counts.
+    pub reprieved: bool,
+}
+
+impl Case {
+    fn new(row: u32, told: Told) -> Self {
+        let (conduct, voices, trial) = (Conduct::default(), Voices::NONE, Trial::default());
+        Self { row, conduct, voices, told, trial }
+    }
+
+    /// Whether it says no more than that the application was `told` so.
+    pub fn is_empty(&self, told: Told) -> bool {
+        self.told == told
+            && self.voices == Voices::NONE
+            && self.trial == Trial::default()
+            && self.conduct.is_clean()
+    }
+}
+
+/// The case files, numbered; the numbers of those closed are used again.
+pub struct Cases<S: Storage> {
+    cases: S::List<Case>,
+    /// The first vacant one.
+    vacant: u32,
+    open: usize,
+}
+
+/// So many closed files are kept to be used again. After a storm, when all are closed, there may be
+/// as many as members, and their memory goes back.
+const CLOSED_MAX: usize = 256;
+
+impl<S: Storage> Cases<S> {
+    pub fn new(storage: &S) -> Self {
+        Self { cases: storage.list(), vacant: NONE, open: 0 }
+    }
+
+    /// How many there have ever been at once.
+    pub fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    pub fn get(&self, case: u32) -> Option<&Case> {
+        self.cases.as_slice().get(case as usize)
+    }
+
+    pub fn get_mut(&mut self, case: u32) -> Option<&mut Case> {
+        self.cases.as_mut_slice().get_mut(case as usize)
+    }
+
+    /// The row a case belongs to.
+    pub fn row(&self, case: u32) -> Option<u32> {
+        self.get(case).map(|case| case.row)
+    }
+
+    /// Opens a case for a row of which the application was `told`. There is room for one each.
+    pub fn open(&mut self, row: u32, told: Told) -> Option<u32> {
+        let number = match self.row(self.vacant) {
+            Some(next) => core::mem::replace(&mut self.vacant, next),
+            None => {
+                let number = u32::try_from(self.cases.len()).ok()?;
+                self.cases.push(Case::new(row, told)).ok()?;
+                number
+            }
+        };
+        *self.get_mut(number)? = Case::new(row, told);
+        self.open = self.open.saturating_add(1);
+        Some(number)
+    }
+
+    /// Closes a case.
+    pub fn close(&mut self, number: u32) {
+        let next = self.vacant;
+        if let Some(case) = self.get_mut(number) {
+            *case = Case::new(next, Told::default());
+            self.vacant = number;
+            self.open = self.open.saturating_sub(1);
+        }
+    }
+
+    /// Whether all are closed, and too many to be kept.
+    pub fn are_spent(&self) -> bool {
+        self.open == 0 && self.cases.len() > CLOSED_MAX
+    }
+
+    /// There are none any more.
+    pub fn reset(&mut self) {
+        self.cases.reset();
+        self.vacant = NONE;
+    }
+}
