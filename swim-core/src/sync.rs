@@ -332,3 +332,6 @@ impl<A: Copy + PartialEq> Sync<A> {
         if rows > 0 || given > 0 { Ended::Useful } else { Ended::Useless }
     }
 }
+
+#[cfg(test)]
+mod tests;
