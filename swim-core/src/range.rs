@@ -52,6 +52,84 @@ impl Range {
     }
 }
 
+/// Some of the 2^n equal parts of a range, 32 at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    range: Range,
+    /// A bit for each part, the first being the lowest, and a 1 above them all.
+    bits: u64,
+}
+
+impl Parts {
+    /// How often a range can be halved for them.
+    pub const HALVINGS_MAX: u32 = 5;
+
+    /// The parts of `range` that `bits` name; `None` when that makes no sense.
+    pub const fn new(range: Range, bits: u64) -> Option<Self> {
+        let Some(count) = bits.checked_ilog2() else { return None };
+        let possible = count.is_power_of_two() && count.trailing_zeros() <= Self::HALVINGS_MAX;
+        let deepest = Range::DEPTH_MAX.saturating_sub(range.depth());
+        if !possible || count.trailing_zeros() > deepest {
+            return None;
+        }
+        Some(Self { range, bits })
+    }
+
+    /// The whole range as its only part.
+    pub const fn only(range: Range) -> Self {
+        Self { range, bits: 0b11 }
+    }
+
+    /// The range they are parts of.
+    pub const fn range(self) -> Range {
+        self.range
+    }
+
+    /// Their bits, with a 1 above them all.
+    pub const fn bits(self) -> u64 {
+        self.bits
+    }
+
+    /// Adds `part` if it is as narrow as the others and near enough to them.
+    pub fn join(&mut self, part: Range) -> bool {
+        let narrow = self.range.depth().saturating_add(self.halvings()) == part.depth();
+        let apart = part.0.checked_shr(self.halvings()).unwrap_or(0) ^ self.range.0;
+        let climb = u64::BITS.saturating_sub(apart.leading_zeros());
+        if !narrow || self.halvings().saturating_add(climb) > Self::HALVINGS_MAX {
+            return false;
+        }
+        (0..climb).for_each(|_| self.climb());
+        let place = part.0 & self.count().saturating_sub(1);
+        self.bits |= 1u64.checked_shl(place as u32).unwrap_or(0);
+        true
+    }
+
+    /// The parts, lowest first.
+    pub fn iter(self) -> impl Iterator<Item = Range> {
+        let (count, halvings) = (self.count() as usize, self.halvings());
+        let is_there =
+            move |place: &usize| self.bits.checked_shr(*place as u32).unwrap_or(0) & 1 > 0;
+        (0..count).filter(is_there).filter_map(move |place| self.range.part(place, halvings))
+    }
+
+    /// The same parts as parts of twice the range.
+    fn climb(&mut self) {
+        let count = self.count();
+        let above = if self.range.0 & 1 == 0 { 0 } else { count };
+        let bits = (self.bits ^ 1u64.checked_shl(count as u32).unwrap_or(0)) << above;
+        self.bits = bits | 1u64.checked_shl(count.saturating_mul(2) as u32).unwrap_or(0);
+        self.range = Range(self.range.0 / 2);
+    }
+
+    fn count(self) -> u64 {
+        u64::from(self.bits.max(1).ilog2())
+    }
+
+    fn halvings(self) -> u32 {
+        self.count().trailing_zeros()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +157,35 @@ mod tests {
         assert_eq!((narrowest.first(), narrowest.last()), (u64::MAX - 1, u64::MAX));
         assert_eq!(narrowest.part(0, 1), None);
         assert_eq!(Range::new(0), None);
+    }
+
+    #[test]
+    fn parts_near_each_other_join_and_come_back_as_they_were() {
+        let numbers = [0b1_0010, 0b1_0011, 0b1_0110, 0b1_1111];
+        let mut parts = Parts::only(Range(numbers[0]));
+        assert_eq!(parts.iter().collect::<Vec<_>>(), [Range(numbers[0])]);
+        for (place, &number) in numbers.iter().enumerate().skip(1) {
+            assert!(parts.join(Range(number)));
+            let there: Vec<_> = parts.iter().map(Range::number).collect();
+            assert_eq!(there, numbers[..=place]);
+        }
+        assert_eq!((parts.range(), parts.bits() >> 16), (Range::ALL, 1));
+        assert!(!parts.join(Range(0b10_0000)), "narrower");
+        assert!(!parts.join(Range(0b1000)), "wider");
+        assert_eq!(Parts::new(parts.range(), parts.bits()), Some(parts));
+
+        let mut far = Parts::only(Range(0b100_0000));
+        assert!(far.join(Range(0b101_1111)) && !far.join(Range(0b110_0000)));
+        assert_eq!((far.range(), far.bits()), (Range(2), (1 << 32) | (1 << 31) | 1));
+    }
+
+    #[test]
+    fn impossible_parts_are_none() {
+        for bits in [0, 1, 0b1000, 1 << 33, 1 << 63] {
+            assert_eq!(Parts::new(Range::ALL, bits), None, "{bits:b}");
+        }
+        let narrowest = Range::new(u64::MAX).unwrap();
+        assert_eq!(Parts::new(narrowest, 0b100), None);
+        assert_eq!(Parts::new(narrowest, 0b11), Some(Parts::only(narrowest)));
     }
 }

@@ -18,7 +18,7 @@ pub const SESSIONS_MAX: usize = 4;
 pub const HOPS_MAX: u8 = 64;
 
 /// How often a question is repeated before the session is given up.
-const TRIES_MAX: u8 = 6;
+pub const TRIES_MAX: u8 = 6;
 
 /// How many pages one slice may have: a million members at 1 400 bytes. A peer that goes on and on
 /// holds no session for ever.
@@ -332,3 +332,6 @@ impl<A: Copy + PartialEq> Sync<A> {
         if rows > 0 || given > 0 { Ended::Useful } else { Ended::Useless }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -252,9 +252,13 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// The next step of a reconciliation; what it says stands in the agenda.
     fn step_on(&mut self, session: Session<A>, hop: u8) {
+        self.sync.answered(session.number, self.pauses().timeout, self.now);
+        self.sync.change(session.number, |session| session.work = Work::Reconcile { hop });
+        self.say_step(session, hop);
+    }
+
+    fn say_step(&mut self, session: Session<A>, hop: u8) {
         let Session { number, cookie, peer, .. } = session;
-        self.sync.answered(number, self.pauses().timeout, self.now);
-        self.sync.change(number, |session| session.work = Work::Reconcile { hop });
         let channel = self.sync_channel();
         let sync = Sync { number, cookie, hop, len_max: self.len_max(channel) };
         self.send(peer, channel, Message::Sync(sync));
@@ -319,12 +323,15 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// A reconciliation starts anew with the same peer.
+    /// The last step of a reconciliation is said again, or, if it is not known any more, the first.
     fn ask_again(&mut self, session: Session<A>) {
         match session.work {
             // Once more, for the packet may be lost; then somebody else.
             Work::Pull { .. } if session.tries <= 2 => self.put(session),
             Work::Pull { .. } => self.ask_elsewhere(session),
+            Work::Reconcile { hop } if self.agenda.is_of(session.number) => {
+                self.say_step(session, hop);
+            }
             Work::Reconcile { .. } => {
                 let work = Work::Reconcile { hop: 0 };
                 let session = self.sync.change(session.number, |session| session.work = work);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::range::Range;
+use crate::range::{Parts, Range};
 
 use super::error::ParseError;
 use super::frame::{Frame, write_frame};
@@ -21,6 +21,8 @@ pub enum Entry<'a> {
     Hashes(Range, Values<'a>),
     /// Hashes of rows in the range that the writer would like to have.
     Wanted(Range, Values<'a>),
+    /// Parts of a range that differ, of which there was no room to say more.
+    Differing(Parts),
 }
 
 /// Numbers of four bytes each, little-endian.
@@ -56,13 +58,25 @@ struct Body<'a> {
     values: Bytes<'a>,
 }
 
+#[derive(Serialize, Deserialize)]
+struct DifferingBody {
+    range: u64,
+    /// A bit for each part and a 1 above them.
+    parts: u64,
+}
+
 impl<'a> Entry<'a> {
     /// The entry in `frame`; `None` when the frame is something else.
     pub(super) fn read(frame: Frame<'a>) -> Result<Option<Self>, ParseError> {
+        let malformed = ParseError::Body { kind: frame.kind };
+        if frame.kind == kind::DIFFERING {
+            let DifferingBody { range, parts } = frame.read()?;
+            let parts = Range::new(range).and_then(|range| Parts::new(range, parts));
+            return Ok(Some(Self::Differing(parts.ok_or(malformed)?)));
+        }
         if !matches!(frame.kind, kind::FINGERPRINTS | kind::HASHES | kind::WANTED) {
             return Ok(None);
         }
-        let malformed = ParseError::Body { kind: frame.kind };
         let Body { range, values } = frame.read()?;
         let range = Range::new(range).ok_or(malformed)?;
         let (values, []) = values.0.as_chunks() else { return Err(malformed) };
@@ -88,6 +102,10 @@ impl<'a> Entry<'a> {
             Self::Fingerprints(range, values) => (kind::FINGERPRINTS, range, values),
             Self::Hashes(range, values) => (kind::HASHES, range, values),
             Self::Wanted(range, values) => (kind::WANTED, range, values),
+            Self::Differing(parts) => {
+                let body = DifferingBody { range: parts.range().number(), parts: parts.bits() };
+                return write_frame(buffer, kind::DIFFERING, &body);
+            }
         };
         write_frame(
             buffer,

@@ -34,7 +34,7 @@ pub use message::{
 pub use packet::{Packet, PacketWriter, rewrite};
 pub use update::Update;
 
-pub use crate::range::Range;
+pub use crate::range::{Parts, Range};
 
 /// The kind bytes of frames. Append only.
 mod kind {
@@ -57,6 +57,7 @@ mod kind {
     pub const FINGERPRINTS: u8 = 24;
     pub const HASHES: u8 = 25;
     pub const WANTED: u8 = 26;
+    pub const DIFFERING: u8 = 27;
 
     pub const ALIVE: u8 = 32;
     pub const SUSPECT: u8 = 33;
