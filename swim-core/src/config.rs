@@ -157,7 +157,8 @@ pub struct Config {
     /// acquaintances of an earlier life: [`DEPARTED_MAX`](crate::DEPARTED_MAX) of them. 1 s to 30
     /// days. Halves of a cluster that are apart for longer meet again only through seeds.
     pub departed_time: Duration,
-    /// First pause between two attempts to join through a seed; doubles each time, +-50 %. 1 ms to
+    /// Pause between the first nine attempts to join through a seed; then it doubles each time,
+    /// +-50 %. 1 ms to
     /// `join_retry_max`.
     pub join_retry_min: Duration,
     /// Longest pause between two attempts to join. Up to 1 day.

@@ -10,6 +10,10 @@ use crate::wire::Refusal;
 /// How many seeds a node can be asking at once; more are refused.
 pub const SEEDS_MAX: usize = 8;
 
+/// Attempts before the pauses between them grow. Of a thousand nodes that join at once while a
+/// third of all packets is lost, one needs as many; nobody's view is complete before.
+const EAGER_ATTEMPTS: u8 = 8;
+
 /// The seeds of a node.
 #[derive(Debug)]
 pub struct Seeds<A> {
@@ -24,6 +28,12 @@ struct Seed<A> {
     /// When it is asked next; `None` once it has admitted this node.
     next_at: Option<Instant>,
     pause: Duration,
+    /// Attempts left at the shortest pause.
+    eager: u8,
+    /// Whether an answer is awaited.
+    asked: bool,
+    /// It has admitted this node before, and is tried once only.
+    revisited: bool,
     answer: Option<Answer>,
     /// Whether the application has yet to hear of the answer.
     untold: bool,
@@ -56,6 +66,9 @@ impl<A: Copy + PartialEq> Seeds<A> {
             number,
             next_at: Some(now),
             pause: retry.least,
+            eager: EAGER_ATTEMPTS,
+            asked: false,
+            revisited: false,
             answer: None,
             untold: false,
         };
@@ -83,9 +96,10 @@ impl<A: Copy + PartialEq> Seeds<A> {
     pub fn restart(&mut self, retry: Retry, now: Instant) {
         for seed in self.seeds.iter_mut() {
             if seed.next_at.is_none() {
-                seed.pause = retry.least;
+                (seed.pause, seed.eager) = (retry.least, EAGER_ATTEMPTS);
                 seed.answer = None;
             }
+            seed.revisited = false;
             let next_at = seed.next_at.unwrap_or(now.after(retry.least));
             seed.next_at = Some(next_at.max(now));
         }
@@ -100,6 +114,7 @@ impl<A: Copy + PartialEq> Seeds<A> {
         };
         let Some(seed) = self.seeds.iter_mut().find(lost) else { return false };
         seed.next_at = Some(now);
+        seed.revisited = true;
         true
     }
 
@@ -107,19 +122,24 @@ impl<A: Copy + PartialEq> Seeds<A> {
     pub fn pop_due(&mut self, retry: Retry, rng: &mut Rng, now: Instant) -> Option<(A, u32)> {
         let due = |seed: &&mut Seed<A>| seed.next_at.is_some_and(|at| at <= now);
         let seed = self.seeds.iter_mut().find(due)?;
-        seed.next_at = Some(now.after(rng.jittered(seed.pause)));
-        seed.pause = seed.pause.saturating_mul(2).min(retry.most);
+        seed.asked = true;
+        seed.next_at = (!seed.revisited).then(|| now.after(rng.jittered(seed.pause)));
+        match seed.eager.checked_sub(1) {
+            Some(left) => seed.eager = left,
+            None => seed.pause = seed.pause.saturating_mul(2).min(retry.most),
+        }
         Some((seed.address, seed.number))
     }
 
     /// An answer came. Returns whether it was asked for.
     pub fn answered(&mut self, number: u32, answer: Answer) -> bool {
-        let asked = |seed: &&mut Seed<A>| seed.number == number && seed.next_at.is_some();
+        let asked = |seed: &&mut Seed<A>| seed.number == number && seed.asked;
         let Some(seed) = self.seeds.iter_mut().find(asked) else { return false };
         seed.untold |= seed.answer != Some(answer);
         seed.answer = Some(answer);
         if matches!(answer, Answer::Admitted { .. }) {
             seed.next_at = None;
+            seed.asked = false;
         }
         true
     }
@@ -158,7 +178,8 @@ mod tests {
         let mut rng = Rng::new(1);
         assert!(seeds.add(3u16, 77, RETRY, Instant::ZERO));
         let mut now = Instant::ZERO;
-        for pause in [1, 2, 4, 8, 8, 8] {
+        let eager = std::iter::repeat_n(1, usize::from(EAGER_ATTEMPTS));
+        for pause in eager.chain([1, 2, 4, 8, 8, 8]) {
             assert_eq!(seeds.pop_due(RETRY, &mut rng, now), Some((3, 77)));
             assert_eq!(seeds.pop_due(RETRY, &mut rng, now), None);
             let next = seeds.deadline().unwrap();
@@ -174,6 +195,8 @@ mod tests {
         seeds.add(3u16, 77, RETRY, Instant::ZERO);
         let refused = Answer::Refused(Refusal::OtherCluster);
         assert!(!seeds.answered(78, BY), "nobody asked with this number");
+        assert!(!seeds.answered(77, BY), "nor has it been asked yet");
+        assert_eq!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO), Some((3, 77)));
         assert!(seeds.answered(77, refused) && seeds.answered(77, refused));
         assert_eq!(seeds.pop_news(), Some((3, refused)));
         assert_eq!(seeds.pop_news(), None);
@@ -194,6 +217,9 @@ mod tests {
         assert!(!seeds.revisit(|by| by != NodeId::new(5), Instant::ZERO));
         assert!(seeds.revisit(|by| by == NodeId::new(5), Instant::ZERO));
         assert_eq!(seeds.deadline(), Some(Instant::ZERO));
+        assert_eq!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO), Some((3, 77)));
+        assert_eq!(seeds.deadline(), None, "once");
+        assert!(seeds.answered(77, BY));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         match message {
-            Message::Ping(ping) => self.answer_ping(ping, origin),
+            Message::Ping(ping) => self.answer_ping(ping, origin, learnt > 0),
             Message::Ack(ack) => self.take_ack(ack, origin),
             Message::PingRequest(request) => self.answer_ping_request(request, origin),
             Message::Nack(nack) => self.take_nack(nack, origin),
@@ -45,7 +45,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>) {
+    fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>, with_news: bool) {
         // A silenced node still shows itself to its rival, who has to learn of it too.
         let rival = origin.header.sender == self.id();
         if self.standing == Standing::Silenced && !rival {
@@ -56,6 +56,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let view = self.view(&ping, origin);
         self.ack(ping.number, ping.belief, view, origin);
+        // Whoever introduces itself and says nothing of what it believes may know nothing.
+        if with_news && ping.belief.is_none() && self.standing == Standing::Alive {
+            self.introduce(origin.from, None);
+        }
         if let Some(digest) = ping.digest {
             self.compare(digest, ping.number, (origin.from, 0));
         }
@@ -64,9 +68,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Answers a ping that believes this of the node. Whoever is wrong hears the right first: the
     /// sender about this node (Lifeguard's buddy system), or about itself.
     fn ack(&mut self, number: u32, belief: Option<Belief>, view: View, origin: &Origin<A>) {
-        // Who says nothing of what it believes may know nothing: an acquaintance of long ago.
-        let unacquainted = belief.is_none() && self.rules.buddy;
-        let misjudged = self.heed(belief) || self.standing != Standing::Alive || unacquainted;
+        let misjudged = self.heed(belief) || self.standing != Standing::Alive;
         let rival = origin.header.sender == self.id();
         let header = &origin.header;
         let known = self.table.member(header.sender).map(|row| row.claim());
