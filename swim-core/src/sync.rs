@@ -27,6 +27,11 @@ const PAGES_MAX: u16 = 20_000;
 /// Unequal digests in a row that make a difference a lasting one.
 const STREAK_MIN: u8 = 3;
 
+/// For so many times as long after it was unsettled, a node takes the second difference in a row
+/// for a lasting one: it settled because somebody had the same table, and both may be wrong.
+const FRESH_FACTOR: u32 = 5;
+const STREAK_MIN_FRESH: u8 = 2;
+
 /// Rows learnt in one go that make a node unsettled: where so much was missing, there is more.
 const MOVED_MIN: usize = 8;
 
@@ -42,6 +47,8 @@ const LOST_PAUSE_FACTOR: u32 = 20;
 pub struct Sync<A> {
     sessions: heapless::Vec<Session<A>, SESSIONS_MAX>,
     settled: bool,
+    /// When it was unsettled last: it started, or learnt much.
+    stirred_at: Option<Instant>,
     streak: u8,
     streak_since: Instant,
     /// No session on account of a digest before this.
@@ -136,6 +143,7 @@ impl<A: Copy + PartialEq> Sync<A> {
         Self {
             sessions: heapless::Vec::new(),
             settled: false,
+            stirred_at: Some(now),
             streak: 0,
             streak_since: now,
             not_before: now,
@@ -173,7 +181,11 @@ impl<A: Copy + PartialEq> Sync<A> {
             self.streak_since = now;
         }
         self.streak = self.streak.saturating_add(1);
-        let lasts = self.streak >= STREAK_MIN && now.since(self.streak_since) >= lasting;
+        let fresh = lasting.saturating_mul(FRESH_FACTOR);
+        let lasts = match self.stirred_at.is_some_and(|at| now.since(at) < fresh) {
+            true => self.streak >= STREAK_MIN_FRESH,
+            false => self.streak >= STREAK_MIN && now.since(self.streak_since) >= lasting,
+        };
         self.is_free(now) && (lasts || !self.settled)
     }
 
@@ -186,6 +198,7 @@ impl<A: Copy + PartialEq> Sync<A> {
     pub fn unsettle(&mut self, rows: usize, pauses: Pauses, rng: &mut Rng, now: Instant) {
         if rows >= MOVED_MIN {
             self.settled = false;
+            self.stirred_at = Some(now);
             self.pull_failed = false;
             self.backoff = pauses.least;
             if self.next_at.is_none() {
@@ -317,6 +330,7 @@ impl<A: Copy + PartialEq> Sync<A> {
         self.pull_failed = pulled && !lost && rows < MOVED_MIN;
         if rows >= MOVED_MIN {
             self.settled = false;
+            self.stirred_at = Some(now);
             self.backoff = pauses.least;
         } else if lost {
             self.backoff = doubled.min(pauses.least.saturating_mul(LOST_PAUSE_FACTOR));

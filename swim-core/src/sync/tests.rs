@@ -20,6 +20,7 @@ const fn at(millisecond: u64) -> Instant {
 fn settled() -> Small {
     let mut sync = Sync::new(at(0), PAUSES.least);
     sync.agree(PAUSES.least);
+    sync.stirred_at = None;
     sync
 }
 
