@@ -275,8 +275,13 @@ impl<S: Storage> Agenda<S> {
         }
         self.budget = ROWS_LOOKED_AT_MAX;
         let half = Half::of_number(number);
-        // The first row has the whole packet, or a long one would never be told.
-        let first = self.write_first_give(table, writer);
+        // A row has the whole packet, or a long one would never be told; but not every time, or
+        // nothing would be asked for while it is told in vain.
+        let asks = self.parts.as_slice().iter().any(|part| matches!(part, Part::Want(_)));
+        let first = match asks && self.heard % 2 == 1 {
+            true => None,
+            false => self.write_first_give(table, writer),
+        };
         let room_len = writer.room_len();
         let give = |part: &&Part| matches!(part, Part::Give(_));
         let gives = self.parts.as_slice().iter().filter(give).count();

@@ -193,8 +193,10 @@ proptest! {
         let toll = reconcile_stored(&case, 2_000)?;
         prop_assert_eq!(toll.in_vain, 0);
         prop_assert!(toll.sessions <= 4 + toll.differences / 4, "{:?}", toll);
-        // A session costs its way down to the first difference, whatever it brings.
-        prop_assert!(toll.bytes <= 30 * (600 + toll.ideal_bytes), "{:?}", toll);
+        // A session costs its way down to the first difference, whatever it brings; and whoever
+        // can take little hears much that it has no room to answer.
+        let multiple = if case.near_len == case.far_len { 20 } else { 60 };
+        prop_assert!(toll.bytes <= multiple * (600 + toll.ideal_bytes), "{:?}", toll);
     }
 
     #[test]
