@@ -1,7 +1,7 @@
 //! Cookies: proof that whoever asks receives what is sent to the address it asks from.
 //!
-//! Nothing longer than the question goes out without one, so nobody can make this node send to a
-//! third party more than it sends itself. There is no table of who has which: a cookie is a keyed
+//! No page, no step of a reconciliation goes out without one, so nobody can make this node send
+//! tables to a third party. There is no table of who has which: a cookie is a keyed
 //! hash of the address (the idea of RFC 6013 and of DTLS, RFC 6347 section 4.2.1).
 
 // SipHash-2-4 is all that is needed, and deprecated only as a hasher for maps of `std`.

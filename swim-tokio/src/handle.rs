@@ -106,8 +106,9 @@ impl Swim {
     ///
     /// A name stands for all its addresses, IPv4 and IPv6, in random order and without this
     /// member's own; one that admits this member speaks for all. Until then the name is looked up
-    /// again and again, at the pace of [`Config::join_retry_min`](swim_core::Config::join_retry_min)
-    /// and [`join_retry_max`](swim_core::Config::join_retry_max), so addresses may come, go and
+    /// again and again, at the pace of
+    /// [`Config::join_retry_min`](swim_core::Config::join_retry_min) and
+    /// [`join_retry_max`](swim_core::Config::join_retry_max), so addresses may come, go and
     /// change; of more than [`SEEDS_MAX`](swim_core::SEEDS_MAX), all get their turn. A seed is
     /// asked and looked up anew when the member that admitted this one there is gone: all the time
     /// by a member that is alone, now and then by one that is not. Of 64 seeds at most.

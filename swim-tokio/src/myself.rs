@@ -1,4 +1,5 @@
-//! Which of the addresses found this member can ask: not its own, not those its socket cannot reach.
+//! Which of the addresses found this member can ask: neither its own nor those its socket cannot
+//! reach.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};

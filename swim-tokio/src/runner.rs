@@ -157,7 +157,7 @@ impl Runner {
             departures,
             shared,
             datagram: vec![0; DATAGRAM_LEN_MAX].into(),
-            packet: vec![0; options.config.datagram_len_max.into()].into(),
+            packet: vec![0; DATAGRAM_LEN_MAX].into(),
             is_shut_down: false,
             commands,
             node,

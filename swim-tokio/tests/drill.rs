@@ -29,7 +29,7 @@ fn the_killed_are_declared_dead_and_the_sleeping_only_if_they_sleep_long() {
     assert_eq!((&short["pause_ms"], &long["pause_ms"]), (&2_000.into(), &12_000.into()));
     assert_eq!((&long["declared"], &long["declared_by_all"]), (&1.into(), &1.into()), "{long}");
     assert_eq!(long["back_ms"]["n"], 1, "{long}");
-    // A process whose host refuses packets is dead at once, and suspect to whoever hears of it late.
+    // A process whose host refuses packets is dead at once, and suspect to whoever hears it late.
     let in_order = |series: &Value, earlier: &str, later: &str| {
         assert!(series[earlier]["p50"].as_f64() <= series[later]["p50"].as_f64(), "{series}");
     };

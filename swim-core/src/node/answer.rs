@@ -19,10 +19,6 @@ use crate::wire::{
 use super::input::Origin;
 use super::{Node, Standing, count};
 
-/// Bytes of an ack to an address where nobody is known to listen, if the ping was shorter: enough
-/// for the record that goes first, no news.
-const STRANGER_ACK_LEN_MAX: u16 = 96;
-
 impl<A: Address, S: Storage> Node<A, S> {
     /// Answers the message of a packet whose updates have been applied; so many were news.
     pub(super) fn answer(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, learnt: usize) {
@@ -81,17 +77,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             false => self.correction(known, header),
         };
         let message = Some(Message::Ack(Ack { number, stranger, view }));
-        let intent = Intent::new(origin.from, origin.channel, message).about(about);
-        self.post(match self.is_at_home(origin) {
-            true => intent,
-            false => intent.limited(origin.len_max().max(STRANGER_ACK_LEN_MAX)),
-        });
-    }
-
-    /// Whether a packet comes from where its sender is known to listen.
-    fn is_at_home(&self, origin: &Origin<A>) -> bool {
-        let address = self.table.member(origin.header.sender).and_then(|row| row.address());
-        address == Some(origin.from)
+        self.post(Intent::new(origin.from, origin.channel, message).about(about));
     }
 
     /// Refutes what a prober believes, if it is worse than the truth. Returns whether the prober

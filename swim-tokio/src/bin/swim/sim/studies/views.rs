@@ -13,7 +13,8 @@ use crate::span::Span;
 pub struct Join {
     /// Datagrams lost, of a thousand; several give a row each.
     #[arg(long, value_name = "PERMILLE,...", value_delimiter = ',',
-        default_values_t = [0, 10, 50, 300], value_parser = clap::value_parser!(u16).range(..=1000))]
+        default_values_t = [0, 10, 50, 300],
+        value_parser = clap::value_parser!(u16).range(..=1000))]
     loss: Vec<u16>,
 
     /// One more joins the settled cluster.
