@@ -165,8 +165,11 @@ impl Source {
         ROWS.last().is_some_and(|top| top.contains(&self.module()))
     }
 
-    /// The text up to the tests, which come last.
+    /// The text up to the tests, which come last or have files of their own.
     fn without_tests(&self) -> &str {
+        if self.path.iter().any(|part| part == "tests" || part == "tests.rs") {
+            return "";
+        }
         let starts = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test, target_os = \"linux\"))]\nmod "];
         let end = starts.iter().filter_map(|start| self.text.find(start)).min();
         &self.text[..end.unwrap_or(self.text.len())]
