@@ -211,7 +211,7 @@ impl<S: Storage> Agenda<S> {
             hashes.take(limit).for_each(|hash| _ = values.push(hash));
             return writer.entry(Entry::Hashes(range, Values::new(&values)));
         }
-        let parts = (count / (limit / 2)).clamp(2, limit);
+        let parts = count.checked_div(limit / 2).unwrap_or(count).clamp(2, limit);
         let deepest = Range::DEPTH_MAX.saturating_sub(range.depth());
         let halvings = parts.ilog2().min(deepest);
         for index in 0..1usize.checked_shl(halvings).unwrap_or(1) {
