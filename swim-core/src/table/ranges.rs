@@ -38,8 +38,8 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     /// Shows `look` the rows in `range` by ascending mixed id, with their numbers, until it has
-    /// seen enough: no more than `budget` allows, nor more than a few hundred. Returns whether those
-    /// were all.
+    /// seen enough: no more than `budget` allows, nor more than a few hundred. Returns whether
+    /// those were all.
     pub fn visit(
         &self,
         range: Range,
