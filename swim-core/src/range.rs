@@ -116,8 +116,9 @@ impl Parts {
     fn climb(&mut self) {
         let count = self.count();
         let above = if self.range.0 & 1 == 0 { 0 } else { count };
-        let bits = (self.bits ^ 1u64.checked_shl(count as u32).unwrap_or(0)) << above;
-        self.bits = bits | 1u64.checked_shl(count.saturating_mul(2) as u32).unwrap_or(0);
+        let shifted = |bits: u64, by: u64| bits.checked_shl(by as u32).unwrap_or(0);
+        let bits = shifted(self.bits ^ shifted(1, count), above);
+        self.bits = bits | shifted(1, count.saturating_mul(2));
         self.range = Range(self.range.0 / 2);
     }
 

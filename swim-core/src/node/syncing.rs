@@ -363,3 +363,6 @@ const fn is_much_smaller(mine: u32, theirs: u32) -> bool {
 fn clamped(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

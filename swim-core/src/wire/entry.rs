@@ -114,3 +114,24 @@ impl<'a> Entry<'a> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_differ_are_a_range_and_its_bits() {
+        let mut parts = Parts::only(Range::new(0b100_0001).unwrap());
+        assert!(parts.join(Range::new(0b100_0100).unwrap()));
+        let mut buffer = [0; 32];
+        let len = Entry::Differing(parts).write(&mut buffer).unwrap();
+        // Parts 1 and 4 of the eight in range 8, and a bit above them.
+        assert_eq!(buffer[..len], [3, 27, 8, 0b1001_0010, 0b10]);
+        let (frame, _) = Frame::split_first(&buffer[..len]).unwrap();
+        assert_eq!(Entry::read(frame), Ok(Some(Entry::Differing(parts))));
+        for bad in [&[2, 27, 0, 3][..], &[2, 27, 1, 1], &[2, 27, 1, 0b1000], &[1, 27, 1]] {
+            let (frame, _) = Frame::split_first(bad).unwrap();
+            assert_eq!(Entry::read(frame), Err(ParseError::Body { kind: 27 }), "{bad:?}");
+        }
+    }
+}

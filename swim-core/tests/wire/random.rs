@@ -24,7 +24,7 @@ use super::draft::{
 /// The kinds of the specification.
 const MESSAGE_KINDS: RangeInclusive<u8> = 1..=13;
 const PADDING_KIND: u8 = 16;
-const ENTRY_KINDS: RangeInclusive<u8> = 24..=26;
+const ENTRY_KINDS: RangeInclusive<u8> = 24..=27;
 const UPDATE_KINDS: RangeInclusive<u8> = 32..=35;
 
 fn id() -> impl Strategy<Value = NodeId> {

@@ -80,10 +80,20 @@ fn twenty_differences_cost_four_and_a_half_kilobytes_in_small_datagrams() {
 }
 
 #[test]
-fn more_differences() {
-    for (differences, len_max) in
-        [(5, 1_400), (5, 127), (100, 1_400), (100, 127), (1_000, 1_400), (1_000, 127)]
-    {
-        mean_bytes(differences, len_max, 3);
+fn the_more_differences_the_fewer_bytes_for_each() {
+    let most = [(5, 1_400, 300), (100, 1_400, 130), (1_000, 1_400, 85)];
+    let most_in_small = [(5, 127, 300), (100, 127, 200), (1_000, 127, 150)];
+    for (differences, len_max, each) in most.into_iter().chain(most_in_small) {
+        assert!(mean_bytes(differences, len_max, 3) <= differences * each);
     }
+}
+
+#[test]
+fn equal_tables_have_nothing_to_say() {
+    let mut pair = two_tables(0, 0, 1_400);
+    assert!(pair.is_equal());
+    // Should a digest be wrong all the same, it costs one question and an empty answer.
+    assert_eq!(pair.session(0, || false), End::Finished);
+    assert_eq!(pair.traffic.packets, 2);
+    assert!(pair.traffic.bytes < 200);
 }

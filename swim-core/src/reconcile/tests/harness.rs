@@ -232,11 +232,6 @@ impl<S: Storage, T: Storage> Pair<S, T> {
         Self { near, far, traffic: Traffic::default() }
     }
 
-    /// The other side starts from now on.
-    pub fn turned(self) -> Pair<T, S> {
-        Pair { near: self.far, far: self.near, traffic: self.traffic }
-    }
-
     pub fn is_equal(&self) -> bool {
         self.near.table.tally_all() == self.far.table.tally_all()
     }
