@@ -213,7 +213,8 @@ mod tests {
         let mut seeds = Seeds::new();
         seeds.add(3u16, 77, RETRY, Instant::ZERO);
         assert!(!seeds.revisit(|_| true, Instant::ZERO), "it is being asked already");
-        seeds.answered(77, BY);
+        assert!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO).is_some());
+        assert!(seeds.answered(77, BY));
         assert!(!seeds.revisit(|by| by != NodeId::new(5), Instant::ZERO));
         assert!(seeds.revisit(|by| by == NodeId::new(5), Instant::ZERO));
         assert_eq!(seeds.deadline(), Some(Instant::ZERO));
@@ -228,6 +229,8 @@ mod tests {
         assert!((0..SEEDS_MAX as u16).all(|seed| seeds.add(seed, 0, RETRY, Instant::ZERO)));
         assert!(!seeds.add(99, 0, RETRY, Instant::ZERO));
         assert!(seeds.add(1, 7, RETRY, Instant::ZERO), "known already");
+        let asked = || seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO);
+        assert_eq!(std::iter::from_fn(asked).count(), SEEDS_MAX);
         assert!(seeds.answered(7, BY));
         assert!(seeds.add(99, 0, RETRY, Instant::ZERO), "in the place of the one that answered");
         assert!(!seeds.add(98, 0, RETRY, Instant::ZERO));

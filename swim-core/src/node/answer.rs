@@ -28,7 +28,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         match message {
-            Message::Ping(ping) => self.answer_ping(ping, origin, learnt > 0),
+            Message::Ping(ping) => self.answer_ping(ping, origin),
             Message::Ack(ack) => self.take_ack(ack, origin),
             Message::PingRequest(request) => self.answer_ping_request(request, origin),
             Message::Nack(nack) => self.take_nack(nack, origin),
@@ -45,7 +45,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>, with_news: bool) {
+    fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>) {
         // A silenced node still shows itself to its rival, who has to learn of it too.
         let rival = origin.header.sender == self.id();
         if self.standing == Standing::Silenced && !rival {
@@ -56,10 +56,6 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let view = self.view(&ping, origin);
         self.ack(ping.number, ping.belief, view, origin);
-        // Whoever introduces itself and says nothing of what it believes may know nothing.
-        if with_news && ping.belief.is_none() && self.standing == Standing::Alive {
-            self.introduce(origin.from, None);
-        }
         if let Some(digest) = ping.digest {
             self.compare(digest, ping.number, (origin.from, 0));
         }

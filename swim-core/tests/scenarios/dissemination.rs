@@ -61,7 +61,7 @@ fn a_node_declared_dead_by_mistake_hears_of_it_and_returns() {
 fn what_gossip_does_not_bring_anti_entropy_does() {
     let config = Config { gossip_interval: Duration::ZERO, anti_entropy: true, ..quiet() };
     let mut world = cluster(config, &[A, B]);
-    world.run(5_000);
+    world.run(15_000);
     world.introduce(B, &[C, D]);
     let start = world.now;
     world.until(A, Event::MemberJoined(id(C)));
