@@ -2,7 +2,7 @@
 //!
 //! Everything else goes to the living, so two halves of a cluster that held each other for dead
 //! would never meet again. One packet per node and interval is enough: whoever answers refutes its
-//! death, and the table exchange that follows lets its whole half do the same.
+//! death, and the reconciliation that follows lets its whole half do the same.
 
 use core::time::Duration;
 

@@ -88,8 +88,8 @@
 //! is probed once in every period, probes go in stages, nobody is accused without a witness or
 //! buried without a verification, a host that refuses packets speaks for itself, and a process that
 //! stood still accuses nobody ([`Rules`]). memberlist's additions: gossip apart from probes, gossip
-//! to the recently dead, a probe over a stream where datagrams fail, table exchange. And of its
-//! own: table exchange by datagrams alone, a merge that is a lattice ([`Claim`], [`Card`]), ids
+//! to the recently dead, a probe over a stream where datagrams fail, anti-entropy. And of its
+//! own: anti-entropy by difference, in datagrams alone, a merge that is a lattice ([`Claim`], [`Card`]), ids
 //! told apart from restarts and from conflicts.
 //!
 //! # Features
