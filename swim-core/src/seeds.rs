@@ -224,6 +224,18 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_that_refuses_when_it_is_asked_again_is_not_given_up() {
+        let mut seeds = Seeds::new();
+        seeds.add(3u16, 77, RETRY, Instant::ZERO);
+        assert!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO).is_some());
+        assert!(seeds.answered(77, BY));
+        assert!(seeds.revisit(|_| true, Instant::ZERO));
+        assert!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO).is_some());
+        assert!(seeds.answered(77, Answer::Refused(Refusal::Leaving)));
+        assert!(seeds.deadline().is_some() || seeds.revisit(|_| true, Instant::ZERO));
+    }
+
+    #[test]
     fn seeds_are_bounded_and_can_be_forgotten() {
         let mut seeds = Seeds::new();
         assert!((0..SEEDS_MAX as u16).all(|seed| seeds.add(seed, 0, RETRY, Instant::ZERO)));
