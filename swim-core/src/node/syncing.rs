@@ -1,7 +1,7 @@
 //! Tables: what this node's amounts to, how it is compared with others and made equal.
 
 use crate::address::Address;
-use crate::outbox::{Channel, Intent};
+use crate::outbox::{Channel, Intent, STREAM_PACKET_LEN_MAX};
 use crate::storage::Storage;
 use crate::sync::{Ended, HOPS_MAX, PageStep, SESSIONS_MAX, Session, SyncStep, Work};
 use crate::wire::{
@@ -143,7 +143,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn len_max(&self, channel: Channel) -> u16 {
         match channel {
             Channel::Datagram => self.config.datagram_len_max,
-            Channel::Stream => u16::MAX,
+            Channel::Stream => STREAM_PACKET_LEN_MAX,
         }
     }
 
@@ -306,8 +306,10 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn close(&mut self, number: u32) {
         let ended = self.sync.close(number, self.pauses(), &mut self.rng, self.now);
-        if ended == Ended::Useless {
-            count(&mut self.stats.syncs_useless);
+        match ended {
+            Ended::Useless => count(&mut self.stats.syncs_useless),
+            Ended::Lost => count(&mut self.stats.syncs_lost),
+            Ended::Useful | Ended::NotYet => {}
         }
     }
 

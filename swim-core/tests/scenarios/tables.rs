@@ -54,21 +54,6 @@ fn a_node_that_has_departed_fetches_no_more_pages() {
     assert!(world.sent().iter().all(|sent| sent.pull().is_none()));
 }
 
-/// The source of a datagram may be anybody's address.
-#[test]
-fn a_ping_from_nowhere_is_not_answered_with_many_times_its_bytes() {
-    let mut world = world(still());
-    world.start(A);
-    let news: Vec<_> = (100..112).map(|member| alive_with(member, 1, &[9; 32])).collect();
-    world.tell(A, B, None, &news).unwrap();
-    let ping = forge(&world.header(STRANGER), ping(4_711, A), &[]);
-    world.sent();
-    world.hand(A, STRANGER, &ping).unwrap();
-    let answers = world.sent().into_iter().filter(|sent| sent.to == STRANGER);
-    let answered: usize = answers.map(|sent| sent.bytes.len()).sum();
-    assert!(answered <= 4 * ping.len(), "{answered} bytes for {}", ping.len());
-}
-
 #[test]
 fn a_page_over_a_stream_is_no_longer_than_whoever_reads_it_takes() {
     let storage = Growable::new(8_192, 0);
