@@ -129,8 +129,9 @@ pub struct Config {
     /// Whether pings and acks say what tables amount to, and lasting differences are repaired. Only
     /// experiments turn it off.
     pub anti_entropy: bool,
-    /// How long two tables must differ from this one, three digests in a row, before a settled node
-    /// reconciles: gossip repairs most of it sooner. 0 to 1 h.
+    /// How long the tables of others must differ from this one, three digests in a row, before a
+    /// settled node reconciles: gossip repairs most of it sooner. For five times as long after it
+    /// started or learnt much, two digests are enough, however close together. 0 to 1 h.
     pub sync_after: Duration,
     /// Pause between two reconciliations, +-50 %, while they bring much. 1 ms to `sync_pause_max`.
     pub sync_pause_min: Duration,
@@ -157,9 +158,8 @@ pub struct Config {
     /// acquaintances of an earlier life: [`DEPARTED_MAX`](crate::DEPARTED_MAX) of them. 1 s to 30
     /// days. Halves of a cluster that are apart for longer meet again only through seeds.
     pub departed_time: Duration,
-    /// Pause between the first nine attempts to join through a seed; then it doubles each time,
-    /// +-50 %. 1 ms to
-    /// `join_retry_max`.
+    /// Pause after each of the first nine attempts to join through a seed, +-50 %; then it doubles
+    /// each time. 1 ms to `join_retry_max`.
     pub join_retry_min: Duration,
     /// Longest pause between two attempts to join. Up to 1 day.
     pub join_retry_max: Duration,

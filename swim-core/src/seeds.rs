@@ -10,8 +10,8 @@ use crate::wire::Refusal;
 /// How many seeds a node can be asking at once; more are refused.
 pub const SEEDS_MAX: usize = 8;
 
-/// Attempts, after the first, before the pauses between them grow. Of a thousand nodes that join at once while a
-/// third of all packets is lost, one needs as many; nobody's view is complete before.
+/// Attempts, after the first, before the pauses between them grow. Of a thousand nodes that join at
+/// once while a third of all packets is lost, one needs as many; nobody's view is complete before.
 const EAGER_ATTEMPTS: u8 = 8;
 
 /// The seeds of a node.

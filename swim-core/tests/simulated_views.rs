@@ -188,3 +188,32 @@ fn a_few_of_an_old_cluster_find_each_other_by_their_snapshots() -> Outcome {
     }
     Ok(())
 }
+
+/// Half of the nodes have no room for the metadata of the other half.
+#[test]
+fn tables_that_cut_metadata_agree_and_then_keep_quiet() -> Outcome {
+    let room = |node: usize| Growable::new(256, if node % 2 == 0 { 32 } else { 0 });
+    let name = "tables_that_cut_metadata_agree_and_then_keep_quiet";
+    for seed in seeds(1..4) {
+        let mut cluster = Cluster::new(Scenario::new(name, seed, room));
+        cluster.add_many(24);
+        cluster.introduce_all();
+        for node in (0..24).step_by(2) {
+            cluster.set_metadata(node, &[7; 32]);
+        }
+        cluster.run_for(seconds(60))?;
+        // Those who know them whole are few, and some of those who forget have no room.
+        for node in 0..8 {
+            cluster.forget(node, 12);
+            cluster.forget(node, 14);
+        }
+        cluster.run_for(seconds(60))?;
+        cluster.expect("all are known again", cluster.views_complete())?;
+        let before = cluster.total(|stats| stats.syncs);
+        cluster.run_for(seconds(600))?;
+        let syncs = cluster.total(|stats| stats.syncs) - before;
+        println!("seed {seed}: {syncs} reconciliations in four node hours");
+        cluster.expect("tables agree", syncs <= 8)?;
+    }
+    Ok(())
+}

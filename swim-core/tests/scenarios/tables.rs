@@ -56,20 +56,28 @@ fn a_node_that_has_departed_fetches_no_more_pages() {
 
 #[test]
 fn a_page_over_a_stream_is_no_longer_than_whoever_reads_it_takes() {
-    let storage = Growable::new(8_192, 0);
-    let mut node =
-        Node::new(Identity::new(id(A), A), comparing(), storage, 1, Instant::ZERO).expect("a node");
+    for metadata_len in 60..100 {
+        let len = page_over_stream(metadata_len);
+        assert!(len > 60_000, "there are rows enough for several: {len}");
+        assert!(len <= STREAM_PACKET_LEN_MAX, "{len} bytes, rows with {metadata_len} of metadata");
+    }
+}
+
+/// The length of the first page of a large table, asked for over a stream.
+fn page_over_stream(metadata_len: usize) -> usize {
+    let (identity, start) = (Identity::new(id(A), A), Instant::ZERO);
+    let mut node = Node::new(identity, comparing(), Growable::new(2_048, 100), 1, start).unwrap();
     let header = Header { label: node.config().label, sender: id(B), incarnation: at(0), round: 0 };
-    let rows: Vec<_> = (100..8_000).map(|member| alive(member, 0)).collect();
+    let metadata = [9; 100];
+    let rows: Vec<_> =
+        (100..1_600).map(|member| alive_with(member, 0, &metadata[..metadata_len])).collect();
     for some in rows.chunks(64) {
-        node.handle_stream(B, &forge(&header, last_page(0), some), Instant::ZERO).unwrap();
+        node.handle_stream(B, &forge(&header, last_page(0), some), start).unwrap();
     }
     let pull = Pull { number: 1, cookie: 0, from: 0, last: u64::MAX, len_max: u16::MAX };
-    let pull = forge(&header, Some(Message::Pull(pull)), &[]);
-    node.handle_stream(B, &pull, Instant::ZERO).unwrap();
+    node.handle_stream(B, &forge(&header, Some(Message::Pull(pull)), &[]), start).unwrap();
     let mut buffer = vec![0; usize::from(u16::MAX)];
-    let sent = std::iter::from_fn(|| node.poll_transmit(Instant::ZERO, &mut buffer));
-    let page = sent.filter(|sent| sent.channel == Channel::Stream).last().expect("a page");
-    assert!(page.len > 60_000, "there are rows enough for several: {}", page.len);
-    assert!(page.len <= STREAM_PACKET_LEN_MAX, "{} bytes", page.len);
+    let sent = std::iter::from_fn(|| node.poll_transmit(start, &mut buffer));
+    let page = sent.filter(|sent| sent.channel == Channel::Stream).last();
+    page.expect("a page").len
 }
