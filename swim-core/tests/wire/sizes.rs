@@ -13,7 +13,8 @@ use swim_core::{
 };
 
 use super::draft::{
-    Draft, Fact, Statement, alive, claim, fingerprints, hashes, header, longest_header, wanted,
+    Draft, Fact, Statement, alive, claim, differing, fingerprints, hashes, header, longest_header,
+    wanted,
 };
 use super::specification::table_rows;
 use super::vectors::v6;
@@ -26,6 +27,9 @@ const RANGE: u64 = 1 << 20;
 
 /// The longest number of a range.
 const NARROWEST: u64 = u64::MAX;
+
+/// All of 32 parts, and the 1 above them.
+const ALL_PARTS: u64 = (1 << 33) - 1;
 
 /// What one frame adds to a packet.
 fn frame_len(draft: &Draft<SocketAddr>) -> usize {
@@ -117,6 +121,8 @@ fn anti_entropy_sizes() -> BTreeMap<&'static str, usize> {
         ("Hashes, none", entry_len(hashes(RANGE, &[]))),
         ("Hashes, 32", entry_len(hashes(RANGE, &all))),
         ("Wanted, 1", entry_len(wanted(RANGE, &all[..1]))),
+        ("Differing, 1 of 8", entry_len(differing(RANGE, 0b1_0000_0001))),
+        ("Differing, 32", entry_len(differing(RANGE, ALL_PARTS))),
     ])
 }
 
@@ -230,6 +236,16 @@ fn the_first_range_of_a_step_fits_in_detail_whatever_the_datagram() {
 #[test]
 fn a_single_fingerprint_is_short_whatever_the_range() {
     assert_eq!(entry_len(fingerprints(NARROWEST, &[u32::MAX])), 17);
+}
+
+/// Parts that are put off take 16 bytes at most.
+#[test]
+fn parts_that_differ_are_short_whatever_the_range() {
+    let lens = (0..=5u32).map(|halvings| {
+        let bits = ALL_PARTS >> (32 - (1 << halvings));
+        entry_len(differing(NARROWEST >> halvings, bits))
+    });
+    assert_eq!(lens.max(), Some(16));
 }
 
 /// The longest metadata a node may have leaves room for its row on a page of its own, and in a

@@ -10,7 +10,8 @@ use swim_core::wire::{
 use swim_core::{Address, Incarnation, NodeId, Status};
 
 use super::draft::{
-    Draft, Fact, alive, claim, fingerprints, hashes, header, radio_header, rewritten, wanted,
+    Draft, Fact, alive, claim, differing, fingerprints, hashes, header, radio_header, rewritten,
+    wanted,
 };
 use super::hashes::{mix, row_hash};
 use super::specification::{hex, vectors};
@@ -129,6 +130,9 @@ fn anti_entropy_drafts() -> Vec<Named<SocketAddr>> {
         ("hashes-none", states(hashes(6, &[]))),
         ("hashes-32", states(hashes(7, &(0..32).collect::<Vec<_>>()))),
         ("wanted", states(wanted(300, &[0x0102_0304, 0x0506_0708]))),
+        ("differing", states(differing(300, 0b1_0001_0010))),
+        ("differing-32", states(differing(5, (1 << 32) | (1 << 31) | 1))),
+        ("differing-narrowest", states(differing(u64::MAX, 0b11))),
         ("padding", Draft::new(header()).padded(23)),
     ]
 }
@@ -273,6 +277,13 @@ fn foreign_packets_are_read_or_refused_as_the_specification_says() {
         ("hashes-33", body(25)),
         ("wanted-33", body(26)),
         ("entry-surplus", Ok("wanted")),
+        ("differing-long", Ok("differing")),
+        ("differing-range-0", body(27)),
+        ("differing-bits-0", body(27)),
+        ("differing-bits-1", body(27)),
+        ("differing-three", body(27)),
+        ("differing-33", body(27)),
+        ("differing-too-deep", body(27)),
     ]);
     for (name, outcome) in &outcomes {
         let bytes = foreign.get(name).unwrap_or_else(|| panic!("{name} is not in WIRE.md"));
