@@ -140,9 +140,11 @@ fn anti_entropy_message<A: Address>() -> impl Strategy<Value = Message<A>> {
                 Message::Sync(Sync { number, cookie, hop, len_max })
             }
         ),
-        (number(), any::<u8>(), any::<u32>()).prop_map(|(number, hop, members)| {
-            Message::SyncReply(SyncReply { number, hop, members })
-        }),
+        (number(), any::<u8>(), any::<u32>(), any::<u16>()).prop_map(
+            |(number, hop, members, len_max)| {
+                Message::SyncReply(SyncReply { number, hop, members, len_max })
+            }
+        ),
         (number(), any::<u32>())
             .prop_map(|(number, cookie)| Message::Cookie(Cookie { number, cookie })),
         number().prop_map(|number| Message::Busy(Busy { number })),

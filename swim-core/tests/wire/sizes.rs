@@ -113,7 +113,10 @@ fn anti_entropy_sizes() -> BTreeMap<&'static str, usize> {
         ("Pull", message_len(Message::Pull(pull))),
         ("Page", message_len(Message::Page(Page { number, next: u64::MAX }))),
         ("Sync", message_len(Message::Sync(Sync { number, cookie, hop: 2, len_max }))),
-        ("SyncReply", message_len(Message::SyncReply(SyncReply { number, hop: 1, members }))),
+        (
+            "SyncReply",
+            message_len(Message::SyncReply(SyncReply { number, hop: 1, members, len_max })),
+        ),
         ("Cookie", message_len(Message::Cookie(Cookie { number, cookie }))),
         ("Busy", message_len(Message::Busy(Busy { number }))),
         ("Fingerprints, 1", entry_len(fingerprints(RANGE, &all[..1]))),
@@ -186,7 +189,7 @@ fn longest(datagram_len: u16) -> Vec<Draft<SocketAddr>> {
         says(Message::Pull(pull)),
         says(Message::Page(Page { number, next: u64::MAX })).tells(vec![row()]),
         says(longest_sync(datagram_len)).tells(vec![row()]),
-        says(Message::SyncReply(SyncReply { number, hop: u8::MAX, members })).tells(vec![row()]),
+        says(longest_sync_reply(datagram_len)).tells(vec![row()]),
         says(Message::Cookie(Cookie { number, cookie })),
         says(Message::Busy(Busy { number })).tells(vec![row()]),
         Draft::new(longest_header()).tells(vec![claim(
@@ -200,6 +203,11 @@ fn longest(datagram_len: u16) -> Vec<Draft<SocketAddr>> {
 
 fn longest_sync(len_max: u16) -> Message<SocketAddr> {
     Message::Sync(Sync { number: NUMBER, cookie: COOKIE, hop: u8::MAX, len_max })
+}
+
+fn longest_sync_reply(len_max: u16) -> Message<SocketAddr> {
+    let (number, hop, members) = (NUMBER, u8::MAX, u32::MAX);
+    Message::SyncReply(SyncReply { number, hop, members, len_max })
 }
 
 /// Nothing a node has to say without metadata is longer than the smallest datagram allowed.
@@ -219,13 +227,12 @@ fn the_largest_of_everything_fits_the_smallest_datagram() {
 #[test]
 fn the_first_range_of_a_step_fits_in_detail_whatever_the_datagram() {
     for datagram_len in DATAGRAM_LEN_MIN..=1_500 {
-        let count = ((datagram_len - 37) / 8).min(ENTRY_VALUES_MAX);
+        let count = ((datagram_len - 38) / 8).min(ENTRY_VALUES_MAX);
         let values = vec![u32::MAX; count];
         let powers = &values[..1 << count.ilog2()];
         let deep = NARROWEST >> powers.len().ilog2();
         for statement in [hashes(NARROWEST, &values), fingerprints(deep, powers)] {
-            let len_max = u16::try_from(datagram_len).expect("a length");
-            let draft = Draft::new(longest_header()).says(longest_sync(len_max));
+            let draft = Draft::new(longest_header()).says(longest_sync_reply(u16::MAX));
             let len = draft.compares(vec![statement]).bytes().len();
             assert!(len <= datagram_len, "{count} values: {len} of {datagram_len} bytes");
         }
@@ -263,7 +270,8 @@ fn the_longest_metadata_fits_a_page_beside_the_largest_of_everything() {
         let metadata = &too_long[..error.len_max];
         let row = alive(id, u32::MAX, u16::MAX, v6(), metadata).patient(u16::MAX);
         let page = Message::Page(Page { number: NUMBER, next: u64::MAX });
-        for message in [page, longest_sync(datagram_len_max)] {
+        let len_max = datagram_len_max;
+        for message in [page, longest_sync(len_max), longest_sync_reply(len_max)] {
             let draft = Draft::new(longest_header()).says(message).tells(vec![row.clone()]);
             let len = draft.bytes().len();
             assert!(len <= datagram_len_max.into(), "{len} of {datagram_len_max} bytes");

@@ -105,7 +105,7 @@ fn anti_entropy_drafts() -> Vec<Named<SocketAddr>> {
         |cookie, from, last| says(Message::Pull(Pull { number, cookie, from, last, len_max }));
     let page = |next| says(Message::Page(Page { number, next }));
     let sync = |cookie, hop| says(Message::Sync(Sync { number, cookie, hop, len_max }));
-    let reply = |hop| says(Message::SyncReply(SyncReply { number, hop, members: 3 }));
+    let reply = |hop| says(Message::SyncReply(SyncReply { number, hop, members: 3, len_max }));
     let wanted_row = half(row_hash(db_2(), 2, 7));
     let older = alive(db_2(), 1, 7, v4(), b"");
     let newer = alive(db_2(), 2, 7, v4(), b"");
@@ -265,6 +265,7 @@ fn foreign_packets_are_read_or_refused_as_the_specification_says() {
         ("address-2", body(32)),
         ("id-too-large", body(35)),
         ("len-max-too-large", body(8)),
+        ("len-max-missing", body(11)),
         ("range-0", body(25)),
         ("range-too-large", body(25)),
         ("range-long", Ok("hashes-none")),
