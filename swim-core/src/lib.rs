@@ -73,6 +73,9 @@
 //! | relays asked by one probe | [`RELAYS_ASKED_MAX`] | no more are asked |
 //! | probes relayed | [`RELAYS_MAX`] | left unanswered |
 //! | seeds | [`SEEDS_MAX`] | `join` returns an error |
+//! | sessions of anti-entropy | [`SYNC_SESSIONS_MAX`] | no other begins before they end |
+//! | steps of a reconciliation | [`SYNC_HOPS_MAX`] | another one finds the rest |
+//! | pages served a second | [`Config::pages_per_second_max`] | who asks is sent elsewhere |
 //! | missing members looked for | [`DEPARTED_MAX`] | a sample of the dead is kept |
 //! | accusers of a suspect | [`VOICES_MAX`] | the smallest are kept |
 //! | transmissions of an update | [`TRANSMITS_MAX`] | it leaves the queue |
@@ -88,9 +91,9 @@
 //! is probed once in every period, probes go in stages, nobody is accused without a witness or
 //! buried without a verification, a host that refuses packets speaks for itself, and a process that
 //! stood still accuses nobody ([`Rules`]). memberlist's additions: gossip apart from probes, gossip
-//! to the recently dead, a probe over a stream where datagrams fail, anti-entropy. And of its
-//! own: anti-entropy by difference, in datagrams alone, a merge that is a lattice ([`Claim`], [`Card`]), ids
-//! told apart from restarts and from conflicts.
+//! to the recently dead, a probe over a stream where datagrams fail, anti-entropy. And of its own:
+//! anti-entropy by difference, in datagrams alone, a merge that is a lattice ([`Claim`],
+//! [`Card`]), ids told apart from restarts and from conflicts.
 //!
 //! # Features
 //!
@@ -171,7 +174,7 @@ pub use flap::FlapPolicy;
 pub use judge::{Card, Claim, VOICES_MAX, Voices};
 pub use member::{Incarnation, Member, NodeId, Patience, Status, Voice};
 pub use node::{Identity, Node, Standing};
-pub use outbox::{Channel, OUTBOX_LEN_MAX, Transmit};
+pub use outbox::{Channel, OUTBOX_LEN_MAX, STREAM_PACKET_LEN_MAX, Transmit};
 pub use probe::{PROBES_MAX, RELAYS_ASKED_MAX};
 pub use relay::RELAYS_MAX;
 pub use seeds::SEEDS_MAX;
@@ -179,5 +182,6 @@ pub use seeds::SEEDS_MAX;
 pub use snapshot::Acquaintances;
 pub use snapshot::{SNAPSHOT_RECORD_LEN_MAX, SnapshotRecord};
 pub use stats::Stats;
+pub use sync::{HOPS_MAX as SYNC_HOPS_MAX, SESSIONS_MAX as SYNC_SESSIONS_MAX};
 pub use time::Instant;
 pub use wire::Refusal;

@@ -7,6 +7,9 @@ use crate::wire::Message;
 /// round, a gossip round and a few answers waiting; beyond this the newest is dropped and counted.
 pub const OUTBOX_LEN_MAX: usize = 48;
 
+/// The longest packet on a stream, in bytes without its length prefix: the longest datagram.
+pub const STREAM_PACKET_LEN_MAX: u16 = 65_507;
+
 /// How a packet travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {

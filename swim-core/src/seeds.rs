@@ -10,7 +10,7 @@ use crate::wire::Refusal;
 /// How many seeds a node can be asking at once; more are refused.
 pub const SEEDS_MAX: usize = 8;
 
-/// Attempts before the pauses between them grow. Of a thousand nodes that join at once while a
+/// Attempts, after the first, before the pauses between them grow. Of a thousand nodes that join at once while a
 /// third of all packets is lost, one needs as many; nobody's view is complete before.
 const EAGER_ATTEMPTS: u8 = 8;
 
@@ -100,8 +100,8 @@ impl<A: Copy + PartialEq> Seeds<A> {
                 seed.answer = None;
             }
             seed.revisited = false;
-            let next_at = seed.next_at.unwrap_or(now.after(retry.least));
-            seed.next_at = Some(next_at.max(now));
+            let soon = now.after(retry.least);
+            seed.next_at = Some(seed.next_at.unwrap_or(soon).clamp(now, soon));
         }
     }
 
@@ -109,8 +109,12 @@ impl<A: Copy + PartialEq> Seeds<A> {
     /// says. Returns false when there is none.
     pub fn revisit(&mut self, is_gone: impl Fn(NodeId) -> bool, now: Instant) -> bool {
         let lost = |seed: &&mut Seed<A>| {
-            seed.next_at.is_none()
-                && matches!(seed.answer, Some(Answer::Admitted { by }) if is_gone(by))
+            let gone = match seed.answer {
+                Some(Answer::Admitted { by }) => is_gone(by),
+                // It was asked once more, and said no or nothing.
+                Some(Answer::Refused(_)) | None => true,
+            };
+            seed.next_at.is_none() && gone
         };
         let Some(seed) = self.seeds.iter_mut().find(lost) else { return false };
         seed.next_at = Some(now);
@@ -221,6 +225,18 @@ mod tests {
         assert_eq!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO), Some((3, 77)));
         assert_eq!(seeds.deadline(), None, "once");
         assert!(seeds.answered(77, BY));
+    }
+
+    #[test]
+    fn a_seed_that_refuses_when_it_is_asked_again_is_not_given_up() {
+        let mut seeds = Seeds::new();
+        seeds.add(3u16, 77, RETRY, Instant::ZERO);
+        assert!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO).is_some());
+        assert!(seeds.answered(77, BY));
+        assert!(seeds.revisit(|_| true, Instant::ZERO));
+        assert!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO).is_some());
+        assert!(seeds.answered(77, Answer::Refused(Refusal::Leaving)));
+        assert!(seeds.deadline().is_some() || seeds.revisit(|_| true, Instant::ZERO));
     }
 
     #[test]

@@ -126,6 +126,8 @@ pub enum Ended {
     Useful,
     /// No row moved.
     Useless,
+    /// No row moved, for somebody did not answer.
+    Lost,
 }
 
 /// How long to wait.
@@ -329,7 +331,6 @@ impl<A: Copy + PartialEq> Sync<A> {
         }
         let Harvest { rows, given, lost, pulled } = core::mem::take(&mut self.harvest);
         let doubled = self.backoff.saturating_mul(2);
-        self.next_at = None;
         self.pull_failed = pulled && !lost && rows < MOVED_MIN;
         if rows >= MOVED_MIN {
             self.settled = false;
@@ -342,11 +343,16 @@ impl<A: Copy + PartialEq> Sync<A> {
         }
         self.lost_in_a_row = if lost { self.lost_in_a_row.saturating_add(1) } else { 0 };
         self.not_before = now.after(rng.jittered(self.backoff));
-        if rows >= MOVED_MIN || (lost && self.lost_in_a_row <= LOST_IN_A_ROW_MAX) {
+        let goes_on = rows >= MOVED_MIN || (lost && self.lost_in_a_row <= LOST_IN_A_ROW_MAX);
+        if goes_on || self.next_at.is_some() {
             self.next_at = Some(self.not_before);
         }
         self.streak = 0;
-        if rows > 0 || given > 0 { Ended::Useful } else { Ended::Useless }
+        match (rows > 0 || given > 0, lost) {
+            (true, _) => Ended::Useful,
+            (false, true) => Ended::Lost,
+            (false, false) => Ended::Useless,
+        }
     }
 }
 

@@ -45,7 +45,7 @@ fn number(outcome: &Outcome, name: &str) -> f64 {
 #[test]
 fn a_hundred_join_through_one_seed() -> Result {
     for seed in seeds(1..4) {
-        for (loss_permille, limit) in [(0, seconds(15)), (50, seconds(20)), (300, seconds(60))] {
+        for (loss_permille, limit) in [(0, seconds(6)), (50, seconds(8)), (300, seconds(25))] {
             let join = Join { loss_permille, limit, ..Join::default() };
             let outcome = join.run(&trial(101, seed))?;
             let (half, all) = (
@@ -92,11 +92,11 @@ fn one_joins_a_settled_cluster_and_knows_it_sooner_than_it_is_known() -> Result 
 #[test]
 fn rows_that_were_lost_come_back() -> Result {
     for seed in seeds(1..4) {
-        let repair = Repair { rows: 5, forgetful: 3, limit: seconds(200), ..Repair::default() };
+        let repair = Repair { rows: 5, forgetful: 3, limit: seconds(10), ..Repair::default() };
         let outcome = repair.run(&trial(64, seed))?;
         let right = time(&outcome, "all views right");
         assert!(!right.is_zero(), "seed {seed}: nothing was wrong");
-        assert!(right <= seconds(200), "seed {seed}: {outcome:?}");
+        assert!(right <= seconds(10), "seed {seed}: {outcome:?}");
     }
     Ok(())
 }

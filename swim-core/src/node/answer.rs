@@ -154,6 +154,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         count(&mut self.stats.conflicts);
         if !won {
             self.outbox.clear();
+            self.sync.clear();
             match self.standing {
                 Standing::Leaving => self.depart(),
                 Standing::Departed => {}

@@ -50,6 +50,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             Standing::Leaving | Standing::Departed => return,
         }
         self.standing = Standing::Leaving;
+        self.sync.clear();
         self.leave_until = now.after(self.config.leave_timeout);
         self.table.reincarnate(self.incarnation(), Status::Left, now);
         self.gossip_to_some(usize::from(self.config.gossip_nodes));

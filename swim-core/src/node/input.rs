@@ -31,7 +31,8 @@ impl<A> Origin<A> {
 }
 
 impl<A: Address, S: Storage> Node<A, S> {
-    /// Takes in a datagram that came from `from`. Answers go back there; hand in every datagram
+    /// Takes in a datagram that came from `from`. Answers go back there: poll them before the next
+    /// datagram, or only the last of several reconciliations is answered. Hand in every datagram
     /// that is waiting before calling [`handle_timeout`](Self::handle_timeout).
     ///
     /// # Errors

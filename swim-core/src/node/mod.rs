@@ -309,7 +309,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Whether the cluster is larger than this node's table.
     fn is_leaf(&self) -> bool {
-        self.table_full != TableFull::NotYet && !self.table.has_room()
+        self.table_full != TableFull::NotYet && self.table.is_full_of_living()
     }
 
     /// How long an answer may take before it no longer matters.

@@ -14,8 +14,8 @@ use super::{Node, TableFull, count};
 /// Updates tried in vain before a packet counts as full.
 const MISFITS_MAX: usize = 4;
 
-/// Rows a page looks at: between the living there may be many tombstones.
-const PAGE_ROWS_MAX: usize = 1_024;
+/// Rows a page passes over: between the living there may be many tombstones.
+const PAGE_GAPS_MAX: usize = 1_024;
 
 /// Bytes to which a join is padded, so that a welcome of that length may answer it.
 const JOIN_LEN: usize = 256;
@@ -27,8 +27,9 @@ const PAGE_FRAME_LEN: usize = 14;
 const WELCOME_SAMPLE_LEN: usize = 8;
 
 impl<A: Address, S: Storage> Node<A, S> {
-    /// Writes the next packet into `buffer`, which should hold `datagram_len_max` bytes. Call it
-    /// after every input until it returns `None`.
+    /// Writes the next packet into `buffer`, which should hold `datagram_len_max` bytes, or
+    /// [`STREAM_PACKET_LEN_MAX`](crate::STREAM_PACKET_LEN_MAX) where streams are used for more than
+    /// pings. Call it after every input until it returns `None`.
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit<A>> {
         self.advance(now);
@@ -135,17 +136,17 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn write_page(&mut self, pull: Pull, mut writer: PacketWriter<'_>) -> Option<usize> {
         let Pull { number, from, last, .. } = pull;
         writer.reserve(PAGE_FRAME_LEN)?;
-        let (mut written, mut looked_at) = (0u64, 0usize);
+        let (mut written, mut gaps) = (0u64, 0usize);
         let mut next = 0;
         for row in self.table.from(from).take_while(|row| row.id().mixed() <= last) {
             let misfit = row.is_live() && !row.tell(&mut writer);
             // A row that does not even fit an empty page is left out, or no page would follow it.
-            if (misfit && written > 0) || looked_at >= PAGE_ROWS_MAX {
+            if (misfit && written > 0) || gaps >= PAGE_GAPS_MAX {
                 next = row.id().mixed();
                 break;
             }
             written = written.wrapping_add((row.is_live() && !misfit).into());
-            looked_at = looked_at.saturating_add(1);
+            gaps = gaps.saturating_add((!row.is_live()).into());
         }
         writer.release();
         self.stats.updates_sent = self.stats.updates_sent.wrapping_add(written);

@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::config::DATAGRAM_LEN_MIN;
-use crate::outbox::{Channel, Intent};
+use crate::outbox::{Channel, Intent, STREAM_PACKET_LEN_MAX};
 use crate::storage::Storage;
 use crate::sync::{Ended, HOPS_MAX, PageStep, SESSIONS_MAX, Session, SyncStep, Work};
 use crate::wire::{
@@ -144,7 +144,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn len_max(&self, channel: Channel) -> u16 {
         match channel {
             Channel::Datagram => self.config.datagram_len_max,
-            Channel::Stream => u16::MAX,
+            Channel::Stream => STREAM_PACKET_LEN_MAX,
         }
     }
 
@@ -318,8 +318,10 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn close(&mut self, number: u32) {
         let ended = self.sync.close(number, self.pauses(), &mut self.rng, self.now);
-        if ended == Ended::Useless {
-            count(&mut self.stats.syncs_useless);
+        match ended {
+            Ended::Useless => count(&mut self.stats.syncs_useless),
+            Ended::Lost => count(&mut self.stats.syncs_lost),
+            Ended::Useful | Ended::NotYet => {}
         }
     }
 

@@ -260,6 +260,14 @@ fn a_pull_that_brought_little_is_followed_by_reconciliation_until_tables_agree()
 }
 
 #[test]
+fn a_session_that_was_lost_is_not_called_useless() {
+    let mut sync = settled();
+    start(&mut sync, 1, RECONCILE, at(0));
+    sync.lose();
+    assert_ne!(sync.close(1, PAUSES, &mut Rng::new(1), at(0)), Ended::Useless);
+}
+
+#[test]
 fn whoever_is_always_sent_away_gives_up() {
     let mut sync = settled();
     start(&mut sync, 1, PULL, at(0));

@@ -194,9 +194,9 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.roster.live().len().saturating_add(1)
     }
 
-    /// Whether a new member would find a place without pushing anybody out.
-    pub fn has_room(&self) -> bool {
-        self.vacant != NONE || self.others.len().saturating_add(1) < self.storage.members_max()
+    /// Whether not even a tombstone could make room for a new member.
+    pub fn is_full_of_living(&self) -> bool {
+        self.live_count() >= self.storage.members_max()
     }
 
     /// The longest metadata a row can hold, in bytes.

@@ -103,6 +103,8 @@
 //!
 //! The flap policy, which stands above all detectors: `flapping`
 //!
+//! When tables are compared, and who goes on with it: `tables`
+//!
 //! Who is looked for when nobody else is, and what a node keeps for its next life: `healing`
 //!
 //! The rules of Witness, which none of these tests knows; whole clusters: `simulated_witness`:
@@ -130,6 +132,7 @@ mod merge;
 mod mixed_sizes;
 mod packets;
 mod pages;
+mod tables;
 mod variants;
 mod witness;
 mod witness_corrections;
