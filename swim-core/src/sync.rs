@@ -78,6 +78,8 @@ pub struct Session<A> {
     pub peer: A,
     /// What proves to the peer who is asking; 0 until it says so.
     pub cookie: u32,
+    /// The largest packet the peer can take, in bytes; `u16::MAX` until it says so.
+    pub len_max: u16,
     pub work: Work,
     /// How often it was asked without an answer.
     pub tries: u8,
@@ -238,7 +240,8 @@ impl<A: Copy + PartialEq> Sync<A> {
         now: Instant,
     ) -> Option<Session<A>> {
         let deadline = now.after(timeout);
-        let session = Session { number, peer, cookie, work, deadline, tries: 1 };
+        let len_max = u16::MAX;
+        let session = Session { number, peer, cookie, len_max, work, deadline, tries: 1 };
         self.harvest.pulled |= matches!(work, Work::Pull { .. });
         self.sessions.push(session).is_ok().then_some(session)
     }

@@ -328,9 +328,9 @@ impl<A: Address, S: Storage> fmt::Debug for Node<A, S> {
     }
 }
 
-/// Metadata must fit the rows, and beside header, page mark and address into one datagram.
+/// Metadata must fit the rows, and beside header, message and address into one datagram.
 fn metadata_len_max(of_storage: usize, config: &Config) -> usize {
-    const OVERHEAD_LEN_MAX: usize = 82;
+    const OVERHEAD_LEN_MAX: usize = 83;
     of_storage.min(usize::from(config.datagram_len_max).saturating_sub(OVERHEAD_LEN_MAX))
 }
 

@@ -1,6 +1,7 @@
 //! Tables: what this node's amounts to, how it is compared with others and made equal.
 
 use crate::address::Address;
+use crate::config::DATAGRAM_LEN_MIN;
 use crate::outbox::{Channel, Intent, STREAM_PACKET_LEN_MAX};
 use crate::storage::Storage;
 use crate::sync::{Ended, HOPS_MAX, PageStep, SESSIONS_MAX, Session, SyncStep, Work};
@@ -121,18 +122,18 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Asks what a session is about; a reconciliation starts from the whole table.
     fn put(&mut self, session: Session<A>) {
         let Session { number, cookie, .. } = session;
-        let channel = self.sync_channel();
-        let len_max = self.len_max(channel);
-        let message = match session.work {
+        match session.work {
             Work::Pull { from, last, .. } => {
-                Message::Pull(Pull { number, cookie, from, last, len_max })
+                let channel = self.sync_channel();
+                let len_max = self.len_max(channel);
+                let pull = Message::Pull(Pull { number, cookie, from, last, len_max });
+                self.send(session.peer, channel, pull);
             }
             Work::Reconcile { hop } => {
                 self.agenda.open(number);
-                Message::Sync(Sync { number, cookie, hop, len_max })
+                self.say_step(session, hop);
             }
-        };
-        self.send(session.peer, channel, message);
+        }
     }
 
     fn sync_channel(&self) -> Channel {
@@ -157,7 +158,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         count(&mut self.stats.pages_sent);
         let intent = Intent::new(origin.from, origin.channel, Some(Message::Pull(pull)));
-        self.post(Intent { answer: true, ..intent.limited(pull.len_max) });
+        self.post(Intent { answer: true, ..intent.limited(believable(pull.len_max)) });
     }
 
     /// Whether answers certainly arrive where questions come from.
@@ -174,7 +175,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn send_elsewhere(&mut self, number: u32, len_max: u16, origin: &Origin<A>) {
         count(&mut self.stats.busy_sent);
         let busy = Message::Busy(Busy { number });
-        self.post(Intent::new(origin.from, origin.channel, Some(busy)).limited(len_max));
+        let intent = Intent::new(origin.from, origin.channel, Some(busy));
+        self.post(intent.limited(believable(len_max)));
     }
 
     pub(super) fn take_page(&mut self, page: Page, learnt: usize) {
@@ -213,8 +215,15 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.sync.unsettle(learnt, self.pauses(), &mut self.rng, self.now);
         self.hear_entries(number, packet);
         let members = clamped(self.table.tally_all().count);
-        let reply = Message::SyncReply(SyncReply { number, hop: hop.saturating_add(1), members });
-        self.post(Intent::new(origin.from, origin.channel, Some(reply)).limited(len_max));
+        let reply = SyncReply {
+            number,
+            hop: hop.saturating_add(1),
+            members,
+            len_max: self.len_max(origin.channel),
+        };
+        let reply = Some(Message::SyncReply(reply));
+        let intent = Intent::new(origin.from, origin.channel, reply);
+        self.post(intent.limited(believable(len_max)));
     }
 
     fn hear_entries(&mut self, number: u32, packet: &Packet<'_, A>) {
@@ -229,7 +238,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         packet: &Packet<'_, A>,
         learnt: usize,
     ) {
-        let SyncReply { number, hop, members } = reply;
+        let SyncReply { number, hop, members, len_max } = reply;
         let last = Work::Reconcile { hop: hop.saturating_sub(1) };
         let asked = |session: &Session<A>| session.work == last;
         let Some(session) = self.sync.find(number).filter(asked) else { return };
@@ -247,21 +256,24 @@ impl<A: Address, S: Storage> Node<A, S> {
         if self.agenda.is_empty() || hop >= HOPS_MAX {
             return self.close(number);
         }
-        self.step_on(session, hop.saturating_add(1));
+        self.step_on(number, hop.saturating_add(1), believable(len_max));
     }
 
     /// The next step of a reconciliation; what it says stands in the agenda.
-    fn step_on(&mut self, session: Session<A>, hop: u8) {
-        self.sync.answered(session.number, self.pauses().timeout, self.now);
-        self.sync.change(session.number, |session| session.work = Work::Reconcile { hop });
-        self.say_step(session, hop);
+    fn step_on(&mut self, number: u32, hop: u8, len_max: u16) {
+        self.sync.answered(number, self.pauses().timeout, self.now);
+        let session = self.sync.change(number, |session| {
+            (session.work, session.len_max) = (Work::Reconcile { hop }, len_max);
+        });
+        session.into_iter().for_each(|session| self.say_step(session, hop));
     }
 
     fn say_step(&mut self, session: Session<A>, hop: u8) {
         let Session { number, cookie, peer, .. } = session;
         let channel = self.sync_channel();
         let sync = Sync { number, cookie, hop, len_max: self.len_max(channel) };
-        self.send(peer, channel, Message::Sync(sync));
+        let intent = Intent::new(peer, channel, Some(Message::Sync(sync)));
+        self.post(intent.limited(session.len_max));
     }
 
     pub(super) fn take_cookie(&mut self, given: Cookie) {
@@ -355,6 +367,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         let live = self.table.pick::<1>(1, false, &mut self.rng, |_| true);
         self.table.row(*live.first()?)?.address()
     }
+}
+
+/// No datagrams are so short that a step of a reconciliation gets nowhere, whatever a peer says.
+const fn believable(len_max: u16) -> u16 {
+    let least = DATAGRAM_LEN_MIN as u16;
+    if len_max < least { least } else { len_max }
 }
 
 /// Below four fifths: fetching the other table costs less than finding the differences.

@@ -16,7 +16,7 @@ const VALUES_LEAST: usize = 4;
 const MISFITS_MAX: usize = 4;
 
 /// Bytes of a packet before its entries, at most: header and message.
-const PREFIX_LEN_MAX: usize = 34;
+const PREFIX_LEN_MAX: usize = 38;
 
 /// Bytes of an entry besides its values, at most.
 const ENTRY_LEN_MAX: usize = 13;

@@ -247,6 +247,8 @@ pub struct SyncReply {
     pub hop: u8,
     /// Live members in the sender's table.
     pub members: u32,
+    /// The largest next step that arrives, in bytes.
+    pub len_max: u16,
 }
 
 /// The answer to a pull or a first step that has to prove where it comes from.

@@ -191,7 +191,7 @@ fn metadata_too_long_is_refused_with_the_limit_and_changes_nothing() {
     let config = Config { datagram_len_max: 127, ..still() };
     let identity = Identity { metadata: &[1; 46], ..Identity::new(id(A), A) };
     let made = Twin::<16, 64>::new(identity, config, 1, now);
-    assert_eq!(made.err(), Some(NewError::Metadata(MetadataTooLong { len: 46, len_max: 45 })));
+    assert_eq!(made.err(), Some(NewError::Metadata(MetadataTooLong { len: 46, len_max: 44 })));
 }
 
 #[test]

@@ -269,8 +269,8 @@ fn message() -> impl Strategy<Value = Option<Message<u16>>> {
                     Some(Message::Sync(Sync { number, cookie: random, hop, len_max }))
                 }
                 9 => {
-                    let hop = from as u8;
-                    Some(Message::SyncReply(SyncReply { number, hop, members: random }))
+                    let (hop, len_max) = (from as u8, random as u16);
+                    Some(Message::SyncReply(SyncReply { number, hop, members: random, len_max }))
                 }
                 10 => Some(Message::Cookie(Cookie { number, cookie: random })),
                 11 => Some(Message::Busy(Busy { number })),

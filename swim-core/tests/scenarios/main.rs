@@ -129,6 +129,7 @@ mod hostile;
 mod identity;
 mod join_leave;
 mod merge;
+mod mixed_sizes;
 mod packets;
 mod pages;
 mod tables;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use swim_core::wire::{
-    Entry, Header, Message, Packet, PacketWriter, ParseError, Range, Update, Values, rewrite,
+    Entry, Header, Message, Packet, PacketWriter, ParseError, Parts, Range, Update, Values, rewrite,
 };
 use swim_core::{
     Address, Card, Claim, Incarnation, Label, NodeId, Patience, Status, Voice, Voices,
@@ -25,17 +25,11 @@ pub struct Draft<A> {
 
 /// An entry that owns its values.
 #[derive(Clone, Debug)]
-pub struct Statement {
-    pub kind: StatementKind,
-    pub range: Range,
-    values: Vec<[u8; 4]>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatementKind {
-    Fingerprints,
-    Hashes,
-    Wanted,
+pub enum Statement {
+    Fingerprints(Range, Vec<[u8; 4]>),
+    Hashes(Range, Vec<[u8; 4]>),
+    Wanted(Range, Vec<[u8; 4]>),
+    Differing(Parts),
 }
 
 /// An update that owns its metadata.
@@ -125,31 +119,39 @@ impl<A: Address> Draft<A> {
 }
 
 impl Statement {
-    pub fn new(kind: StatementKind, range: u64, values: &[u32]) -> Self {
-        let range = Range::new(range).expect("the number of a range");
-        Self { kind, range, values: values.iter().map(|value| value.to_le_bytes()).collect() }
-    }
-
     pub fn entry(&self) -> Entry<'_> {
-        let values = Values::new(&self.values);
-        match self.kind {
-            StatementKind::Fingerprints => Entry::Fingerprints(self.range, values),
-            StatementKind::Hashes => Entry::Hashes(self.range, values),
-            StatementKind::Wanted => Entry::Wanted(self.range, values),
+        match self {
+            Self::Fingerprints(range, values) => Entry::Fingerprints(*range, Values::new(values)),
+            Self::Hashes(range, values) => Entry::Hashes(*range, Values::new(values)),
+            Self::Wanted(range, values) => Entry::Wanted(*range, Values::new(values)),
+            Self::Differing(parts) => Entry::Differing(*parts),
         }
     }
 }
 
 pub fn fingerprints(range: u64, values: &[u32]) -> Statement {
-    Statement::new(StatementKind::Fingerprints, range, values)
+    Statement::Fingerprints(range_of(range), bytes_of(values))
 }
 
 pub fn hashes(range: u64, values: &[u32]) -> Statement {
-    Statement::new(StatementKind::Hashes, range, values)
+    Statement::Hashes(range_of(range), bytes_of(values))
 }
 
 pub fn wanted(range: u64, values: &[u32]) -> Statement {
-    Statement::new(StatementKind::Wanted, range, values)
+    Statement::Wanted(range_of(range), bytes_of(values))
+}
+
+/// The parts of a range that `bits` name, with a 1 above them all.
+pub fn differing(range: u64, bits: u64) -> Statement {
+    Statement::Differing(Parts::new(range_of(range), bits).expect("parts of the range"))
+}
+
+fn range_of(number: u64) -> Range {
+    Range::new(number).expect("the number of a range")
+}
+
+fn bytes_of(values: &[u32]) -> Vec<[u8; 4]> {
+    values.iter().map(|value| value.to_le_bytes()).collect()
 }
 
 impl<A: Address> Fact<A> {

@@ -17,8 +17,8 @@ use swim_core::{Address, Claim, Incarnation, Label, NodeId, Status};
 use super::cases::cases;
 use super::cut::{Cut, HEADER_FIXED_LEN, ROUND_LEN, longer_varints};
 use super::draft::{
-    Draft, Fact, Statement, Words, fingerprints, hashes, header, patience_of, rewritten, voices,
-    wanted,
+    Draft, Fact, Statement, Words, differing, fingerprints, hashes, header, patience_of, rewritten,
+    voices, wanted,
 };
 
 /// The kinds of the specification.
@@ -140,9 +140,11 @@ fn anti_entropy_message<A: Address>() -> impl Strategy<Value = Message<A>> {
                 Message::Sync(Sync { number, cookie, hop, len_max })
             }
         ),
-        (number(), any::<u8>(), any::<u32>()).prop_map(|(number, hop, members)| {
-            Message::SyncReply(SyncReply { number, hop, members })
-        }),
+        (number(), any::<u8>(), any::<u32>(), any::<u16>()).prop_map(
+            |(number, hop, members, len_max)| {
+                Message::SyncReply(SyncReply { number, hop, members, len_max })
+            }
+        ),
         (number(), any::<u32>())
             .prop_map(|(number, cookie)| Message::Cookie(Cookie { number, cookie })),
         number().prop_map(|number| Message::Busy(Busy { number })),
@@ -164,6 +166,10 @@ fn statement() -> impl Strategy<Value = Statement> {
         ),
         (range(), values()).prop_map(|(range, values)| hashes(range, &values)),
         (range(), values()).prop_map(|(range, values)| wanted(range, &values)),
+        (range(), any::<u32>(), 0..=5u32).prop_map(|(range, parts, halvings)| {
+            let above = 1u64 << (1 << halvings.min(range.leading_zeros()));
+            differing(range, above | u64::from(parts) & (above - 1))
+        }),
     ]
 }
 

@@ -13,7 +13,8 @@ use swim_core::{
 };
 
 use super::draft::{
-    Draft, Fact, Statement, alive, claim, fingerprints, hashes, header, longest_header, wanted,
+    Draft, Fact, Statement, alive, claim, differing, fingerprints, hashes, header, longest_header,
+    wanted,
 };
 use super::specification::table_rows;
 use super::vectors::v6;
@@ -26,6 +27,9 @@ const RANGE: u64 = 1 << 20;
 
 /// The longest number of a range.
 const NARROWEST: u64 = u64::MAX;
+
+/// All of 32 parts, and the 1 above them.
+const ALL_PARTS: u64 = (1 << 33) - 1;
 
 /// What one frame adds to a packet.
 fn frame_len(draft: &Draft<SocketAddr>) -> usize {
@@ -109,7 +113,10 @@ fn anti_entropy_sizes() -> BTreeMap<&'static str, usize> {
         ("Pull", message_len(Message::Pull(pull))),
         ("Page", message_len(Message::Page(Page { number, next: u64::MAX }))),
         ("Sync", message_len(Message::Sync(Sync { number, cookie, hop: 2, len_max }))),
-        ("SyncReply", message_len(Message::SyncReply(SyncReply { number, hop: 1, members }))),
+        (
+            "SyncReply",
+            message_len(Message::SyncReply(SyncReply { number, hop: 1, members, len_max })),
+        ),
         ("Cookie", message_len(Message::Cookie(Cookie { number, cookie }))),
         ("Busy", message_len(Message::Busy(Busy { number }))),
         ("Fingerprints, 1", entry_len(fingerprints(RANGE, &all[..1]))),
@@ -117,6 +124,8 @@ fn anti_entropy_sizes() -> BTreeMap<&'static str, usize> {
         ("Hashes, none", entry_len(hashes(RANGE, &[]))),
         ("Hashes, 32", entry_len(hashes(RANGE, &all))),
         ("Wanted, 1", entry_len(wanted(RANGE, &all[..1]))),
+        ("Differing, 1 of 8", entry_len(differing(RANGE, 0b1_0000_0001))),
+        ("Differing, 32", entry_len(differing(RANGE, ALL_PARTS))),
     ])
 }
 
@@ -180,7 +189,7 @@ fn longest(datagram_len: u16) -> Vec<Draft<SocketAddr>> {
         says(Message::Pull(pull)),
         says(Message::Page(Page { number, next: u64::MAX })).tells(vec![row()]),
         says(longest_sync(datagram_len)).tells(vec![row()]),
-        says(Message::SyncReply(SyncReply { number, hop: u8::MAX, members })).tells(vec![row()]),
+        says(longest_sync_reply(datagram_len)).tells(vec![row()]),
         says(Message::Cookie(Cookie { number, cookie })),
         says(Message::Busy(Busy { number })).tells(vec![row()]),
         Draft::new(longest_header()).tells(vec![claim(
@@ -194,6 +203,11 @@ fn longest(datagram_len: u16) -> Vec<Draft<SocketAddr>> {
 
 fn longest_sync(len_max: u16) -> Message<SocketAddr> {
     Message::Sync(Sync { number: NUMBER, cookie: COOKIE, hop: u8::MAX, len_max })
+}
+
+fn longest_sync_reply(len_max: u16) -> Message<SocketAddr> {
+    let (number, hop, members) = (NUMBER, u8::MAX, u32::MAX);
+    Message::SyncReply(SyncReply { number, hop, members, len_max })
 }
 
 /// Nothing a node has to say without metadata is longer than the smallest datagram allowed.
@@ -213,13 +227,12 @@ fn the_largest_of_everything_fits_the_smallest_datagram() {
 #[test]
 fn the_first_range_of_a_step_fits_in_detail_whatever_the_datagram() {
     for datagram_len in DATAGRAM_LEN_MIN..=1_500 {
-        let count = ((datagram_len - 37) / 8).min(ENTRY_VALUES_MAX);
+        let count = ((datagram_len - 38) / 8).min(ENTRY_VALUES_MAX);
         let values = vec![u32::MAX; count];
         let powers = &values[..1 << count.ilog2()];
         let deep = NARROWEST >> powers.len().ilog2();
         for statement in [hashes(NARROWEST, &values), fingerprints(deep, powers)] {
-            let len_max = u16::try_from(datagram_len).expect("a length");
-            let draft = Draft::new(longest_header()).says(longest_sync(len_max));
+            let draft = Draft::new(longest_header()).says(longest_sync_reply(u16::MAX));
             let len = draft.compares(vec![statement]).bytes().len();
             assert!(len <= datagram_len, "{count} values: {len} of {datagram_len} bytes");
         }
@@ -230,6 +243,16 @@ fn the_first_range_of_a_step_fits_in_detail_whatever_the_datagram() {
 #[test]
 fn a_single_fingerprint_is_short_whatever_the_range() {
     assert_eq!(entry_len(fingerprints(NARROWEST, &[u32::MAX])), 17);
+}
+
+/// Parts that are put off take 16 bytes at most.
+#[test]
+fn parts_that_differ_are_short_whatever_the_range() {
+    let lens = (0..=5u32).map(|halvings| {
+        let bits = ALL_PARTS >> (32 - (1 << halvings));
+        entry_len(differing(NARROWEST >> halvings, bits))
+    });
+    assert_eq!(lens.max(), Some(16));
 }
 
 /// The longest metadata a node may have leaves room for its row on a page of its own, and in a
@@ -247,7 +270,8 @@ fn the_longest_metadata_fits_a_page_beside_the_largest_of_everything() {
         let metadata = &too_long[..error.len_max];
         let row = alive(id, u32::MAX, u16::MAX, v6(), metadata).patient(u16::MAX);
         let page = Message::Page(Page { number: NUMBER, next: u64::MAX });
-        for message in [page, longest_sync(datagram_len_max)] {
+        let len_max = datagram_len_max;
+        for message in [page, longest_sync(len_max), longest_sync_reply(len_max)] {
             let draft = Draft::new(longest_header()).says(message).tells(vec![row.clone()]);
             let len = draft.bytes().len();
             assert!(len <= datagram_len_max.into(), "{len} of {datagram_len_max} bytes");

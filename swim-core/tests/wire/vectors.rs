@@ -10,7 +10,8 @@ use swim_core::wire::{
 use swim_core::{Address, Incarnation, NodeId, Status};
 
 use super::draft::{
-    Draft, Fact, alive, claim, fingerprints, hashes, header, radio_header, rewritten, wanted,
+    Draft, Fact, alive, claim, differing, fingerprints, hashes, header, radio_header, rewritten,
+    wanted,
 };
 use super::hashes::{mix, row_hash};
 use super::specification::{hex, vectors};
@@ -104,7 +105,7 @@ fn anti_entropy_drafts() -> Vec<Named<SocketAddr>> {
         |cookie, from, last| says(Message::Pull(Pull { number, cookie, from, last, len_max }));
     let page = |next| says(Message::Page(Page { number, next }));
     let sync = |cookie, hop| says(Message::Sync(Sync { number, cookie, hop, len_max }));
-    let reply = |hop| says(Message::SyncReply(SyncReply { number, hop, members: 3 }));
+    let reply = |hop| says(Message::SyncReply(SyncReply { number, hop, members: 3, len_max }));
     let wanted_row = half(row_hash(db_2(), 2, 7));
     let older = alive(db_2(), 1, 7, v4(), b"");
     let newer = alive(db_2(), 2, 7, v4(), b"");
@@ -129,6 +130,9 @@ fn anti_entropy_drafts() -> Vec<Named<SocketAddr>> {
         ("hashes-none", states(hashes(6, &[]))),
         ("hashes-32", states(hashes(7, &(0..32).collect::<Vec<_>>()))),
         ("wanted", states(wanted(300, &[0x0102_0304, 0x0506_0708]))),
+        ("differing", states(differing(300, 0b1_0001_0010))),
+        ("differing-32", states(differing(5, (1 << 32) | (1 << 31) | 1))),
+        ("differing-narrowest", states(differing(u64::MAX, 0b11))),
         ("padding", Draft::new(header()).padded(23)),
     ]
 }
@@ -261,6 +265,7 @@ fn foreign_packets_are_read_or_refused_as_the_specification_says() {
         ("address-2", body(32)),
         ("id-too-large", body(35)),
         ("len-max-too-large", body(8)),
+        ("len-max-missing", body(11)),
         ("range-0", body(25)),
         ("range-too-large", body(25)),
         ("range-long", Ok("hashes-none")),
@@ -273,6 +278,13 @@ fn foreign_packets_are_read_or_refused_as_the_specification_says() {
         ("hashes-33", body(25)),
         ("wanted-33", body(26)),
         ("entry-surplus", Ok("wanted")),
+        ("differing-long", Ok("differing")),
+        ("differing-range-0", body(27)),
+        ("differing-bits-0", body(27)),
+        ("differing-bits-1", body(27)),
+        ("differing-three", body(27)),
+        ("differing-33", body(27)),
+        ("differing-too-deep", body(27)),
     ]);
     for (name, outcome) in &outcomes {
         let bytes = foreign.get(name).unwrap_or_else(|| panic!("{name} is not in WIRE.md"));

@@ -292,7 +292,8 @@ impl<S: Storage, T: Storage> Pair<S, T> {
 
     fn reply(&self, number: u32, hop: u8) -> Message<Ip> {
         let members = self.far.table.tally_all().count as u32;
-        Message::SyncReply(SyncReply { number, hop, members })
+        let len_max = self.far.len_max as u16;
+        Message::SyncReply(SyncReply { number, hop, members, len_max })
     }
 
     /// The members about whom the two differ in a way that packets between them can mend. They
