@@ -192,7 +192,7 @@ fn a_few_of_an_old_cluster_find_each_other_by_their_snapshots() -> Outcome {
 /// Half of the nodes have no room for the metadata of the other half.
 #[test]
 fn tables_that_cut_metadata_agree_and_then_keep_quiet() -> Outcome {
-    let room = |node: usize| Growable::new(256, if node % 2 == 0 { 32 } else { 0 });
+    let room = |node: usize| Growable::new(256, if node.is_multiple_of(2) { 32 } else { 0 });
     let name = "tables_that_cut_metadata_agree_and_then_keep_quiet";
     for seed in seeds(1..4) {
         let mut cluster = Cluster::new(Scenario::new(name, seed, room));
