@@ -126,16 +126,19 @@ pub struct Config {
     /// Transmissions of each update: this many times the growth of the detector, at most
     /// [`TRANSMITS_MAX`]. 1 to 10. More on lossy networks.
     pub retransmit_mult: u8,
-    /// Whether pings and acks say what tables amount to, and lasting differences are repaired. Only
-    /// experiments turn it off.
+    /// Whether pings and acks carry a digest, a hash of the sender's live members, and tables that
+    /// differ for long are made equal: *reconciled*, range by range, or where one has much less,
+    /// *pulled* in pages. Only experiments turn it off.
     pub anti_entropy: bool,
-    /// How long the tables of others must differ from this one, three digests in a row, before a
-    /// settled node reconciles: gossip repairs most of it sooner. For five times as long after it
-    /// started or learnt much, two digests are enough, however close together. 0 to 1 h.
+    /// How long the digests of others must differ from this node's, three in a row, before it
+    /// reconciles: gossip repairs most of it sooner. For five times as long after a start, or after
+    /// learning 8 members at once, two in a row suffice, however close together. 0 to 1 h.
     pub sync_after: Duration,
-    /// Pause between two reconciliations, +-50 %, while they bring much. 1 ms to `sync_pause_max`.
+    /// Pause between two reconciliations, +-50 %, while each brings 8 members or more. Shorter
+    /// fills the tables of joiners sooner, at more packets. 1 ms to `sync_pause_max`.
     pub sync_pause_min: Duration,
-    /// Longest pause between two reconciliations that bring little. Up to 1 day.
+    /// Longest pause between two reconciliations that bring less; it doubles up to this. Up to 1
+    /// day.
     pub sync_pause_max: Duration,
     /// The shortest wait for an answer of anti-entropy before asking again, however fast round
     /// trips are; five times as long until they have been measured. 1 ms to 1 h.
@@ -143,20 +146,20 @@ pub struct Config {
     /// Whether tables are fetched and reconciled over streams, where the driver has them: fewer
     /// trips on slow paths, a connection each. Datagrams do as well.
     pub sync_over_streams: bool,
-    /// Pages and first steps of reconciliations answered per second; beyond that, and a burst of
-    /// 50, whoever asks is sent to others. 1 to 65 535.
+    /// Pages served and reconciliations accepted per second, besides a burst of 50; whoever asks
+    /// for more is told to ask others. Bounds what joiners cost their seed. 1 to 65 535.
     pub pages_per_second_max: u16,
     /// Time between two attempts to reach somebody who is dead here, or a seed that is not live:
     /// what heals partitions. 0 (never) or 1 ms to 1 day; stretched to 50 ms per live member, so
     /// that the cluster as a whole never makes more than 20 attempts a second. A node that has
-    /// nobody makes its attempts at the pace of joins, four in each pause.
+    /// nobody tries four addresses in each pause between joins.
     pub heal_interval: Duration,
     /// How long the dead and the departed are remembered. 1 s to 30 days. Shorter frees memory,
     /// longer keeps late rumours from reviving them.
     pub tombstone_time: Duration,
-    /// How long a few of the dead are looked for, whose rows may be long forgotten, and
-    /// acquaintances of an earlier life: [`DEPARTED_MAX`](crate::DEPARTED_MAX) of them. 1 s to 30
-    /// days. Halves of a cluster that are apart for longer meet again only through seeds.
+    /// How long members that died, or were known in an earlier life, are still looked for after
+    /// their rows are forgotten; [`DEPARTED_MAX`](crate::DEPARTED_MAX) of them. 1 s to 30 days.
+    /// Halves of a cluster that are apart for longer meet again only through seeds.
     pub departed_time: Duration,
     /// Pause after each of the first nine attempts to join through a seed, +-50 %; then it doubles
     /// each time. 1 ms to `join_retry_max`.

@@ -186,7 +186,11 @@ impl fmt::Display for StateTrouble {
         match self {
             Self::Ignored { path, moved_to, reason } => {
                 let (path, moved_to) = (path.display(), moved_to.display());
-                write!(f, "{path} is ignored and now {moved_to}: {reason}")
+                write!(
+                    f,
+                    "{path} is ignored and now {moved_to}: {reason}; join a seed, unless others \
+                     look for this member"
+                )
             }
             Self::NotWritten { path, reason } => {
                 write!(f, "{} cannot be written: {reason}", path.display())

@@ -51,14 +51,14 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// }
     ///
     /// /// A node that begins where an earlier life ended.
-    /// fn restore(mut file: &[u8], address: u16, now: Instant) -> Option<Board> {
+    /// fn restore(mut file: &[u8], address: u16, seed: u64, now: Instant) -> Option<Board> {
     ///     let (first, rest) = postcard::take_from_bytes(file).ok()?;
     ///     let SnapshotRecord::<u16>::Me { id, incarnation, patience } = first else {
     ///         return None;
     ///     };
     ///     let incarnation = incarnation.next();
     ///     let identity = Identity { incarnation, patience, ..Identity::new(id, address) };
-    ///     let mut node = Node::new(identity, Config::radio(), Fixed::new(), 42, now).ok()?;
+    ///     let mut node = Node::new(identity, Config::radio(), Fixed::new(), seed, now).ok()?;
     ///     file = rest;
     ///     while let Ok((record, rest)) = postcard::take_from_bytes(file) {
     ///         if let SnapshotRecord::Member { id, address } = record {
@@ -77,7 +77,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// let mut file = Vec::new();
     /// save(&node, &mut file)?;
     ///
-    /// let again = restore(&file, 1, Instant::ZERO).expect("it was written a line ago");
+    /// let again = restore(&file, 1, 42, Instant::ZERO).expect("it was written a line ago");
     /// assert_eq!((again.id(), again.incarnation().number()), (NodeId::new(7), 1));
     /// assert_eq!(again.snapshot().count(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -58,8 +58,12 @@ impl Seeds {
 fn news_of(seed: &Seed, trouble: &JoinFailure) -> Option<News> {
     let seed = seed.to_string();
     match trouble {
-        // Refusals are told as events; the first of its cluster is its own seed.
-        JoinFailure::Refused(_) | JoinFailure::OwnAddress => None,
+        // Refusals are told as events.
+        JoinFailure::Refused(_) => None,
+        // Well for the first of its cluster, which may be its own seed; others ought to know.
+        JoinFailure::OwnAddress => {
+            Some(News::NotAsked { seed, reason: "it is this member itself".to_owned() })
+        }
         JoinFailure::NoAnswer => Some(News::NoAnswer { seed }),
         JoinFailure::Unresolved(why) => Some(News::Unresolved { seed, reason: why.to_string() }),
         other => Some(News::NotAsked { seed, reason: other.to_string() }),
@@ -77,7 +81,13 @@ mod tests {
         let seed = Seed::from("db:7946");
         for (trouble, news) in [
             (JoinFailure::Refused(Refusal::OtherCluster), None),
-            (JoinFailure::OwnAddress, None),
+            (
+                JoinFailure::OwnAddress,
+                Some(News::NotAsked {
+                    seed: "db:7946".into(),
+                    reason: "it is this member itself".into(),
+                }),
+            ),
             (JoinFailure::NoAnswer, Some(News::NoAnswer { seed: "db:7946".into() })),
             (
                 JoinFailure::Unresolved(ResolveError::NoAddress),

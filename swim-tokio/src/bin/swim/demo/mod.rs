@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long)]
     in_process: bool,
 
-    /// How many agents to kill and to restart at once. [default: 15 of 100]
+    /// With --in-process: how many agents to kill and to restart at once. [default: 15 of 100]
     #[arg(long, value_name = "COUNT", requires = "in_process",
         value_parser = clap::value_parser!(u16).range(1..))]
     restarts: Option<u16>,

@@ -27,9 +27,10 @@ pub struct Options {
         value_parser = clap::value_parser!(u64).range(3..=NODES_MAX))]
     pub nodes: Vec<u64>,
 
-    /// Detectors to compare.
+    /// Detectors to compare. [default: swim, lifeguard, memberlist and witness; where views are
+    /// looked at, from join to repair: witness]
     #[arg(long, global = true, value_name = "NAME,...", value_enum, value_delimiter = ',',
-        default_values_t = Name::COMPARED)]
+        default_values_t = Name::COMPARED, hide_default_value = true)]
     pub detector: Vec<Name>,
 
     /// The settings every detector starts from.

@@ -26,7 +26,7 @@ pub struct Join {
     within: Span,
 
     /// The largest datagram, in bytes. [default: the profile's]
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(127..))]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(127..=65_507))]
     datagram_len_max: Option<u16>,
 
     /// Nobody waits longer than this for complete views.
