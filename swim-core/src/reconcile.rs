@@ -14,6 +14,9 @@ use crate::storage::{List, Storage};
 use crate::table::Table;
 use crate::wire::{ENTRY_VALUES_MAX, Entry, Half, Packet, Update, Values};
 
+/// Bytes that a row takes, as a rule: an IPv4 address, no metadata.
+pub const ROW_LEN: usize = 24;
+
 /// What one packet can leave to be said, where a table does not limit it to less. The rest is
 /// dropped and found again by the next reconciliation.
 const PARTS_MAX: usize = 512;

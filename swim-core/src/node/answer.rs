@@ -237,7 +237,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.refuse(join, origin, reason);
         };
         count(&mut self.stats.welcomes_sent);
-        let members = u32::try_from(self.table.live_count()).unwrap_or(u32::MAX);
+        let members = self.members_told();
         let cookie = self.cookies.bake(origin.from, self.now);
         let welcome = Welcome { number: join.number, members, cookie };
         let about = self.correction(Some(known), header);

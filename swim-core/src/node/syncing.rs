@@ -3,6 +3,7 @@
 use crate::address::Address;
 use crate::config::DATAGRAM_LEN_MIN;
 use crate::outbox::{Channel, Intent, STREAM_PACKET_LEN_MAX};
+use crate::reconcile::ROW_LEN;
 use crate::storage::Storage;
 use crate::sync::{Ended, HOPS_MAX, PageStep, SESSIONS_MAX, Session, SyncStep, Work};
 use crate::wire::{
@@ -11,9 +12,6 @@ use crate::wire::{
 
 use super::input::Origin;
 use super::{Node, Standing, count};
-
-/// What a row takes in a page, about: how many slices are worth their trouble follows from it.
-const ROW_LEN: usize = 24;
 
 impl<A: Address, S: Storage> Node<A, S> {
     /// What this node's table amounts to, for a message with this number. A leaf says nothing: its
@@ -26,6 +24,11 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn digest_in(&self, half: Half) -> Digest {
         let all = self.table.tally_all();
         Digest { members: clamped(all.count), fingerprint: half.take(all.hashes) }
+    }
+
+    /// How many live members this node tells others of.
+    pub(super) fn members_told(&self) -> u32 {
+        clamped(self.table.tally_all().count)
     }
 
     /// How the digest of a ping compares.
@@ -72,8 +75,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !free || self.is_leaf() {
             return;
         }
-        let mine = clamped(self.table.tally_all().count);
-        if is_much_smaller(mine, members) && self.sync.pulls() {
+        if is_much_smaller(self.members_told(), members) && self.sync.pulls() {
             self.pull_from(peer, members);
         } else {
             self.reconcile_with(peer);
@@ -214,7 +216,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         count(&mut self.stats.syncs_answered);
         self.sync.unsettle(learnt, self.pauses(), &mut self.rng, self.now);
         self.hear_entries(number, packet);
-        let members = clamped(self.table.tally_all().count);
+        let members = self.members_told();
         let reply = SyncReply {
             number,
             hop: hop.saturating_add(1),
@@ -247,8 +249,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.sync.agree(self.config.sync_pause_min);
             return self.close(number);
         }
-        let mine = clamped(self.table.tally_all().count);
-        if hop == 1 && is_much_smaller(mine, members) && self.sync.pulls() {
+        if hop == 1 && is_much_smaller(self.members_told(), members) && self.sync.pulls() {
             self.sync.drop(number);
             return self.pull_from((session.peer, session.cookie), members);
         }

@@ -7,7 +7,7 @@ use crate::storage::{List, Storage};
 use crate::table::Table;
 use crate::wire::{ENTRY_VALUES_MAX, Entry, Half, PacketWriter, Values};
 
-use super::{Agenda, Part, ROWS_LOOKED_AT_MAX};
+use super::{Agenda, Part, ROW_LEN, ROWS_LOOKED_AT_MAX};
 
 /// Values said of a range when many others are waiting: narrower steps, but the fewest bytes.
 const VALUES_LEAST: usize = 4;
@@ -20,9 +20,6 @@ const PREFIX_LEN_MAX: usize = 38;
 
 /// Bytes of an entry besides its values, at most.
 const ENTRY_LEN_MAX: usize = 13;
-
-/// Bytes that a row takes, as a rule.
-const ROW_LEN: usize = 24;
 
 /// Bytes that some parts of a range take, as a rule.
 const PENDING_LEN: usize = 10;
