@@ -188,8 +188,9 @@ mod tests {
     #[test]
     fn acquaintances_make_room_for_each_other_once_tried_and_for_the_dead_at_once() {
         let mut list = list(0);
-        let acquaintance =
-            |list: &mut Departed<u16, Server>, id: u64| list.remember(NodeId::new(id), id as u16, at(id));
+        let acquaintance = |list: &mut Departed<u16, Server>, id: u64| {
+            list.remember(NodeId::new(id), id as u16, at(id))
+        };
         let all = 100..100 + DEPARTED_MAX as u64;
         assert!(all.clone().all(|id| acquaintance(&mut list, id)));
         assert!(!list.has_room() && !acquaintance(&mut list, 200), "all have yet to be tried");

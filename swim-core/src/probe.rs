@@ -153,7 +153,10 @@ impl<B: Bounds> Prober<B> {
 
     /// A probe with a window lets none run beside it: late ticks are dropped, as memberlist's are.
     fn is_occupied(&self) -> bool {
-        self.running.as_slice().iter().any(|probe| probe.step_at.is_some() && probe.window.is_some())
+        self.running
+            .as_slice()
+            .iter()
+            .any(|probe| probe.step_at.is_some() && probe.window.is_some())
     }
 
     /// The step that is due at `now`, if one is. Ends of probes come before the start of the next.
@@ -175,7 +178,8 @@ impl<B: Bounds> Prober<B> {
     ) -> bool {
         self.next_at = now.after(interval);
         if self.running.is_full()
-            && let Some(over) = self.running.as_slice().iter().position(|probe| probe.step_at.is_none())
+            && let Some(over) =
+                self.running.as_slice().iter().position(|probe| probe.step_at.is_none())
         {
             self.running.remove(over);
         }
@@ -198,10 +202,11 @@ impl<B: Bounds> Prober<B> {
     }
 
     /// Forgets all probes. Returns how many had no verdict yet.
-    pub fn clear(&mut self) -> u64 {
-        let running = self.running.as_slice().iter().filter(|probe| probe.step_at.is_some()).count();
+    pub fn clear(&mut self) -> usize {
+        let running =
+            self.running.as_slice().iter().filter(|probe| probe.step_at.is_some()).count();
         self.running.reset();
-        running as u64
+        running
     }
 
     /// Whether the probe with this number has asked `relay` already.

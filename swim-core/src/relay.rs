@@ -99,7 +99,8 @@ impl<A: Copy + PartialEq, C: Copy, B: Bounds> Relays<A, C, B> {
 
     /// Nothing listens at `address`: a request to reach it, which is over. Repeat until `None`.
     pub fn pop_refused(&mut self, address: A) -> Option<Relay<A, C>> {
-        let found = self.running.as_slice().iter().position(|running| running.relay.address == address)?;
+        let found =
+            self.running.as_slice().iter().position(|running| running.relay.address == address)?;
         self.running.swap_remove(found).map(|running| running.relay)
     }
 

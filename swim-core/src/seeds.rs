@@ -69,10 +69,11 @@ impl<A: Copy + PartialEq, B: Bounds> Seeds<A, B> {
             answer: None,
             untold: false,
         };
-        let place = self.seeds.as_slice().iter().position(|known| known.address == address).or_else(|| {
-            let full = self.seeds.is_full();
-            self.seeds.as_slice().iter().position(|known| full && known.next_at.is_none())
-        });
+        let place =
+            self.seeds.as_slice().iter().position(|known| known.address == address).or_else(|| {
+                let full = self.seeds.is_full();
+                self.seeds.as_slice().iter().position(|known| full && known.next_at.is_none())
+            });
         match place.and_then(|place| self.seeds.as_mut_slice().get_mut(place)) {
             Some(known) => {
                 *known = seed;

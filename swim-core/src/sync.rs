@@ -266,7 +266,8 @@ impl<A: Copy + PartialEq, B: Bounds> Sync<A, B> {
         number: u32,
         change: impl FnOnce(&mut Session<A>),
     ) -> Option<Session<A>> {
-        let session = self.sessions.as_mut_slice().iter_mut().find(|session| session.number == number)?;
+        let session =
+            self.sessions.as_mut_slice().iter_mut().find(|session| session.number == number)?;
         change(session);
         Some(*session)
     }
@@ -287,7 +288,8 @@ impl<A: Copy + PartialEq, B: Bounds> Sync<A, B> {
 
     /// A page came, complete up to `next`; 0 when it is the last.
     pub fn page(&mut self, number: u32, next: u64) -> PageStep {
-        let session = self.sessions.as_mut_slice().iter_mut().find(|session| session.number == number);
+        let session =
+            self.sessions.as_mut_slice().iter_mut().find(|session| session.number == number);
         let Some(Work::Pull { from, last, pages }) = session.map(|session| &mut session.work)
         else {
             return PageStep::Stale;

@@ -73,9 +73,6 @@ impl Instant {
 pub(crate) struct Micros(u64);
 
 impl Micros {
-    /// None at all.
-    pub const ZERO: Self = Self(0);
-
     /// What is whole of `duration`, at most `u64::MAX`.
     pub const fn of(duration: Duration) -> Self {
         Self(micros(duration))

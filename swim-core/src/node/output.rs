@@ -4,12 +4,12 @@ use crate::address::Address;
 use crate::event::Event;
 use crate::outbox::{Intent, Transmit};
 use crate::seeds::Answer;
-use crate::storage::Storage;
+use crate::storage::{Counter, Storage};
 use crate::table::{ME, News};
 use crate::time::Instant;
 use crate::wire::{Header, Message, PacketWriter, Page, Pull, Sync, SyncReply};
 
-use super::{Node, TableFull, count};
+use super::{Node, count};
 
 /// Updates tried in vain before a packet counts as full.
 const MISFITS_MAX: usize = 4;
@@ -39,12 +39,13 @@ impl<A: Address, S: Storage> Node<A, S> {
             let room = buffer.get_mut(..len_max)?;
             if let Some(len) = self.write(&intent, room) {
                 count(&mut self.stats.packets_sent);
-                self.stats.bytes_sent = self.stats.bytes_sent.wrapping_add(len as u64);
+                self.stats.bytes_sent.add(len);
                 return Some(Transmit { to: intent.to, channel: intent.channel, len });
             }
             count(&mut self.stats.unwritable);
         }
         self.depart_if_heard();
+        self.sleep_if_heard();
         None
     }
 
@@ -61,9 +62,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         if let Some((rival, won)) = self.challenge.pop_news() {
             return Some(Event::Conflict { rival, won });
         }
-        if self.table_full == TableFull::Untold {
-            self.table_full = TableFull::Told;
-            return Some(Event::TableFull);
+        if let Some(event) = self.pop_leaf_news() {
+            return Some(event);
         }
         if let Some((id, news)) = self.table.poll_news() {
             return Some(match news {
@@ -78,12 +78,16 @@ impl<A: Address, S: Storage> Node<A, S> {
                 News::Updated => Event::MemberUpdated(id),
             });
         }
+        if self.slumber.pop_news() {
+            return Some(Event::Asleep);
+        }
         core::mem::take(&mut self.departure_untold).then_some(Event::Departed)
     }
 
     pub(super) fn has_event(&self) -> bool {
         self.departure_untold
-            || self.table_full == TableFull::Untold
+            || self.leaf.has_news()
+            || self.slumber.has_news()
             || self.table.has_news()
             || self.challenge.has_news()
             || self.seeds.has_news()
@@ -98,6 +102,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             round: self.prober.rotation.round(),
         };
         let mut writer = PacketWriter::new(buffer, &header)?;
+        self.table.tell_as_of(self.now.after(self.config.sleep_margin));
         match intent.message {
             Some(Message::Pull(pull)) if intent.answer => return self.write_page(pull, writer),
             Some(message) if !writer.message(&message) => return None,
@@ -128,7 +133,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// What a reconciliation has to say.
     fn write_agenda(&mut self, number: u32, writer: &mut PacketWriter<'_>) -> Option<usize> {
         let given = self.agenda.write(number, &self.table, writer)?;
-        self.stats.updates_sent = self.stats.updates_sent.wrapping_add(given as u64);
+        self.stats.updates_sent.add(given);
         Some(given)
     }
 
@@ -136,7 +141,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn write_page(&mut self, pull: Pull, mut writer: PacketWriter<'_>) -> Option<usize> {
         let Pull { number, from, last, .. } = pull;
         writer.reserve(PAGE_FRAME_LEN)?;
-        let (mut written, mut gaps) = (0u64, 0usize);
+        let (mut written, mut gaps) = (0usize, 0usize);
         let mut next = 0;
         for row in self.table.from(from).take_while(|row| row.id().mixed() <= last) {
             let misfit = row.is_live() && !row.tell(&mut writer);
@@ -145,11 +150,11 @@ impl<A: Address, S: Storage> Node<A, S> {
                 next = row.id().mixed();
                 break;
             }
-            written = written.wrapping_add((row.is_live() && !misfit).into());
+            written = written.saturating_add((row.is_live() && !misfit).into());
             gaps = gaps.saturating_add((!row.is_live()).into());
         }
         writer.release();
-        self.stats.updates_sent = self.stats.updates_sent.wrapping_add(written);
+        self.stats.updates_sent.add(written);
         writer.message(&Message::<A>::Page(Page { number, next })).then(|| writer.finish())
     }
 
@@ -187,7 +192,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             let Some(update) = row.update() else { return true };
             let fits = writer.update(&update);
-            *sent = sent.wrapping_add(u64::from(fits));
+            sent.add(fits.into());
             fits
         });
     }

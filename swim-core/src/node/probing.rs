@@ -7,7 +7,7 @@ use crate::config::INDIRECT_PROBES_MAX;
 use crate::judge::{Claim, Voices};
 use crate::member::{NodeId, Status, Voice};
 use crate::outbox::{Channel, Intent};
-use crate::probe::{Findings, PROBES_MAX, Plan, Step};
+use crate::probe::{Findings, Plan, Step};
 use crate::storage::Storage;
 use crate::table::Row;
 use crate::time::{Instant, micros};
@@ -15,8 +15,8 @@ use crate::wire::{Belief, Message, Nack, Ping, PingRequest, Update};
 
 use super::{Node, Standing, count};
 
-/// Steps of probes in one call; what is left over follows in the next, which is due at once.
-const STEPS_PER_CALL_MAX: usize = PROBES_MAX + 1;
+/// Pings at the beginning of a stage: as a datagram, and over a stream.
+const PINGS_PER_STAGE: usize = 2;
 
 impl<A: Address, S: Storage> Node<A, S> {
     /// Takes in that the operating system refused a packet to `address`: its host lives, and
@@ -68,7 +68,12 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     pub(super) fn step_probe(&mut self) {
-        for _ in 0..STEPS_PER_CALL_MAX {
+        // What is left over follows in the next call, which is due at once.
+        let packets_max = PINGS_PER_STAGE.saturating_add(self.config.indirect_probes.into());
+        for _ in 0..=self.prober.len_max() {
+            if !self.outbox.has_room_for(packets_max) {
+                return;
+            }
             match self.prober.step(self.now) {
                 None => return,
                 Some(Step::Start) => self.start_probe(),
@@ -102,7 +107,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.send(address, Channel::Datagram, Message::Ping(ping));
     }
 
-    /// A table that holds only part of the cluster has another order than the others.
+    /// Who is asleep cannot answer: somebody else has its turn. A table that holds only part of the
+    /// cluster has another order than the others.
     fn next_target(&mut self) -> Option<u32> {
         if self.rules.rotation {
             self.prober.rotation.advance();
@@ -111,7 +117,13 @@ impl<A: Address, S: Storage> Node<A, S> {
             Some(steps) if self.rules.rotation && !self.is_leaf() => self.table.nth_after_me(steps),
             _ => None,
         };
-        rotated.or_else(|| self.table.next_probe(&mut self.rng))
+        rotated
+            .filter(|&row| self.is_awake(row))
+            .or_else(|| self.table.next_probe(&mut self.rng).filter(|&row| self.is_awake(row)))
+    }
+
+    fn is_awake(&self, row: u32) -> bool {
+        self.table.row(row).is_some_and(|row| !row.is_asleep())
     }
 
     fn probe_plan(&self) -> Plan {

@@ -18,6 +18,9 @@ use super::{Node, Standing, count};
 /// and they must not fill the outbox. The rest follows in the next, which is due at once.
 const DUE_PER_CALL_MAX: usize = 16;
 
+/// A row that is due may send so many: a ping, and a request for another. It waits for room.
+const PACKETS_PER_ROW_MAX: usize = 2;
+
 /// How long the end of a member is kept for an application that has not heard of it.
 const UNTOLD_GRACE: Duration = Duration::from_secs(1);
 
@@ -25,6 +28,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Does what is due at `now`. Early is harmless: nothing happens. So is late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        self.sleep_if_heard();
+        if self.slumber.is_asleep() {
+            return;
+        }
         self.end_due_rows();
         self.step_relays();
         match self.standing {
@@ -64,6 +71,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.outbox.is_empty() || self.has_event() {
             return Some(self.now);
         }
+        if self.slumber.is_asleep() {
+            return self.slumber.deadline();
+        }
         let always = earliest([self.table.next_deadline(), self.relays.deadline()]);
         let deadline = match self.standing {
             Standing::Departed | Standing::Silenced => always,
@@ -75,6 +85,7 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.gossip_deadline(),
                 self.heal_deadline(),
                 self.seeds.deadline(),
+                self.slumber.deadline(),
             ]),
         };
         // What an input made due at once is due now, not late.
@@ -97,7 +108,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn step_relays(&mut self) {
-        while let Some(step) = self.relays.step(self.now) {
+        while self.outbox.has_room_for(1)
+            && let Some(step) = self.relays.step(self.now)
+        {
             match step {
                 RelayStep::PingAgain(relay) => self.ping_for(&relay),
                 RelayStep::Nack(relay) => {
@@ -110,10 +123,16 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn end_due_rows(&mut self) {
         for _ in 0..DUE_PER_CALL_MAX {
+            if !self.outbox.has_room_for(PACKETS_PER_ROW_MAX) {
+                return;
+            }
             let Some(number) = self.table.pop_due(self.now) else { return };
             let Some(row) = self.table.row(number) else { continue };
             match row.status() {
-                Status::Alive => self.review_conduct(number),
+                Status::Alive => {
+                    self.expect_back(number);
+                    self.review_conduct(number);
+                }
                 Status::Suspect => self.try_suspect(number),
                 Status::Dead | Status::Left => self.reap(number),
             }
@@ -130,8 +149,10 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn gossip_if_due(&mut self) {
         let Some(interval) = self.gossip_interval() else { return };
-        if self.table.gossip_len() > 0 && self.gossip.due(interval, self.now) {
-            self.gossip_to_some(usize::from(self.config.gossip_nodes));
+        let wanted = usize::from(self.config.gossip_nodes);
+        let possible = self.table.gossip_len() > 0 && self.outbox.has_room_for(wanted);
+        if possible && self.gossip.due(interval, self.now) {
+            self.gossip_to_some(wanted);
         }
     }
 
@@ -155,7 +176,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn ask_seeds(&mut self) {
         let retry = self.retry();
-        while let Some((seed, number)) = self.seeds.pop_due(retry, &mut self.rng, self.now) {
+        while self.outbox.has_room_for(1)
+            && let Some((seed, number)) = self.seeds.pop_due(retry, &mut self.rng, self.now)
+        {
             count(&mut self.stats.joins_sent);
             self.introduce(seed, Some(Message::Join(Join { number })));
         }

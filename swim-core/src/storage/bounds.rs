@@ -26,6 +26,9 @@ pub const SEEDS_MAX: usize = 8;
 /// How many slices of a table can be pulled at the same time.
 pub const SYNC_SESSIONS_MAX: usize = 4;
 
+/// How many members a node can watch; more are refused.
+pub const WATCHED_MAX: usize = 8;
+
 /// Room for what does not grow with the cluster. What happens when there is none left stands in the
 /// table of the [crate documentation](crate).
 pub trait Bounds {
@@ -41,6 +44,8 @@ pub trait Bounds {
     type Seeds<T>: List<T>;
     /// Sessions of anti-entropy.
     type Sessions<T>: List<T>;
+    /// Members being watched.
+    type Watched<T>: List<T>;
     /// What counts everything that happens.
     type Counter: Counter;
 
@@ -61,10 +66,13 @@ pub trait Bounds {
 
     /// No sessions.
     fn sessions<T>(&self) -> Self::Sessions<T>;
+
+    /// Nobody who is watched.
+    fn watched<T>(&self) -> Self::Watched<T>;
 }
 
 /// The bounds of a server: [`OUTBOX_LEN_MAX`], [`PROBES_MAX`], [`RELAYS_MAX`], [`DEPARTED_MAX`],
-/// [`SEEDS_MAX`], [`SYNC_SESSIONS_MAX`], and counters that never wrap.
+/// [`SEEDS_MAX`], [`SYNC_SESSIONS_MAX`], [`WATCHED_MAX`], and counters that never wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Server;
 
@@ -86,6 +94,8 @@ impl Board {
     pub const SEEDS_MAX: usize = 4;
     /// As [`SYNC_SESSIONS_MAX`].
     pub const SYNC_SESSIONS_MAX: usize = 2;
+    /// As [`WATCHED_MAX`].
+    pub const WATCHED_MAX: usize = 4;
 }
 
 impl Bounds for Server {
@@ -95,6 +105,7 @@ impl Bounds for Server {
     type Departed<T> = Vec<T, DEPARTED_MAX, u8>;
     type Seeds<T> = Vec<T, SEEDS_MAX, u8>;
     type Sessions<T> = Vec<T, SYNC_SESSIONS_MAX, u8>;
+    type Watched<T> = Vec<T, WATCHED_MAX, u8>;
     type Counter = u64;
 
     fn packets<T>(&self) -> Self::Packets<T> {
@@ -120,6 +131,10 @@ impl Bounds for Server {
     fn sessions<T>(&self) -> Self::Sessions<T> {
         Vec::new()
     }
+
+    fn watched<T>(&self) -> Self::Watched<T> {
+        Vec::new()
+    }
 }
 
 impl Bounds for Board {
@@ -129,6 +144,7 @@ impl Bounds for Board {
     type Departed<T> = Vec<T, { Self::DEPARTED_MAX }, u8>;
     type Seeds<T> = Vec<T, { Self::SEEDS_MAX }, u8>;
     type Sessions<T> = Vec<T, { Self::SYNC_SESSIONS_MAX }, u8>;
+    type Watched<T> = Vec<T, { Self::WATCHED_MAX }, u8>;
     type Counter = u32;
 
     fn packets<T>(&self) -> Self::Packets<T> {
@@ -152,6 +168,10 @@ impl Bounds for Board {
     }
 
     fn sessions<T>(&self) -> Self::Sessions<T> {
+        Vec::new()
+    }
+
+    fn watched<T>(&self) -> Self::Watched<T> {
         Vec::new()
     }
 }

@@ -6,14 +6,16 @@ mod bounds;
 mod fixed;
 #[cfg(feature = "alloc")]
 mod growable;
+mod with_bounds;
 
 pub use bounds::{Board, Bounds, Counter, Queue, Server};
 pub use bounds::{
-    DEPARTED_MAX, OUTBOX_LEN_MAX, PROBES_MAX, RELAYS_MAX, SEEDS_MAX, SYNC_SESSIONS_MAX,
+    DEPARTED_MAX, OUTBOX_LEN_MAX, PROBES_MAX, RELAYS_MAX, SEEDS_MAX, SYNC_SESSIONS_MAX, WATCHED_MAX,
 };
 pub use fixed::Fixed;
 #[cfg(feature = "alloc")]
 pub use growable::Growable;
+pub use with_bounds::WithBounds;
 
 /// The memory of one table: how many members it holds, how much metadata for each, and in what.
 ///
