@@ -157,14 +157,17 @@ impl<'a, A: Copy> From<AliveBody<'a, A>> for Update<'a, A> {
 }
 
 impl SleepLeft {
-    /// The shortest that is at least `left`, or the longest that takes four bytes: 310 days.
+    /// The longest that takes four bytes: 310 days. Whoever says more is taken to say this.
+    const MOST: u32 = (1 << 28) - 1;
+
+    /// The shortest that is at least `left`, or the longest there is.
     fn covering(left: Duration) -> Self {
-        const MOST: u32 = (1 << 28) - 1;
-        Self(u32::try_from(left.as_millis().div_ceil(100)).unwrap_or(MOST).min(MOST))
+        let tenths = left.as_millis().div_ceil(100);
+        Self(u32::try_from(tenths).unwrap_or(Self::MOST).min(Self::MOST))
     }
 
     fn duration(self) -> Duration {
-        Duration::from_millis(u64::from(self.0).saturating_mul(100))
+        Duration::from_millis(u64::from(self.0.min(Self::MOST)).saturating_mul(100))
     }
 }
 
