@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::config::ConfigError;
-use crate::leaf::WATCHED_MAX;
+use crate::storage::WATCHED_MAX;
 use crate::wire::ParseError;
 
 /// A node could not be made: the caller's fault; nothing was created.
