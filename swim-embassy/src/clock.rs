@@ -8,7 +8,11 @@ use swim_core::Instant;
 const SLEEP_MAX_SECS: u64 = 3_600;
 
 pub fn now() -> Instant {
-    Instant::from_micros(embassy_time::Instant::now().as_micros())
+    instant(embassy_time::Instant::now())
+}
+
+pub fn instant(instant: embassy_time::Instant) -> Instant {
+    Instant::from_micros(instant.as_micros())
 }
 
 /// Sleeps until `deadline`, or for an hour if that is sooner. Other tasks get a turn even when the

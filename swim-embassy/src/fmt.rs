@@ -11,10 +11,6 @@ macro_rules! debug {
     ($($arg:tt)*) => { say!(debug, $($arg)*) };
 }
 
-macro_rules! info {
-    ($($arg:tt)*) => { say!(info, $($arg)*) };
-}
-
 macro_rules! warn {
     ($($arg:tt)*) => { say!(warn, $($arg)*) };
 }

@@ -2,8 +2,12 @@
 
 use core::fmt;
 
+use embassy_futures::select::select;
 use heapless::Vec;
-use swim_core::{Incarnation, Instant, Member, MetadataTooLong, NodeId, Standing, Stats, Status};
+use swim_core::{
+    Incarnation, Instant, Member, MetadataTooLong, NodeId, SleepError, Standing, Stats, Status,
+    TooManyWatched,
+};
 
 use crate::clock;
 use crate::counters::Counters;
@@ -45,6 +49,17 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
     /// How many members are alive or suspect, this one included.
     pub fn live_count(self) -> usize {
         self.shared.with(|node| node.live_count())
+    }
+
+    /// Whether the cluster is larger than `MEMBERS`, so that this member knows a part of it only:
+    /// see [`Node::is_leaf`](swim_core::Node::is_leaf).
+    pub fn is_leaf(self) -> bool {
+        self.shared.with(|node| node.is_leaf())
+    }
+
+    /// Whether nobody has been heard for so long that this member must be cut off, or the last.
+    pub fn is_isolated(self) -> bool {
+        self.shared.with(|node| node.is_isolated())
     }
 
     /// Where this member stands in its own life.
@@ -96,6 +111,49 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
         self.shared.command(|node| node.rejoin(clock::now()));
     }
 
+    /// Tells the others that this member will be silent until then, so that nobody suspects it.
+    /// Returns when enough of them have been told: now the board may sleep, with everything off
+    /// but the clock behind embassy-time. Whoever is not back `sleep_margin` after the announced
+    /// time is probed as anybody else.
+    ///
+    /// Left running, this member sends nothing of its own accord until then, but answers. Dropping
+    /// the future changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// It is longer than `sleep_max`, or this member has left: the caller's fault; nothing changed.
+    pub async fn sleep_until(self, at: embassy_time::Instant) -> Result<(), SleepError> {
+        let (now, until) = (clock::now(), clock::instant(at));
+        let sleeps = self.shared.sleeps();
+        self.shared.command(|node| node.sleep(until.since(now), now))?;
+        let asleep = self
+            .shared
+            .until(|node| self.shared.sleeps() != sleeps || node.standing() != Standing::Alive);
+        // Whoever wakes it, or makes it leave, before it sleeps, waits no longer than it would have.
+        select(asleep, clock::sleep_until(Some(until))).await;
+        Ok(())
+    }
+
+    /// Ends a sleep before its time, or takes back its announcement.
+    pub fn wake(self) {
+        self.shared.command(|node| node.wake(clock::now()));
+    }
+
+    /// Keeps this member in the table even if the cluster is larger than that.
+    ///
+    /// # Errors
+    ///
+    /// [`WATCHED_MAX`](swim_core::WATCHED_MAX) are watched already: the caller's fault; they still
+    /// are.
+    pub fn watch(self, id: NodeId) -> Result<(), TooManyWatched> {
+        self.shared.command(|node| node.watch(id))
+    }
+
+    /// Watches a member no longer. Returns whether it was watched.
+    pub fn unwatch(self, id: NodeId) -> bool {
+        self.shared.command(|node| node.unwatch(id))
+    }
+
     /// Replaces this member's metadata and lets the others know.
     ///
     /// # Errors
@@ -145,6 +203,8 @@ pub struct MemberInfo<const METADATA: usize> {
     pub since: Instant,
     /// Whether it flaps and is held out: [`Member::held_out`].
     pub held_out: bool,
+    /// Whether it is asleep as announced: [`Member::asleep`].
+    pub asleep: bool,
 }
 
 impl<const METADATA: usize> MemberInfo<METADATA> {
@@ -154,9 +214,17 @@ impl<const METADATA: usize> MemberInfo<METADATA> {
     }
 
     fn of(member: Member<'_, Endpoint>) -> Self {
-        let Member { id, address, status, incarnation, boot, metadata, since, held_out } = member;
-        let metadata = Vec::from_slice(metadata).unwrap_or_default();
-        Self { id, address, status, incarnation, boot, metadata, since, held_out }
+        Self {
+            id: member.id,
+            address: member.address,
+            status: member.status,
+            incarnation: member.incarnation,
+            boot: member.boot,
+            metadata: Vec::from_slice(member.metadata).unwrap_or_default(),
+            since: member.since,
+            held_out: member.held_out,
+            asleep: member.asleep,
+        }
     }
 }
 

@@ -137,9 +137,11 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
 
     async fn read(&mut self) {
         let Ok((len, metadata)) = self.socket.recv_from(self.packet).await else {
+            debug!("a datagram too long for the buffer of {} bytes was dropped", self.packet.len());
             return self.shared.count(|counters| &mut counters.datagrams_truncated);
         };
         let Some(from) = Endpoint::of(metadata).filter(|from| from.is_usable()) else {
+            debug!("a datagram from where no member can be was dropped");
             return self.shared.count(|counters| &mut counters.datagrams_foreign);
         };
         self.silent.answered(self.next_hop(from.ip()));
@@ -166,6 +168,8 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
         if clock::now() < flight.until {
             return false;
         }
+        let [a, b, c, d] = flight.hop.octets();
+        warn!("{}.{}.{}.{} cannot be reached; the socket is made anew", a, b, c, d);
         self.silent.unanswered(flight.hop, flight.since);
         self.shared.count(|counters| &mut counters.flushes_timed_out);
         true
@@ -201,6 +205,8 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
         } else {
             return Some(Flight { hop, since: now, until: now.after(self.flush_timeout) });
         };
+        let [a, b, c, d] = to.ip().octets();
+        trace!("{} bytes for {}.{}.{}.{} are not sent", len, a, b, c, d);
         self.shared.count(obstacle);
         None
     }

@@ -25,6 +25,8 @@ const WAITERS_MAX: usize = 4;
 pub struct Shared<const MEMBERS: usize, const METADATA: usize> {
     node: RefCell<Node<MEMBERS, METADATA>>,
     counters: Cell<Counters>,
+    /// How often the node has fallen asleep.
+    sleeps: Cell<u32>,
     pub events: EventChannel,
     /// A handle has changed something, and the node has output.
     pub touched: Signal<NoopRawMutex, ()>,
@@ -36,6 +38,7 @@ impl<const MEMBERS: usize, const METADATA: usize> Shared<MEMBERS, METADATA> {
         Self {
             node: RefCell::new(node),
             counters: Cell::default(),
+            sleeps: Cell::default(),
             events: EventChannel::new(),
             touched: Signal::new(),
             waiters: RefCell::new(MultiWakerRegistration::new()),
@@ -61,6 +64,9 @@ impl<const MEMBERS: usize, const METADATA: usize> Shared<MEMBERS, METADATA> {
 
     /// Tells subscribers, and wakes whoever waits for a change.
     pub fn tell(&self, event: Event<Endpoint>) {
+        if event == Event::Asleep {
+            self.sleeps.update(|sleeps| sleeps.wrapping_add(1));
+        }
         self.events.immediate_publisher().publish_immediate(event);
         self.waiters.borrow_mut().wake();
     }
@@ -75,6 +81,10 @@ impl<const MEMBERS: usize, const METADATA: usize> Shared<MEMBERS, METADATA> {
             Poll::Pending
         })
         .await;
+    }
+
+    pub fn sleeps(&self) -> u32 {
+        self.sleeps.get()
     }
 
     pub fn counters(&self) -> Counters {

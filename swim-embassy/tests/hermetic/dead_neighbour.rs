@@ -37,14 +37,18 @@ fn one_dies(seed: u64, options: Options) -> Outcome {
     let living: Vec<u8> = boards.iter().map(|board| board.number).collect();
     let gap = |board: &Board| {
         let sent = world.hub.datagrams.iter().filter(|sent| {
-            sent.from == board.number && living.contains(&sent.to) && sent.at >= died.as_micros() as u64
+            sent.from == board.number
+                && living.contains(&sent.to)
+                && sent.at >= died.as_micros() as u64
         });
         let mut moments = vec![died];
         moments.extend(sent.map(|sent| Duration::from_micros(sent.at)));
         moments.push(crate::world::now());
         moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap()
     };
-    let slandered = boards.iter().any(|board| living.iter().any(|&other| board.was_told(Event::MemberDead(id(other)))));
+    let slandered = boards
+        .iter()
+        .any(|board| living.iter().any(|&other| board.was_told(Event::MemberDead(id(other)))));
     Outcome {
         gap: boards.iter().map(gap).max().unwrap(),
         slandered,
@@ -57,7 +61,10 @@ fn one_dies(seed: u64, options: Options) -> Outcome {
 fn nobody_falls_silent_over_a_dead_neighbour() {
     for seed in 0..SEEDS {
         let outcome = one_dies(seed, Options::default());
-        eprintln!("seed {seed}: gap {:?} slandered {} buried {} timeouts {}", outcome.gap, outcome.slandered, outcome.buried, outcome.flushes_timed_out);
+        eprintln!(
+            "seed {seed}: gap {:?} slandered {} buried {} timeouts {}",
+            outcome.gap, outcome.slandered, outcome.buried, outcome.flushes_timed_out
+        );
     }
 }
 
@@ -67,6 +74,9 @@ fn without_a_deadline_for_the_flush_everybody_falls_silent() {
     options.flush_timeout = secs(3_600);
     for seed in 0..3 {
         let outcome = one_dies(seed, options);
-        eprintln!("naive: seed {seed}: gap {:?} slandered {} buried {} timeouts {}", outcome.gap, outcome.slandered, outcome.buried, outcome.flushes_timed_out);
+        eprintln!(
+            "naive: seed {seed}: gap {:?} slandered {} buried {} timeouts {}",
+            outcome.gap, outcome.slandered, outcome.buried, outcome.flushes_timed_out
+        );
     }
 }

@@ -95,8 +95,7 @@ impl World {
             dns_servers: Default::default(),
         });
         let resources = Box::leak(Box::new(StackResources::<2>::new()));
-        let (stack, mut runner) =
-            embassy_net::new(device, config, resources, self.random.next());
+        let (stack, mut runner) = embassy_net::new(device, config, resources, self.random.next());
         self.executor.spawn(number, async move { runner.run().await });
         self.hub.plug(number, driver);
         stack
