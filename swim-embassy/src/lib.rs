@@ -9,6 +9,7 @@
     clippy::panic,
     clippy::unwrap_used
 )]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
 // First, so that the others see its macros.
 mod fmt;

@@ -3,7 +3,11 @@
 mod clock;
 mod cluster;
 mod dead_neighbour;
+mod events;
 mod executor;
+mod halt;
+mod hostile;
 mod hub;
 mod random;
+mod sleep;
 mod world;
