@@ -78,7 +78,7 @@ fn who_leaves_is_held_for_left_and_may_come_back() {
     // The handle lives on, and says what cannot be done any more.
     let refused = JoinError::Node(swim_core::JoinError::NotAlive);
     assert_eq!(swim.join(endpoint(1)), Err(refused));
-    assert_eq!(swim.live_count(), 4);
+    assert_eq!(swim.live_count(), 5);
     swim.rejoin();
     world.run_until(secs(10), || others.iter().all(|board| board.living().len() == 5));
 }
@@ -121,7 +121,7 @@ fn addresses_nobody_can_be_reached_at_are_refused() {
 fn settings_that_make_no_member_are_refused() {
     let mut world = World::new(6);
     let stack = world.stack(1);
-    let mut refuse = |identity: Identity<'_, Endpoint>, config: Config| {
+    let refuse = |identity: Identity<'_, Endpoint>, config: Config| {
         let resources = Box::leak(Box::new(Resources::<8, 4, 512>::new()));
         swim_embassy::new(stack, resources, identity, Options::new(config), 1).unwrap_err()
     };

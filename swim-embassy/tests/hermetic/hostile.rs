@@ -25,7 +25,8 @@ fn foreign_datagrams_are_counted_and_harm_nobody() {
         let counters = board.swim.counters();
         // One in eight is longer than the buffer; the others are for the node to reject.
         assert!(counters.datagrams_truncated > 20, "{counters:?}");
-        assert!(board.swim.stats().rejected_malformed > 100, "{:?}", board.swim.stats());
+        let stats = board.swim.stats();
+        assert!(stats.rejected_malformed + stats.rejected_version > 500, "{stats:?}");
     }
 }
 
@@ -112,15 +113,15 @@ fn a_table_smaller_than_the_cluster_is_enough() {
     world.spawn(9, async move { runner.run().await });
     let mut events = leaf.events().unwrap();
     leaf.join(endpoint(1)).unwrap();
-    world.run_for(secs(60));
-    assert_eq!(leaf.members().count(), 4);
-    assert!(leaf.is_leaf());
     let mut full = 0;
-    while let Some(event) = events.try_next().unwrap_or(Some(Event::Departed)) {
-        full += usize::from(event == Event::TableFull);
+    for _ in 0..60 {
+        world.run_for(secs(1));
+        while let Some(event) = events.try_next().unwrap() {
+            full += usize::from(event == Event::TableFull);
+        }
     }
-    // Told once, unless it was among the events missed by looking so late.
-    assert!(full <= 1);
+    assert_eq!((leaf.members().count(), full), (4, 1));
+    assert!(leaf.is_leaf());
     assert!(boards.iter().all(|board| board.living().len() == 9));
     assert!(boards.iter().all(|board| board.swim.stats().died == 0));
 }

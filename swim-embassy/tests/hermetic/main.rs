@@ -9,5 +9,6 @@ mod halt;
 mod hostile;
 mod hub;
 mod random;
+mod server;
 mod sleep;
 mod world;
