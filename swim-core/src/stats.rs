@@ -36,6 +36,8 @@ pub struct Stats {
     pub rejected_skew: u64,
     /// Suspicions ignored because they are about a member not in the table.
     pub ignored_strangers: u64,
+    /// Updates ignored because they are about a member at an address this node cannot reach.
+    pub ignored_unreachable: u64,
 
     /// Probes started.
     pub probes: u64,
