@@ -18,6 +18,12 @@ pub fn command_line(buffer: &'static mut [u8; COMMAND_LINE_LEN_MAX]) -> &'static
     line.split_once(' ').map_or("", |(_program, arguments)| arguments)
 }
 
+/// Seconds since 1970, as the host knows them.
+pub fn time() -> u32 {
+    // SAFETY: this call takes nothing.
+    unsafe { syscall1(nr::TIME, 0) as u32 }
+}
+
 /// Ends the program, in QEMU the process too, with `code`. Without a debugger there is nowhere to
 /// go: the processor faults, and stays there.
 pub fn exit(code: u8) -> ! {
