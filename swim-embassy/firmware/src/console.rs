@@ -1,7 +1,7 @@
 //! What can be typed on the serial line.
 
 use embassy_net::{ConfigV4, Stack};
-use embassy_time::{Duration, Instant};
+use embassy_time::{Duration, Instant, Timer};
 
 use crate::arguments::{endpoint, parsed};
 use crate::member::Swim;
@@ -41,7 +41,7 @@ async fn obey((verb, word): (&str, &str), swim: Swim, stack: Stack<'static>) -> 
         "counters" => report::counters(swim),
         "join" => join(swim, word)?,
         "leave" => leave(swim).await,
-        "sleep" => sleep(Duration::from_secs(parsed(word)?)).await,
+        "sleep" => sleep(swim, Duration::from_secs(parsed(word)?)).await,
         "forget-neighbours" => forget_neighbours(stack)?,
         "panic" => panic!("as told"),
         "exit" => exit(parsed(word)?),
@@ -65,9 +65,16 @@ async fn leave(swim: Swim) {
     exit(EXIT_LEFT)
 }
 
-async fn sleep(duration: Duration) {
-    embassy_time::Timer::at(Instant::now() + duration).await;
-    say!("slept");
+/// Announces the sleep, and says when it has begun and when it is over. The stack sleeps along: the
+/// board then wakes for nothing but its clock and frames from others.
+async fn sleep(swim: Swim, duration: Duration) {
+    let at = Instant::now() + duration;
+    match swim.sleep_until(at).await {
+        Ok(()) => say!("asleep"),
+        Err(error) => return say!("error sleep={error}"),
+    }
+    Timer::at(at).await;
+    say!("awake");
 }
 
 /// The same address once more: the stack then knows no neighbours, as after a minute without a
