@@ -1,8 +1,10 @@
 //! What can go wrong, per operation.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::config::ConfigError;
+use crate::leaf::WATCHED_MAX;
 use crate::wire::ParseError;
 
 /// A node could not be made: the caller's fault; nothing was created.
@@ -98,6 +100,45 @@ impl fmt::Display for JoinError {
 }
 
 impl core::error::Error for JoinError {}
+
+/// A sleep could not be announced: the caller's fault; the node is as awake as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SleepError {
+    /// Nobody would wait so long.
+    TooLong {
+        /// The longest silence that the configuration grants.
+        sleep_max: Duration,
+    },
+    /// The node is leaving, has left, or was silenced.
+    NotAlive,
+}
+
+impl fmt::Display for SleepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { sleep_max } => {
+                write!(f, "nobody waits longer for a sleeper than {} s", sleep_max.as_secs())
+            }
+            Self::NotAlive => f.write_str("this node takes no part in its cluster"),
+        }
+    }
+}
+
+impl core::error::Error for SleepError {}
+
+/// A node watches [`WATCHED_MAX`](crate::WATCHED_MAX) members already: the caller's fault; they are
+/// still watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyWatched;
+
+impl fmt::Display for TooManyWatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no more than {WATCHED_MAX} members can be watched")
+    }
+}
+
+impl core::error::Error for TooManyWatched {}
 
 /// Metadata is longer than this node can hold or fit into one datagram: the caller's fault; the
 /// metadata is what it was.

@@ -43,7 +43,8 @@ pub enum Event<A> {
     MemberLeft(NodeId),
     /// A member's process was restarted before anybody missed it.
     MemberRestarted(NodeId),
-    /// A member changed its metadata or address.
+    /// A member changed its metadata or address, or fell asleep, or is awake again or overdue: see
+    /// [`Member::asleep`](crate::Member::asleep).
     MemberUpdated(NodeId),
     /// Another living node uses this node's id. Both work out the same winner; the loser falls
     /// silent until it is told to [`rejoin`](crate::Node::rejoin).
@@ -53,8 +54,16 @@ pub enum Event<A> {
         /// Whether this node keeps the id.
         won: bool,
     },
-    /// The table is full and a new member could not be kept. Said once.
+    /// The table is full and a new member could not be kept: this node is a
+    /// [leaf](crate::Node::is_leaf) from now on. Said once.
     TableFull,
+    /// A member that was not [watched](crate::Node::watch) had to make room for another in the
+    /// table of a leaf. Nothing is said of whether it lives.
+    MemberForgotten(NodeId),
+    /// The announcement of [`sleep`](crate::Node::sleep) has been sent as often as any news is, or
+    /// nobody was there to hear it, or `leave_timeout` is over: the driver may stop calling until
+    /// then.
+    Asleep,
     /// The goodbye has been sent as often as any news is, or nobody was left to hear it, or
     /// `leave_timeout` is over: the process may end now.
     Departed,
@@ -74,10 +83,13 @@ impl<A> Event<A> {
             | Self::MemberReadmitted(id)
             | Self::MemberLeft(id)
             | Self::MemberRestarted(id)
-            | Self::MemberUpdated(id) => Some(*id),
-            Self::JoinRefused { .. } | Self::Conflict { .. } | Self::TableFull | Self::Departed => {
-                None
-            }
+            | Self::MemberUpdated(id)
+            | Self::MemberForgotten(id) => Some(*id),
+            Self::JoinRefused { .. }
+            | Self::Conflict { .. }
+            | Self::TableFull
+            | Self::Asleep
+            | Self::Departed => None,
         }
     }
 }

@@ -134,6 +134,7 @@ mod gossip;
 mod heal;
 mod health;
 mod judge;
+mod leaf;
 mod log;
 mod member;
 mod node;
@@ -151,6 +152,7 @@ mod seeds;
 mod senses;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod slumber;
 mod snapshot;
 mod stall;
 mod stats;
@@ -168,10 +170,13 @@ pub use config::{
 };
 pub use departed::DEPARTED_MAX;
 pub use detector::{Confirmations, Detector, Growth, Lifeguard, Rules, STAGES_MAX};
-pub use error::{BadAddress, JoinError, MetadataTooLong, NewError, Rejected};
+pub use error::{
+    BadAddress, JoinError, MetadataTooLong, NewError, Rejected, SleepError, TooManyWatched,
+};
 pub use event::Event;
 pub use flap::FlapPolicy;
 pub use judge::{Card, Claim, VOICES_MAX, Voices};
+pub use leaf::WATCHED_MAX;
 pub use member::{Incarnation, Member, NodeId, Patience, Status, Voice};
 pub use node::{Identity, Node, Standing};
 pub use outbox::{Channel, OUTBOX_LEN_MAX, STREAM_PACKET_LEN_MAX, Transmit};

@@ -221,6 +221,9 @@ pub struct Member<'a, A> {
     /// Whether it flaps and is held out: not to be used although it may be alive. Only under a
     /// [`FlapPolicy`](crate::FlapPolicy).
     pub held_out: bool,
+    /// Whether it has said that it would be silent for a while ([`sleep`](crate::Node::sleep)), and
+    /// is not due back yet. It counts among the living.
+    pub asleep: bool,
 }
 
 impl<A> Member<'_, A> {

@@ -37,6 +37,11 @@ impl Stall {
         self.patience
     }
 
+    /// A planned sleep ended at `now`.
+    pub fn slept(&mut self, now: Instant) {
+        self.ended_at = now;
+    }
+
     /// A stall of `lateness` ended at `now`. Returns whether more patience is asked for than
     /// before: a quarter more than the stall took, up to `most`.
     pub fn end(&mut self, lateness: Duration, most: Duration, now: Instant) -> bool {

@@ -36,6 +36,8 @@ pub struct Stats {
     pub rejected_skew: u64,
     /// Suspicions ignored because they are about a member not in the table.
     pub ignored_strangers: u64,
+    /// Updates ignored because they are about a member at an address this node cannot reach.
+    pub ignored_unreachable: u64,
 
     /// Probes started.
     pub probes: u64,
@@ -70,6 +72,10 @@ pub struct Stats {
     pub refusals_unasked: u64,
     /// Times this process found that it had stood still.
     pub stalls: u64,
+    /// Times this node slept as announced.
+    pub sleeps: u64,
+    /// Announcements of others that they would sleep, taken in.
+    pub sleeps_heard: u64,
 
     /// Failed probes that accused nobody, because every relay kept silent as well.
     pub accusations_withheld: u64,
@@ -141,6 +147,8 @@ pub struct Stats {
     pub evicted: u64,
     /// New members not kept because the table was full of living ones.
     pub table_full: u64,
+    /// Members of a leaf's table that were given up for others.
+    pub turned_over: u64,
     /// Metadata not kept because it is longer than this table holds.
     pub metadata_too_long: u64,
     /// Packets given up because the buffer handed in was too short for them.

@@ -225,22 +225,25 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.convict_if_refused(target);
     }
 
-    /// The joiner's own update has been applied by now, as far as there was room for it.
+    /// The joiner's own update has been applied by now, if there was room for it. If not, those in
+    /// the welcome are asked to take it in: all but a leaf will.
     fn answer_join(&mut self, join: Join, origin: &Origin<A>) {
         let header = &origin.header;
         if self.standing != Standing::Alive {
             return self.refuse(join, origin, Refusal::Leaving);
         }
-        let Some(known) = self.table.member(header.sender).map(|row| row.claim()) else {
-            let skewed = self.is_skewed(None, header.incarnation);
-            let reason = if skewed { Refusal::Implausible } else { Refusal::TableFull };
-            return self.refuse(join, origin, reason);
-        };
+        let known = self.table.member(header.sender).map(|row| row.claim());
+        if known.is_none() && self.is_skewed(None, header.incarnation) {
+            return self.refuse(join, origin, Refusal::Implausible);
+        }
+        if known.is_none() && self.is_alone() {
+            return self.refuse(join, origin, Refusal::TableFull);
+        }
         count(&mut self.stats.welcomes_sent);
         let members = self.members_told();
         let cookie = self.cookies.bake(origin.from, self.now);
         let welcome = Welcome { number: join.number, members, cookie };
-        let about = self.correction(Some(known), header);
+        let about = self.correction(known, header);
         let intent = Intent::new(origin.from, origin.channel, Some(Message::Welcome(welcome)));
         self.post(intent.about(about).limited(origin.len_max()));
     }

@@ -1,5 +1,7 @@
 //! Packets in: parse, judge, apply, answer.
 
+use core::time::Duration;
+
 use crate::address::Address;
 use crate::error::Rejected;
 use crate::judge::{Claim, ClaimVerdict, Voices};
@@ -11,7 +13,7 @@ use crate::table::{Applied, Change};
 use crate::time::Instant;
 use crate::wire::{Header, Message, Packet, ParseError, Ping, Refusal, Refuse, Update};
 
-use super::{Node, Standing, TableFull, count};
+use super::{Node, Standing, count};
 
 /// Where a packet came from, and how an answer gets back there.
 #[derive(Clone, Copy)]
@@ -189,24 +191,32 @@ impl<A: Address, S: Storage> Node<A, S> {
         if update.id == self.id() {
             return self.hear_about_me(update);
         }
+        if self.is_out_of_reach(update) {
+            return false;
+        }
         let found = self.table.find(update.id);
         let known = found.and_then(|row| self.table.row(row)).map(|row| row.incarnation());
         if self.is_skewed(known, update.claim.incarnation) {
             count(&mut self.stats.rejected_skew);
             return false;
         }
-        match self.table.apply(found, update, informant, self.now) {
-            Applied::Known => return false,
-            Applied::Stranger => count(&mut self.stats.ignored_strangers),
-            Applied::NoRoom if update.claim.status.is_live() => self.note_table_full(),
-            Applied::NoRoom => {}
+        let mut applied = self.table.apply(found, update, informant, self.now);
+        let newcomer = applied == Applied::NoRoom && update.claim.status.is_live();
+        if newcomer && self.make_room(update.id) {
+            applied = self.table.apply(None, update, informant, self.now);
+        }
+        match applied {
+            Applied::Known | Applied::NoRoom => false,
+            Applied::Stranger => {
+                count(&mut self.stats.ignored_strangers);
+                false
+            }
             Applied::Changed(change) => {
                 count(&mut self.stats.updates_applied);
-                self.follow_up(change, spread);
-                return true;
+                self.follow_up(change, update.asleep, spread);
+                true
             }
         }
-        false
     }
 
     /// Whether an incarnation is further ahead of the known one than any honest history could be. A
@@ -214,13 +224,6 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn is_skewed(&self, known: Option<Incarnation>, told: Incarnation) -> bool {
         let raised = known.map_or(told.number(), |known| told.ahead_of(known));
         raised > self.config.incarnation_skew_max
-    }
-
-    fn note_table_full(&mut self) {
-        count(&mut self.stats.table_full);
-        if self.table_full == TableFull::NotYet {
-            self.table_full = TableFull::Untold;
-        }
     }
 
     /// Somebody spoke about this node. What it did not say itself it outranks: SWIM's refutation,
@@ -279,12 +282,15 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// What follows from a change: timers, gossip, counters, and a new start for the lonely.
-    fn follow_up(&mut self, change: Change, spread: bool) {
+    fn follow_up(&mut self, change: Change, asleep: Duration, spread: bool) {
         self.count_change(&change);
         self.note_conduct(&change);
         self.note_departure(&change);
         match change.after {
-            Status::Alive => self.review_conduct(change.row),
+            Status::Alive => {
+                self.review_conduct(change.row);
+                self.note_sleep(&change, asleep);
+            }
             Status::Suspect => self.time_suspicion(change.row),
             Status::Dead | Status::Left => {
                 self.table.set_deadline(change.row, self.now.after(self.config.tombstone_time));
@@ -317,6 +323,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if let Some(ended) = self.table.row(row).map(|row| row.id()) {
             self.prober.forget(ended);
         }
+        self.note_room();
         if self.is_alone() {
             self.seeds.restart(self.retry(), self.now);
             self.hurry_to_heal();

@@ -2,10 +2,12 @@
 
 mod answer;
 mod command;
+mod crowding;
 mod healing;
 mod input;
 mod output;
 mod probing;
+mod sleeping;
 mod suspicion;
 mod syncing;
 mod timeout;
@@ -22,6 +24,7 @@ use crate::error::{BadAddress, MetadataTooLong, NewError};
 use crate::gossip::GossipTick;
 use crate::heal::Heal;
 use crate::judge::Card;
+use crate::leaf::Leaf;
 use crate::member::{Incarnation, Member, NodeId, Patience, Status};
 use crate::outbox::{Channel, Intent, Outbox};
 use crate::probe::Prober;
@@ -32,6 +35,7 @@ use crate::rival::Challenge;
 use crate::rng::Rng;
 use crate::seeds::{Retry, Seeds};
 use crate::senses::Senses;
+use crate::slumber::Slumber;
 use crate::stall::STALL_MIN;
 use crate::stats::Stats;
 use crate::storage::Storage;
@@ -100,9 +104,10 @@ pub struct Node<A: Address, S: Storage> {
     now: Instant,
     standing: Standing,
     leave_until: Instant,
-    /// Whether the application has yet to hear that the node departed, or the table is full.
+    /// Whether the application has yet to hear that the node departed.
     departure_untold: bool,
-    table_full: TableFull,
+    slumber: Slumber,
+    leaf: Leaf,
     senses: Senses,
     prober: Prober,
     relays: Relays<A, Channel>,
@@ -117,14 +122,6 @@ pub struct Node<A: Address, S: Storage> {
     challenge: Challenge<A>,
     outbox: Outbox<A>,
     stats: Stats,
-}
-
-/// Whether a new member found no room, and whether the application knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TableFull {
-    NotYet,
-    Untold,
-    Told,
 }
 
 impl<A: Address, S: Storage> Node<A, S> {
@@ -163,7 +160,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             standing: Standing::Alive,
             leave_until: now,
             departure_untold: false,
-            table_full: TableFull::NotYet,
+            slumber: Slumber::new(),
+            leaf: Leaf::new(now.after(config.probe_interval)),
             senses: Senses::new(rules.health_max, patience, now),
             prober: Prober::new(now.after(rng.up_to(config.probe_interval)), rng.next_u64()),
             relays: Relays::new(),
@@ -254,6 +252,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Takes over the time of an input: never backwards. Gossip ticks without news pass unused.
     fn advance(&mut self, now: Instant) -> Instant {
+        self.wake_if_over(now);
         if now.since(self.now) > STALL_MIN {
             self.notice_stall(now);
         }
@@ -307,11 +306,6 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// Whether the cluster is larger than this node's table.
-    fn is_leaf(&self) -> bool {
-        self.table_full != TableFull::NotYet && self.table.is_full_of_living()
-    }
-
     /// How long an answer may take before it no longer matters.
     fn answer_wait(&self) -> Duration {
         self.config.probe_interval
@@ -330,7 +324,7 @@ impl<A: Address, S: Storage> fmt::Debug for Node<A, S> {
 
 /// Metadata must fit the rows, and beside header, message and address into one datagram.
 fn metadata_len_max(of_storage: usize, config: &Config) -> usize {
-    const OVERHEAD_LEN_MAX: usize = 83;
+    const OVERHEAD_LEN_MAX: usize = 87;
     of_storage.min(usize::from(config.datagram_len_max).saturating_sub(OVERHEAD_LEN_MAX))
 }
 

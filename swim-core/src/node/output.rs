@@ -9,7 +9,7 @@ use crate::table::{ME, News};
 use crate::time::Instant;
 use crate::wire::{Header, Message, PacketWriter, Page, Pull, Sync, SyncReply};
 
-use super::{Node, TableFull, count};
+use super::{Node, count};
 
 /// Updates tried in vain before a packet counts as full.
 const MISFITS_MAX: usize = 4;
@@ -45,6 +45,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             count(&mut self.stats.unwritable);
         }
         self.depart_if_heard();
+        self.sleep_if_heard();
         None
     }
 
@@ -61,9 +62,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         if let Some((rival, won)) = self.challenge.pop_news() {
             return Some(Event::Conflict { rival, won });
         }
-        if self.table_full == TableFull::Untold {
-            self.table_full = TableFull::Told;
-            return Some(Event::TableFull);
+        if let Some(event) = self.pop_leaf_news() {
+            return Some(event);
         }
         if let Some((id, news)) = self.table.poll_news() {
             return Some(match news {
@@ -78,12 +78,16 @@ impl<A: Address, S: Storage> Node<A, S> {
                 News::Updated => Event::MemberUpdated(id),
             });
         }
+        if self.slumber.pop_news() {
+            return Some(Event::Asleep);
+        }
         core::mem::take(&mut self.departure_untold).then_some(Event::Departed)
     }
 
     pub(super) fn has_event(&self) -> bool {
         self.departure_untold
-            || self.table_full == TableFull::Untold
+            || self.leaf.has_news()
+            || self.slumber.has_news()
             || self.table.has_news()
             || self.challenge.has_news()
             || self.seeds.has_news()
@@ -98,6 +102,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             round: self.prober.rotation.round(),
         };
         let mut writer = PacketWriter::new(buffer, &header)?;
+        self.table.tell_as_of(self.now.after(self.config.sleep_margin));
         match intent.message {
             Some(Message::Pull(pull)) if intent.answer => return self.write_page(pull, writer),
             Some(message) if !writer.message(&message) => return None,

@@ -102,7 +102,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.send(address, Channel::Datagram, Message::Ping(ping));
     }
 
-    /// A table that holds only part of the cluster has another order than the others.
+    /// Who is asleep cannot answer: somebody else has its turn. A table that holds only part of the
+    /// cluster has another order than the others.
     fn next_target(&mut self) -> Option<u32> {
         if self.rules.rotation {
             self.prober.rotation.advance();
@@ -111,7 +112,13 @@ impl<A: Address, S: Storage> Node<A, S> {
             Some(steps) if self.rules.rotation && !self.is_leaf() => self.table.nth_after_me(steps),
             _ => None,
         };
-        rotated.or_else(|| self.table.next_probe(&mut self.rng))
+        rotated
+            .filter(|&row| self.is_awake(row))
+            .or_else(|| self.table.next_probe(&mut self.rng).filter(|&row| self.is_awake(row)))
+    }
+
+    fn is_awake(&self, row: u32) -> bool {
+        self.table.row(row).is_some_and(|row| !row.is_asleep())
     }
 
     fn probe_plan(&self) -> Plan {

@@ -7,7 +7,6 @@ use crate::detector::CONFIRMATIONS_MAX;
 use crate::judge::Claim;
 use crate::member::{NodeId, Status, Voice};
 use crate::outbox::Channel;
-use crate::rotation::Rotation;
 use crate::stall::STALL_MIN;
 use crate::storage::Storage;
 use crate::suspicion::{Floor, VERIFICATION_PINGS};
@@ -253,6 +252,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Lets a living member that was held out in again, if it has behaved, or looks again later.
     pub(super) fn review_conduct(&mut self, row: u32) {
+        if self.table.row(row).is_some_and(|member| member.is_asleep()) {
+            return;
+        }
         let now = self.now;
         let review = |policy| {
             self.table.note(row, |member| member.case.conduct.review(&policy, now)).flatten()
@@ -275,10 +277,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         self.now = now;
         count(&mut self.stats.stalls);
-        self.stats.probes_void = self.stats.probes_void.wrapping_add(self.prober.clear());
-        self.prober.rotation = Rotation::new();
-        self.relays.clear();
-        self.senses.heard_at = now;
+        self.void_what_ran();
         self.senses.health.worsen(1);
         let raised = self.senses.stall.end(lateness, self.config.patience_max, now);
         // What everybody is granted anyway need not be asked for.

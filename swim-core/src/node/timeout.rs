@@ -25,6 +25,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Does what is due at `now`. Early is harmless: nothing happens. So is late, or twice.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        self.sleep_if_heard();
+        if self.slumber.is_asleep() {
+            return;
+        }
         self.end_due_rows();
         self.step_relays();
         match self.standing {
@@ -64,6 +68,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.outbox.is_empty() || self.has_event() {
             return Some(self.now);
         }
+        if self.slumber.is_asleep() {
+            return self.slumber.deadline();
+        }
         let always = earliest([self.table.next_deadline(), self.relays.deadline()]);
         let deadline = match self.standing {
             Standing::Departed | Standing::Silenced => always,
@@ -75,6 +82,7 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.gossip_deadline(),
                 self.heal_deadline(),
                 self.seeds.deadline(),
+                self.slumber.deadline(),
             ]),
         };
         // What an input made due at once is due now, not late.
@@ -113,7 +121,10 @@ impl<A: Address, S: Storage> Node<A, S> {
             let Some(number) = self.table.pop_due(self.now) else { return };
             let Some(row) = self.table.row(number) else { continue };
             match row.status() {
-                Status::Alive => self.review_conduct(number),
+                Status::Alive => {
+                    self.expect_back(number);
+                    self.review_conduct(number);
+                }
                 Status::Suspect => self.try_suspect(number),
                 Status::Dead | Status::Left => self.reap(number),
             }

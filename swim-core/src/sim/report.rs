@@ -293,6 +293,8 @@ fn fingerprint(event: &Event<SimAddress>) -> (u64, u64) {
         Event::Departed => (12, 0),
         Event::MemberHeldOut(id) => (13, id.number()),
         Event::MemberReadmitted(id) => (14, id.number()),
+        Event::MemberForgotten(id) => (15, id.number()),
+        Event::Asleep => (16, 0),
     }
 }
 

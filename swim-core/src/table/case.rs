@@ -18,6 +18,8 @@ pub struct Case {
     pub voices: Voices,
     pub told: Told,
     pub trial: Trial,
+    /// It has said that it will be silent until its deadline.
+    pub asleep: bool,
 }
 
 /// What was done to find out whether a suspect lives. Begins anew with every suspicion.
@@ -38,7 +40,7 @@ pub struct Trial {
 impl Case {
     fn new(row: u32, told: Told) -> Self {
         let (conduct, voices, trial) = (Conduct::default(), Voices::NONE, Trial::default());
-        Self { row, conduct, voices, told, trial }
+        Self { row, conduct, voices, told, trial, asleep: false }
     }
 
     /// Whether it says no more than that the application was `told` so.
@@ -46,6 +48,7 @@ impl Case {
         self.told == told
             && self.voices == Voices::NONE
             && self.trial == Trial::default()
+            && !self.asleep
             && self.conduct.is_clean()
     }
 }

@@ -17,8 +17,9 @@ const PICK_EXACT_MAX: usize = 32;
 const CELL_WALK_MAX: usize = 256;
 
 impl<A: Address, S: Storage> Table<A, S> {
-    /// Up to `N` different rows chosen at random among those that `fits` accepts; tombstones have
-    /// their chance too if `tombstones`, but never in the way of the living. In a small table
+    /// Up to `N` different rows chosen at random among those who are not asleep and that `fits`
+    /// accepts; tombstones have their chance too if `tombstones`, but never in the way of the
+    /// living. In a small table
     /// everybody who fits is found, in a large one those whom a bounded search finds.
     pub fn pick<const N: usize>(
         &self,
@@ -33,7 +34,9 @@ impl<A: Address, S: Storage> Table<A, S> {
         let mut picked = heapless::Vec::new();
         let mut consider = |row: Option<&u32>| -> bool {
             let Some(&row) = row else { return false };
-            let fits = self.row(row).is_some_and(|found| found.address().is_some() && fits(&found));
+            let fits = self.row(row).is_some_and(|found| {
+                found.address().is_some() && !found.is_asleep() && fits(&found)
+            });
             // There is room: `wanted` is at most `N`.
             fits && picked.len() < wanted && !picked.contains(&row) && picked.push(row).is_ok()
         };
@@ -54,6 +57,17 @@ impl<A: Address, S: Storage> Table<A, S> {
             }
         }
         picked
+    }
+
+    /// A living member at random about whom there is nothing to do, and that `fits`; if a few draws
+    /// find one.
+    pub fn pick_calm(&self, rng: &mut Rng, fits: impl Fn(NodeId) -> bool) -> Option<(u32, NodeId)> {
+        let live = self.roster.live();
+        (0..DRAWS_PER_PICK_MAX).find_map(|_| {
+            let row = live.get(rng.below(live.len())).copied()?;
+            let found = self.entry(row).filter(|found| found.case().is_none() && fits(found.id))?;
+            Some((row, found.id))
+        })
     }
 
     /// A tombstone that `fits`, if a few random draws find one.

@@ -25,6 +25,7 @@ pub use news::News;
 pub use row::{Row, RowMut};
 
 use core::cmp::Ordering;
+use core::time::Duration;
 
 use crate::address::Address;
 use crate::judge::{Card, ClaimVerdict};
@@ -66,6 +67,8 @@ pub struct Table<A, S: Storage> {
     gossip: GossipQueue<S>,
     timers: Timers<S>,
     news: NewsQueue<S>,
+    /// The moment as of which others are told how long somebody will be silent yet.
+    told_at: Instant,
 }
 
 /// The place of a row.
@@ -126,6 +129,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             gossip: GossipQueue::new(&storage),
             timers: Timers::new(&storage),
             news: NewsQueue::new(&storage),
+            told_at: now,
             storage,
         };
         let fits = table.roster.grow()
@@ -194,9 +198,9 @@ impl<A: Address, S: Storage> Table<A, S> {
         self.roster.live().len().saturating_add(1)
     }
 
-    /// Whether not even a tombstone could make room for a new member.
-    pub fn is_full_of_living(&self) -> bool {
-        self.live_count() >= self.storage.members_max()
+    /// How many members the table can hold, the node itself included.
+    pub fn members_max(&self) -> usize {
+        self.storage.members_max()
     }
 
     /// The longest metadata a row can hold, in bytes.
@@ -395,7 +399,10 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     fn read<'a>(&'a self, row: u32, entry: &'a Entry<A>) -> Row<'a, A> {
         let case = entry.case().and_then(|case| self.cases.get(case));
-        Row { entry, case, metadata: self.attached.get(row) }
+        let asleep = case.is_some_and(|case| case.asleep);
+        let awake_at = entry.case().filter(|_| asleep).and_then(|case| self.timers.deadline(case));
+        let sleep_left = awake_at.map_or(Duration::ZERO, |awake_at| awake_at.since(self.told_at));
+        Row { entry, case, metadata: self.attached.get(row), sleep_left }
     }
 
     fn entry(&self, row: u32) -> Option<&Entry<A>> {

@@ -31,6 +31,31 @@ impl<A: Address, S: Storage> Table<A, S> {
         }
     }
 
+    /// Notes that a member, or the node itself, will be silent until then. A row has one deadline,
+    /// and who sleeps needs no other.
+    pub fn put_to_sleep(&mut self, row: u32, until: Instant) {
+        let Some(number) = self.open_case(row) else { return };
+        if let Some(case) = self.cases.get_mut(number) {
+            case.asleep = true;
+            self.timers.set(number, row, until);
+        }
+    }
+
+    /// The node itself is awake.
+    pub fn wake_me(&mut self) {
+        let Some(number) = self.case(ME) else { return };
+        if let Some(case) = self.cases.get_mut(number) {
+            case.asleep = false;
+            self.timers.clear(number);
+        }
+        self.close_if_empty(ME);
+    }
+
+    /// Others are to be told how long somebody will be silent from then on.
+    pub fn tell_as_of(&mut self, told_at: Instant) {
+        self.told_at = told_at;
+    }
+
     /// The earliest deadline of any row.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.timers.next()

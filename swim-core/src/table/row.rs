@@ -1,6 +1,7 @@
 //! One member, as the table keeps it.
 
 use core::cmp::Ordering;
+use core::time::Duration;
 
 use crate::address::Address;
 use crate::judge::{Card, Claim, ClaimVerdict, Verdict, Voices, judge};
@@ -128,6 +129,8 @@ pub struct Row<'a, A> {
     pub(super) entry: &'a Entry<A>,
     pub(super) case: Option<&'a Case>,
     pub(super) metadata: &'a [u8],
+    /// For how long it will be silent yet, of somebody asleep.
+    pub(super) sleep_left: Duration,
 }
 
 impl<A> Clone for Row<'_, A> {
@@ -177,6 +180,11 @@ impl<'a, A: Copy + Ord> Row<'a, A> {
     /// Whether it flaps and is held out.
     pub fn is_held_out(&self) -> bool {
         self.case.is_some_and(|case| case.conduct.is_held_out())
+    }
+
+    /// Whether it has said that it will be silent, and the time has not come yet.
+    pub fn is_asleep(&self) -> bool {
+        self.case.is_some_and(|case| case.asleep)
     }
 
     /// Whether the application has something to hear about it.
@@ -231,7 +239,8 @@ impl<'a, A: Copy + Ord> Row<'a, A> {
 
     /// The update that passes on the card alone, for somebody who may not know the member.
     pub fn introduction(&self) -> Option<Update<'a, A>> {
-        (self.entry.words == Words::Whole).then(|| Update::alive(self.id(), self.words()))
+        let alive = Update::alive(self.id(), self.words());
+        (self.entry.words == Words::Whole).then(|| alive.asleep(self.sleep_left))
     }
 
     /// Writes all that is known of it: of the living the card, then the suspicion if there is one;
@@ -282,6 +291,7 @@ impl<'a, A: Copy + Ord> Row<'a, A> {
             metadata: self.metadata,
             since: self.since(),
             held_out: self.is_held_out(),
+            asleep: self.is_asleep(),
         }
     }
 
@@ -319,6 +329,14 @@ impl<A> RowMut<'_, A> {
         let Claim { incarnation, status, voices } = *claim;
         (self.entry.incarnation, self.entry.status) = (incarnation, status);
         self.case.voices = voices;
+        self.wake();
+    }
+
+    /// It is not asleep, or no longer.
+    pub fn wake(&mut self) {
+        if core::mem::take(&mut self.case.asleep) {
+            self.case.told.note_update();
+        }
     }
 
     /// Its suspicion begins anew: `reprieved` because it was heard from, or else because nobody

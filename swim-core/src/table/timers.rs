@@ -48,6 +48,11 @@ impl<S: Storage> Timers<S> {
         self.places.find(case).is_some()
     }
 
+    /// The deadline of `case`, if it has one.
+    pub fn deadline(&self, case: u32) -> Option<Instant> {
+        Some(self.heap.as_slice().get(self.places.find(case)?)?.at)
+    }
+
     /// Sets or moves the deadline of `case`, which is that of `row`.
     pub fn set(&mut self, case: u32, row: u32, at: Instant) {
         self.clear(case);

@@ -63,4 +63,5 @@ mod kind {
     pub const SUSPECT: u8 = 33;
     pub const DEAD: u8 = 34;
     pub const LEFT: u8 = 35;
+    pub const ASLEEP: u8 = 36;
 }

@@ -1,6 +1,7 @@
 //! Updates: one record about one member, in as few bytes as it takes.
 
 use core::fmt;
+use core::time::Duration;
 
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -23,17 +24,26 @@ pub struct Update<'a, A> {
     pub claim: Claim,
     /// What it says of itself; there if and only if the status is Alive.
     pub card: Option<Card<'a, A>>,
+    /// For how long it will be silent on purpose; zero of everybody who is awake.
+    pub asleep: Duration,
 }
 
 impl<'a, A: Copy> Update<'a, A> {
     /// The update by which a member says, through `card`, that it is alive.
     pub const fn alive(id: NodeId, card: Card<'a, A>) -> Self {
-        Self { id, claim: Claim::new(card.incarnation, Status::Alive), card: Some(card) }
+        let claim = Claim::new(card.incarnation, Status::Alive);
+        Self { id, claim, card: Some(card), asleep: Duration::ZERO }
+    }
+
+    /// The same of a member that will be silent for so long.
+    #[must_use]
+    pub const fn asleep(self, asleep: Duration) -> Self {
+        Self { asleep, ..self }
     }
 
     /// The update that makes `claim` about a member and says nothing else.
     pub const fn claim(id: NodeId, claim: Claim) -> Self {
-        Self { id, claim, card: None }
+        Self { id, claim, card: None, asleep: Duration::ZERO }
     }
 }
 
@@ -48,6 +58,18 @@ struct AliveBody<'a, A> {
     #[serde(borrow)]
     metadata: Bytes<'a>,
 }
+
+/// An Alive of somebody who will be silent for a while.
+#[derive(Serialize, Deserialize)]
+struct AsleepBody<'a, A> {
+    #[serde(borrow)]
+    alive: AliveBody<'a, A>,
+    sleep: SleepLeft,
+}
+
+/// In tenths of a second, begun ones counted.
+#[derive(Serialize, Deserialize)]
+struct SleepLeft(u32);
 
 #[derive(Serialize, Deserialize)]
 struct AccusedBody {
@@ -66,11 +88,10 @@ impl<'a, A: Address> Update<'a, A> {
     /// The update in `frame`; `None` when the frame is something else.
     pub(super) fn read(frame: Frame<'a>) -> Result<Option<Self>, ParseError> {
         Ok(Some(match frame.kind {
-            kind::ALIVE => {
-                let AliveBody { id, incarnation, boot, patience, address, metadata } =
-                    frame.read()?;
-                let metadata = metadata.0;
-                Self::alive(id, Card { incarnation, boot, patience, address, metadata })
+            kind::ALIVE => frame.read::<AliveBody<'a, A>>()?.into(),
+            kind::ASLEEP => {
+                let AsleepBody { alive, sleep } = frame.read()?;
+                Self::from(alive).asleep(sleep.duration())
             }
             kind::SUSPECT => Self::read_accused(frame, Status::Suspect)?,
             kind::DEAD => Self::read_accused(frame, Status::Dead)?,
@@ -87,6 +108,7 @@ impl<'a, A: Address> Update<'a, A> {
     pub(super) fn check(frame: Frame<'a>) -> Result<bool, ParseError> {
         match frame.kind {
             kind::ALIVE => frame.read::<AliveBody<'_, A>>().map(|_| true),
+            kind::ASLEEP => frame.read::<AsleepBody<'_, A>>().map(|_| true),
             kind::SUSPECT | kind::DEAD => frame.read::<AccusedBody>().map(|_| true),
             kind::LEFT => frame.read::<LeftBody>().map(|_| true),
             _ => Ok(false),
@@ -100,12 +122,18 @@ impl<'a, A: Address> Update<'a, A> {
 
     /// Writes the update as a frame; `None` when it does not fit.
     pub(super) fn write(&self, buffer: &mut [u8]) -> Option<usize> {
-        let Self { id, claim: Claim { incarnation, status, voices }, card } = *self;
+        let Self { id, claim: Claim { incarnation, status, voices }, card, asleep } = *self;
         match (status, card) {
             (Status::Alive, Some(Card { incarnation, boot, patience, address, metadata })) => {
                 let metadata = Bytes(metadata);
-                let body = AliveBody { id, incarnation, boot, patience, address, metadata };
-                write_frame(buffer, kind::ALIVE, &body)
+                let alive = AliveBody { id, incarnation, boot, patience, address, metadata };
+                match asleep {
+                    Duration::ZERO => write_frame(buffer, kind::ALIVE, &alive),
+                    _ => {
+                        let sleep = SleepLeft::covering(asleep);
+                        write_frame(buffer, kind::ASLEEP, &AsleepBody { alive, sleep })
+                    }
+                }
             }
             // An Alive without a card says nothing that could be acted on.
             (Status::Alive, None) => None,
@@ -117,6 +145,29 @@ impl<'a, A: Address> Update<'a, A> {
             }
             (Status::Left, _) => write_frame(buffer, kind::LEFT, &LeftBody { id, incarnation }),
         }
+    }
+}
+
+impl<'a, A: Copy> From<AliveBody<'a, A>> for Update<'a, A> {
+    fn from(body: AliveBody<'a, A>) -> Self {
+        let AliveBody { id, incarnation, boot, patience, address, metadata: Bytes(metadata) } =
+            body;
+        Self::alive(id, Card { incarnation, boot, patience, address, metadata })
+    }
+}
+
+impl SleepLeft {
+    /// The longest that takes four bytes: 310 days. Whoever says more is taken to say this.
+    const MOST: u32 = (1 << 28) - 1;
+
+    /// The shortest that is at least `left`, or the longest there is.
+    fn covering(left: Duration) -> Self {
+        let tenths = left.as_millis().div_ceil(100);
+        Self(u32::try_from(tenths).unwrap_or(Self::MOST).min(Self::MOST))
+    }
+
+    fn duration(self) -> Duration {
+        Duration::from_millis(u64::from(self.0.min(Self::MOST)).saturating_mul(100))
     }
 }
 

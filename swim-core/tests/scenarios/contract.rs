@@ -189,9 +189,9 @@ fn metadata_too_long_is_refused_with_the_limit_and_changes_nothing() {
     assert_eq!((twin.me().metadata, twin.incarnation()), (&[1; 32][..], 0));
     // What would not fit a datagram beside header and address is refused as well.
     let config = Config { datagram_len_max: 127, ..still() };
-    let identity = Identity { metadata: &[1; 46], ..Identity::new(id(A), A) };
+    let identity = Identity { metadata: &[1; 42], ..Identity::new(id(A), A) };
     let made = Twin::<16, 64>::new(identity, config, 1, now);
-    assert_eq!(made.err(), Some(NewError::Metadata(MetadataTooLong { len: 46, len_max: 44 })));
+    assert_eq!(made.err(), Some(NewError::Metadata(MetadataTooLong { len: 42, len_max: 40 })));
 }
 
 #[test]
@@ -245,8 +245,9 @@ fn the_end_of_a_stranger_does_not_fill_a_table() {
     assert_eq!((world.events(A), world.stats(A).table_full), (vec![], 0));
 }
 
+/// A leaf is a full citizen: whoever joins through it learns of others, who take it in.
 #[test]
-fn a_joiner_for_whom_there_is_no_room_is_told_so() {
+fn a_leaf_admits_a_joiner_for_whom_it_has_no_room() {
     let mut world: World<3, 0> = World::empty(quiet());
     world.start(A);
     world.introduce(A, &[C, D]);
@@ -255,11 +256,12 @@ fn a_joiner_for_whom_there_is_no_room_is_told_so() {
     world.start(B);
     world.join(B, A);
     world.run(0);
-    let refused = Event::JoinRefused { seed: A, reason: Refusal::TableFull };
-    assert_eq!(world.events(B), [refused]);
-    world.gossip(A, &[left(C, 0)]);
-    world.run(30_000);
-    assert!(world.events(B).contains(&Event::Joined { seed: A, by: id(A) }), "room was made");
+    assert!(world.node(A).is_leaf());
+    assert_eq!(world.known(A, B), None);
+    let joined = Event::Joined { seed: A, by: id(A) };
+    assert_eq!(world.events(B)[0], joined);
+    assert_eq!(world.status(B, A), Some(Status::Alive));
+    assert!([C, D].iter().any(|&other| world.status(B, other) == Some(Status::Alive)));
 }
 
 #[test]

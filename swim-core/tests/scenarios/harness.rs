@@ -11,8 +11,8 @@ use swim_core::storage::{Fixed, Growable};
 use swim_core::wire::{Header, Message, Ping, Update};
 use swim_core::{
     Card, Channel, Config, Detector, Event, Identity, Instant, JoinError, Lifeguard, Member,
-    MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, SnapshotRecord, Standing,
-    Stats, Status, Transmit,
+    MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, SleepError,
+    SnapshotRecord, Standing, Stats, Status, TooManyWatched, Transmit,
 };
 
 pub use crate::packets::*;
@@ -115,6 +115,22 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
 
     pub fn rejoin(&mut self, now: Instant) {
         both!(self, rejoin(now));
+    }
+
+    pub fn sleep(&mut self, duration: Duration, now: Instant) -> Result<(), SleepError> {
+        both!(self, sleep(duration, now))
+    }
+
+    pub fn wake(&mut self, now: Instant) {
+        both!(self, wake(now))
+    }
+
+    pub fn watch(&mut self, member: u16) -> Result<(), TooManyWatched> {
+        both!(self, watch(id(member)))
+    }
+
+    pub fn is_leaf(&self) -> bool {
+        both!(self, is_leaf())
     }
 
     pub fn set_metadata(&mut self, metadata: &[u8], now: Instant) -> Result<(), MetadataTooLong> {

@@ -195,7 +195,7 @@ fn who_knew_only_a_part_follows_the_order_when_its_table_has_room() {
     let (common, alike) = rounds_alike(&mut worlds, 60);
     assert!(common > 55 && alike < 30, "by chance while it is full: {alike} of {common}");
     for world in &mut worlds {
-        world.gossip(A, &[left(B, 0)]);
+        world.gossip(A, &[left(B, 0), left(C, 0), left(D, 0)]);
         world.run(605_000);
         assert_eq!(world.status(A, B), None, "its tombstone is gone");
     }

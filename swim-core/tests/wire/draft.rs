@@ -47,6 +47,7 @@ pub struct Words<A> {
     pub patience: Patience,
     pub address: A,
     pub metadata: Vec<u8>,
+    pub asleep: Duration,
 }
 
 impl<A> Draft<A> {
@@ -158,10 +159,11 @@ impl<A: Address> Fact<A> {
     fn update(&self) -> Update<'_, A> {
         match &self.said {
             None => Update::claim(self.id, self.claim),
-            Some(Words { boot, patience, address, metadata }) => {
+            Some(Words { boot, patience, address, metadata, asleep }) => {
                 let incarnation = self.claim.incarnation;
                 let (boot, patience, address) = (*boot, *patience, *address);
-                Update::alive(self.id, Card { incarnation, boot, patience, address, metadata })
+                let card = Card { incarnation, boot, patience, address, metadata };
+                Update::alive(self.id, card).asleep(*asleep)
             }
         }
     }
@@ -174,11 +176,19 @@ impl<A> Fact<A> {
         words.patience = patience_of(tenths);
         self
     }
+
+    /// The same member, silent for so many tenths of a second.
+    pub fn asleep(mut self, tenths: u32) -> Self {
+        let words = self.said.as_mut().expect("an Alive");
+        words.asleep = tenths_of(tenths);
+        self
+    }
 }
 
 pub fn alive<A>(id: NodeId, incarnation: u32, boot: u16, address: A, metadata: &[u8]) -> Fact<A> {
     let claim = Claim::new(Incarnation::new(incarnation), Status::Alive);
-    let said = Words { boot, patience: Patience::NONE, address, metadata: metadata.to_vec() };
+    let (patience, metadata, asleep) = (Patience::NONE, metadata.to_vec(), Duration::ZERO);
+    let said = Words { boot, patience, address, metadata, asleep };
     Fact { id, claim, said: Some(said) }
 }
 
@@ -189,7 +199,11 @@ pub fn claim<A>(id: NodeId, incarnation: u32, status: Status, accusers: &[NodeId
 }
 
 pub fn patience_of(tenths: u16) -> Patience {
-    Patience::covering(Duration::from_millis(u64::from(tenths) * 100))
+    Patience::covering(tenths_of(tenths.into()))
+}
+
+pub fn tenths_of(tenths: u32) -> Duration {
+    Duration::from_millis(u64::from(tenths) * 100)
 }
 
 pub fn voices(accusers: &[NodeId]) -> Voices {

@@ -18,14 +18,14 @@ use super::cases::cases;
 use super::cut::{Cut, HEADER_FIXED_LEN, ROUND_LEN, longer_varints};
 use super::draft::{
     Draft, Fact, Statement, Words, differing, fingerprints, hashes, header, patience_of, rewritten,
-    voices, wanted,
+    tenths_of, voices, wanted,
 };
 
 /// The kinds of the specification.
 const MESSAGE_KINDS: RangeInclusive<u8> = 1..=13;
 const PADDING_KIND: u8 = 16;
 const ENTRY_KINDS: RangeInclusive<u8> = 24..=27;
-const UPDATE_KINDS: RangeInclusive<u8> = 32..=35;
+const UPDATE_KINDS: RangeInclusive<u8> = 32..=36;
 
 fn id() -> impl Strategy<Value = NodeId> {
     prop_oneof![0..300u64, 0..1u64 << 56, any::<u64>()].prop_map(NodeId::new)
@@ -177,8 +177,15 @@ fn fact<A: Address>(address: impl Strategy<Value = A>) -> impl Strategy<Value = 
     // Long metadata now and then, for lengths of two bytes.
     let metadata = prop_oneof![9 => vec(any::<u8>(), 0..24), 1 => vec(any::<u8>(), 100..400)];
     let patience = any::<u16>().prop_map(patience_of);
-    let said = (any::<u16>(), patience, address, metadata).prop_map(
-        |(boot, patience, address, metadata)| Words { boot, patience, address, metadata },
+    let asleep = prop_oneof![3 => Just(0), 1 => 1..1u32 << 28].prop_map(tenths_of);
+    let said = (any::<u16>(), patience, address, metadata, asleep).prop_map(
+        |(boot, patience, address, metadata, asleep)| Words {
+            boot,
+            patience,
+            address,
+            metadata,
+            asleep,
+        },
     );
     (id(), incarnation(), status(), vec(id(), 0..7), said).prop_map(
         |(id, incarnation, status, accusers, said)| {

@@ -139,6 +139,7 @@ fn update_sizes() -> BTreeMap<&'static str, usize> {
     BTreeMap::from([
         ("Alive, IPv4", update_len(alive(id, 1, u16::MAX, v4, b""))),
         ("Alive, IPv6", update_len(alive(id, 1, u16::MAX, v6(), b""))),
+        ("Asleep, IPv4, 30 s", update_len(alive(id, 1, u16::MAX, v4, b"").asleep(300))),
         ("Suspect, 1 voice", suspect(1)),
         ("Suspect, 2 voices", suspect(2)),
         ("Suspect, 3 voices", suspect(3)),
@@ -177,7 +178,8 @@ fn longest(datagram_len: u16) -> Vec<Draft<SocketAddr>> {
     let view = View::Differs { digest: digest(u32::MAX), cookie };
     let pull = Pull { number, cookie, from: u64::MAX, last: u64::MAX, len_max: datagram_len };
     let accusers: Vec<_> = (0..VOICES_MAX as u64).map(NodeId::new).collect();
-    let row = || alive(target, u32::MAX, u16::MAX, v6(), b"").patient(u16::MAX);
+    let row =
+        || alive(target, u32::MAX, u16::MAX, v6(), b"").patient(u16::MAX).asleep((1 << 28) - 1);
     let says = |message| Draft::new(longest_header()).says(message);
     vec![
         says(Message::Ping(Ping { number, target, belief, digest: Some(digest(u32::MAX)) }))

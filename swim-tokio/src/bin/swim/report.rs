@@ -53,6 +53,8 @@ pub enum News {
     MemberRestarted(Profile),
     /// A member has other tags or another address.
     MemberUpdated(Profile),
+    /// The member table is smaller than the cluster, and a member made room for another.
+    MemberForgotten(Profile),
     /// This agent was too slow to print some events; one `member_known` per member follows.
     Lagged { missed: u64 },
     /// The state of a member after `lagged`.
@@ -98,6 +100,7 @@ impl News {
             | Self::MemberHeldOut(_)
             | Self::MemberReadmitted(_)
             | Self::MemberUpdated(_)
+            | Self::MemberForgotten(_)
             | Self::Lagged { .. }
             | Self::Refuted { .. }
             | Self::Forgotten { .. }

@@ -79,10 +79,11 @@ fn news_of_event(event: &Event<SocketAddr>, member: Option<&MemberInfo>) -> Opti
         Event::MemberLeft(id) => News::MemberLeft(about(id)),
         Event::MemberRestarted(id) => News::MemberRestarted(about(id)),
         Event::MemberUpdated(id) => News::MemberUpdated(about(id)),
+        Event::MemberForgotten(id) => News::MemberForgotten(about(id)),
         Event::Conflict { rival, won } => News::Conflict { rival: *rival, won: *won },
         Event::TableFull => News::TableFull,
-        // The agent itself tells when it has left.
-        Event::Departed => return None,
+        // The agent itself tells when it has left, and never sleeps.
+        Event::Departed | Event::Asleep => return None,
         unknown => {
             tracing::warn!(?unknown, "this event has no line yet");
             return None;
@@ -154,6 +155,7 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
         News::MemberLeft(it) => member('-', it, "left"),
         News::MemberRestarted(it) => member('+', it, "restarted"),
         News::MemberUpdated(it) => member('*', it, "updated"),
+        News::MemberForgotten(it) => member('~', it, "makes room for another"),
         News::Lagged { missed } => {
             format!("{elapsed}  ! {missed} events were not printed in time; all members follow")
         }

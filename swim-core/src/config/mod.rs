@@ -1,5 +1,7 @@
 //! Settings and their presets.
 
+mod presets;
+
 use core::fmt;
 use core::time::Duration;
 
@@ -77,6 +79,8 @@ impl Label {
 /// | `join_retry_min` | 400ms | 400ms | 1s | 200ms | 5s |
 /// | `join_retry_max` | 10s | 10s | 30s | 2s | 120s |
 /// | `leave_timeout` | 5s | 5s | 10s | 2s | 30s |
+/// | `sleep_max` | 3600s | 3600s | 3600s | 3600s | 86400s |
+/// | `sleep_margin` | 2s | 2s | 5s | 2s | 20s |
 /// | `datagram_len_max` | 1400 | 1400 | 1400 | 1400 | 127 |
 /// | `incarnation_skew_max` | 268435456 | 268435456 | 268435456 | 268435456 | 268435456 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,8 +170,15 @@ pub struct Config {
     pub join_retry_min: Duration,
     /// Longest pause between two attempts to join. Up to 1 day.
     pub join_retry_max: Duration,
-    /// A leaving node says `Departed` at the latest after this. 1 ms to 1 h.
+    /// A leaving node says `Departed` at the latest after this, and one that is going to sleep
+    /// `Asleep`. 1 ms to 1 h.
     pub leave_timeout: Duration,
+    /// The longest silence a member may announce, or is granted: whoever says more is expected back
+    /// after this. 0 (none) to 30 days.
+    pub sleep_max: Duration,
+    /// How much later than it said a sleeper may be back before it is probed: for clocks that
+    /// drift, and the time it takes to wake. 0 to 1 h.
+    pub sleep_margin: Duration,
     /// Largest datagram written, in bytes of UDP payload. [`DATAGRAM_LEN_MIN`] to 65 507. What the
     /// path carries unfragmented: 1 400 on Ethernet, 127 on 802.15.4.
     pub datagram_len_max: u16,
@@ -180,137 +191,16 @@ pub struct Config {
 }
 
 impl Config {
-    /// Servers on one network: memberlist's LAN timings. The crash of a host is known in about four
-    /// seconds, that of a process on a living host in less than one.
-    pub const fn lan() -> Self {
-        Self {
-            label: Label(0),
-            detector: Detector::Witness,
-            pause_tolerance: Duration::from_millis(2_500),
-            probe_interval: Duration::from_secs(1),
-            probe_timeout: Duration::from_millis(500),
-            probe_timeout_min: Duration::from_millis(200),
-            probe_timeout_max: Duration::from_secs(3),
-            patience_max: Duration::from_secs(15),
-            indirect_probes: 3,
-            suspicion_mult: 4,
-            suspicion_max_mult: 6,
-            gossip_interval: Duration::from_millis(200),
-            gossip_nodes: 3,
-            gossip_to_dead_time: Duration::from_secs(30),
-            retransmit_mult: 4,
-            anti_entropy: true,
-            sync_after: Duration::from_secs(2),
-            sync_pause_min: Duration::from_millis(20),
-            sync_pause_max: Duration::from_secs(16),
-            sync_timeout: Duration::from_millis(100),
-            sync_over_streams: false,
-            pages_per_second_max: 250,
-            heal_interval: Duration::from_secs(10),
-            tombstone_time: Duration::from_secs(600),
-            departed_time: Duration::from_secs(86_400),
-            join_retry_min: Duration::from_millis(400),
-            join_retry_max: Duration::from_secs(10),
-            leave_timeout: Duration::from_secs(5),
-            datagram_len_max: 1_400,
-            flap: None,
-            incarnation_skew_max: 1 << 28,
-        }
-    }
-
-    /// The same network, for processes that never pause: the crash of a host is known in about two
-    /// seconds, at one and a half to two times the packets.
-    pub const fn lan_fast() -> Self {
-        Self {
-            pause_tolerance: Duration::from_secs(1),
-            probe_interval: Duration::from_millis(500),
-            probe_timeout: Duration::from_millis(400),
-            ..Self::lan()
-        }
-    }
-
-    /// Members across regions: memberlist's WAN timings. The crash of a host is known in about ten
-    /// seconds.
-    pub const fn wan() -> Self {
-        Self {
-            pause_tolerance: Duration::from_secs(5),
-            probe_interval: Duration::from_secs(5),
-            probe_timeout: Duration::from_secs(3),
-            probe_timeout_max: Duration::from_secs(6),
-            patience_max: Duration::from_secs(30),
-            suspicion_mult: 6,
-            gossip_interval: Duration::from_millis(500),
-            gossip_nodes: 4,
-            gossip_to_dead_time: Duration::from_secs(60),
-            sync_after: Duration::from_secs(5),
-            sync_pause_min: Duration::from_millis(100),
-            sync_pause_max: Duration::from_secs(60),
-            sync_timeout: Duration::from_millis(500),
-            heal_interval: Duration::from_secs(30),
-            tombstone_time: Duration::from_secs(1_800),
-            join_retry_min: Duration::from_secs(1),
-            join_retry_max: Duration::from_secs(30),
-            leave_timeout: Duration::from_secs(10),
-            ..Self::lan()
-        }
-    }
-
-    /// Processes on one machine: memberlist's Local timings, but news is sent as often as on a LAN:
-    /// memberlist's two transmissions leave somebody out now and then. For tests and development.
-    pub const fn local() -> Self {
-        Self {
-            probe_timeout: Duration::from_millis(200),
-            indirect_probes: 1,
-            suspicion_mult: 3,
-            gossip_interval: Duration::from_millis(100),
-            gossip_to_dead_time: Duration::from_secs(15),
-            heal_interval: Duration::from_secs(5),
-            tombstone_time: Duration::from_secs(120),
-            join_retry_min: Duration::from_millis(200),
-            join_retry_max: Duration::from_secs(2),
-            leave_timeout: Duration::from_secs(2),
-            ..Self::lan()
-        }
-    }
-
-    /// Battery and radio: 127-byte datagrams, a probe every ten seconds, round trips up to 2 s. The
-    /// crash of a board is known in about 45 seconds.
-    pub const fn radio() -> Self {
-        Self {
-            pause_tolerance: Duration::from_secs(30),
-            probe_interval: Duration::from_secs(10),
-            probe_timeout: Duration::from_secs(4),
-            probe_timeout_min: Duration::from_secs(2),
-            probe_timeout_max: Duration::from_secs(10),
-            patience_max: Duration::from_secs(120),
-            indirect_probes: 2,
-            gossip_interval: Duration::from_secs(2),
-            gossip_nodes: 2,
-            gossip_to_dead_time: Duration::from_secs(120),
-            sync_after: Duration::from_secs(20),
-            sync_pause_min: Duration::from_secs(1),
-            sync_pause_max: Duration::from_secs(300),
-            sync_timeout: Duration::from_secs(2),
-            pages_per_second_max: 4,
-            heal_interval: Duration::from_secs(300),
-            tombstone_time: Duration::from_secs(3_600),
-            join_retry_min: Duration::from_secs(5),
-            join_retry_max: Duration::from_secs(120),
-            leave_timeout: Duration::from_secs(30),
-            datagram_len_max: DATAGRAM_LEN_MIN as u16,
-            ..Self::lan()
-        }
-    }
-
     /// Checks every field against its documented range.
     ///
     /// # Errors
     ///
     /// The first field out of range, by name, with the rule it breaks: the caller's fault.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let millisecond = Duration::from_millis(1);
+        let (millisecond, second) = (Duration::from_millis(1), Duration::from_secs(1));
         let hour = Duration::from_secs(3_600);
         let day = hour.saturating_mul(24);
+        let month = day.saturating_mul(30);
         within("probe_interval", self.probe_interval, millisecond, hour)?;
         rule(
             !self.probe_timeout.is_zero() && self.probe_timeout < self.probe_interval,
@@ -345,21 +235,13 @@ impl Config {
         within("sync_pause_min", self.sync_pause_min, millisecond, self.sync_pause_max)?;
         within("sync_timeout", self.sync_timeout, millisecond, hour)?;
         rule(self.pages_per_second_max > 0, "pages_per_second_max", "must be at least 1")?;
-        within(
-            "tombstone_time",
-            self.tombstone_time,
-            Duration::from_secs(1),
-            day.saturating_mul(30),
-        )?;
-        within(
-            "departed_time",
-            self.departed_time,
-            Duration::from_secs(1),
-            day.saturating_mul(30),
-        )?;
+        within("tombstone_time", self.tombstone_time, second, month)?;
+        within("departed_time", self.departed_time, second, month)?;
         within("join_retry_max", self.join_retry_max, millisecond, day)?;
         within("join_retry_min", self.join_retry_min, millisecond, self.join_retry_max)?;
         within("leave_timeout", self.leave_timeout, millisecond, hour)?;
+        within("sleep_max", self.sleep_max, Duration::ZERO, month)?;
+        within("sleep_margin", self.sleep_margin, Duration::ZERO, hour)?;
         rule(
             (DATAGRAM_LEN_MIN..=65_507).contains(&usize::from(self.datagram_len_max)),
             "datagram_len_max",
@@ -372,8 +254,8 @@ impl Config {
         )?;
         let Some(flap) = self.flap else { return Ok(()) };
         count("flap.points_max", flap.points_max, 1, 100)?;
-        within("flap.half_life", flap.half_life, Duration::from_secs(1), day)?;
-        within("flap.penalty", flap.penalty, Duration::from_secs(1), day)?;
+        within("flap.half_life", flap.half_life, second, day)?;
+        within("flap.penalty", flap.penalty, second, day)?;
         within("flap.penalty_max", flap.penalty_max, flap.penalty, day)
     }
 
@@ -517,8 +399,7 @@ mod tests {
     #[test]
     fn the_table_in_the_documentation_is_that_of_the_presets() {
         let shown = PRESETS.map(|preset| format!("{preset:?}"));
-        let rows =
-            include_str!("config.rs").lines().filter_map(|line| line.strip_prefix("/// | `"));
+        let rows = include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("/// | `"));
         let mut checked = 0;
         for row in rows.filter(|row| !row.starts_with("lan")) {
             let (field, values) = row.split_once("` | ").unwrap();
@@ -528,7 +409,7 @@ mod tests {
             }
         }
         // All fields but label and detector.
-        assert_eq!(checked, 5 * 28);
+        assert_eq!(checked, 5 * 30);
     }
 
     #[test]
