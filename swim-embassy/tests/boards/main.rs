@@ -78,7 +78,11 @@ fn watch_the_living(cluster: &mut Cluster, dead: NodeId) {
     let gaps = cluster.lan.gaps();
     for board in &cluster.boards {
         let gap = gaps.of(board.ip);
-        println!("{}: mute for {gap:?}, while this process paused for {:?}", board.name, gaps.pause());
+        println!(
+            "{}: mute for {gap:?}, while this process paused for {:?}",
+            board.name,
+            gaps.pause()
+        );
         assert!(gap < GAP_MAX + gaps.pause(), "{} was mute for {gap:?}", board.name);
     }
 }
