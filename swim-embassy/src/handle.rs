@@ -21,7 +21,7 @@ use crate::shared::Shared;
 /// All calls are answered at once, except for those that are `async`.
 #[derive(Clone, Copy)]
 pub struct Swim<'d, const MEMBERS: usize, const METADATA: usize> {
-    pub(crate) shared: &'d Shared<MEMBERS, METADATA>,
+    pub(crate) shared: Shared<'d, MEMBERS, METADATA>,
 }
 
 impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA> {
@@ -51,8 +51,8 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
         self.shared.with(|node| node.live_count())
     }
 
-    /// Whether the cluster is larger than `MEMBERS`, so that this member knows a part of it only:
-    /// see [`Node::is_leaf`](swim_core::Node::is_leaf).
+    /// Whether the cluster is larger than `MEMBERS`, or has members that IPv4 does not reach, so
+    /// that this member knows a part of it only: see [`Node::is_leaf`](swim_core::Node::is_leaf).
     pub fn is_leaf(self) -> bool {
         self.shared.with(|node| node.is_leaf())
     }
@@ -73,7 +73,7 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
     ///
     /// [`SUBSCRIBERS_MAX`](crate::SUBSCRIBERS_MAX) listen already.
     pub fn events(self) -> Result<Events<'d>, TooManySubscribers> {
-        self.shared.events.subscriber().map(Events).map_err(|_| TooManySubscribers)
+        self.shared.notices.events.subscriber().map(Events).map_err(|_| TooManySubscribers)
     }
 
     /// Asks `seed` to be admitted to its cluster, again and again until it answers: see
@@ -187,8 +187,7 @@ impl<const MEMBERS: usize, const METADATA: usize> fmt::Debug for Swim<'_, MEMBER
 pub struct MemberInfo<const METADATA: usize> {
     /// Who it is.
     pub id: NodeId,
-    /// Where it listens. `None` for a member known only by the news of its death;
-    /// [`Endpoint::UNREACHABLE`] for one with an IPv6 address.
+    /// Where it listens. `None` for a member known only by the news of its death.
     pub address: Option<Endpoint>,
     /// What is believed of it.
     pub status: Status,
@@ -232,7 +231,7 @@ impl<const METADATA: usize> MemberInfo<METADATA> {
 /// not.
 #[derive(Clone)]
 pub struct Members<'d, const MEMBERS: usize, const METADATA: usize> {
-    shared: &'d Shared<MEMBERS, METADATA>,
+    shared: Shared<'d, MEMBERS, METADATA>,
     last: Option<NodeId>,
 }
 
