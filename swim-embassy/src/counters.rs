@@ -14,7 +14,8 @@ pub struct Counters {
     /// Datagrams not sent because the link was down.
     pub sends_unlinked: u32,
     /// Datagrams not sent because nobody can be reached at their destination: see
-    /// [`Endpoint::is_usable`](crate::Endpoint::is_usable), and the broadcast address of the subnet.
+    /// [`Endpoint::is_usable`](crate::Endpoint::is_usable); or it is the broadcast address of the
+    /// subnet.
     pub sends_unusable: u32,
     /// Datagrams that embassy-net refused to send.
     pub send_errors: u32,

@@ -1,12 +1,13 @@
 //! The handle.
 
 use core::fmt;
+use core::net::Ipv4Addr;
 
 use embassy_futures::select::select;
 use heapless::Vec;
 use swim_core::{
-    Incarnation, Instant, Member, MetadataTooLong, NodeId, SleepError, Standing, Stats, Status,
-    TooManyWatched,
+    BadAddress, Incarnation, Instant, Member, MetadataTooLong, NodeId, SleepError, Standing, Stats,
+    Status, TooManyWatched,
 };
 
 use crate::clock;
@@ -129,7 +130,7 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
         let asleep = self
             .shared
             .until(|node| self.shared.sleeps() != sleeps || node.standing() != Standing::Alive);
-        // Whoever wakes it, or makes it leave, before it sleeps, waits no longer than it would have.
+        // Woken before it slept, it is not waited for any longer than it would have slept.
         select(asleep, clock::sleep_until(Some(until))).await;
         Ok(())
     }
@@ -162,6 +163,22 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
     /// is what it was.
     pub fn set_metadata(self, metadata: &[u8]) -> Result<(), MetadataTooLong> {
         self.shared.command(|node| node.set_metadata(metadata, clock::now()))
+    }
+
+    /// Replaces the address at which the others reach this member, after DHCP has given another,
+    /// and lets them know. The port stays.
+    ///
+    /// # Errors
+    ///
+    /// Nobody can be reached there: the caller's fault; the address is what it was.
+    pub fn set_ip(self, ip: Ipv4Addr) -> Result<(), BadAddress> {
+        self.shared.command(|node| {
+            let address = Endpoint::new(ip, node.address().port());
+            if !address.is_usable() {
+                return Err(BadAddress);
+            }
+            node.set_address(address, clock::now())
+        })
     }
 
     /// What the protocol has done so far.

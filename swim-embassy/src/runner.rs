@@ -36,6 +36,10 @@ pub struct Runner<'d, const MEMBERS: usize, const METADATA: usize> {
 
 impl<const MEMBERS: usize, const METADATA: usize> Runner<'_, MEMBERS, METADATA> {
     /// Runs for ever, whatever the network does.
+    ///
+    /// # Panics
+    ///
+    /// embassy-net panics when the `StackResources` of the stack have no socket left.
     pub async fn run(mut self) -> ! {
         let mut silent = Silent::new();
         loop {

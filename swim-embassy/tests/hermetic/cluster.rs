@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use swim_embassy::swim_core::{self, Config, Event, Identity, Standing, Status};
+use swim_embassy::swim_core::{self, BadAddress, Config, Event, Identity, Standing, Status};
 use swim_embassy::{Endpoint, JoinError, NewError, Options, Resources};
 
 use crate::world::{World, endpoint, id, ip, now, secs};
@@ -81,6 +81,28 @@ fn who_leaves_is_held_for_left_and_may_come_back() {
     assert_eq!(swim.live_count(), 5);
     swim.rejoin();
     world.run_until(secs(10), || others.iter().all(|board| board.living().len() == 5));
+}
+
+#[test]
+fn a_board_that_is_given_another_address_is_found_there() {
+    let mut world = World::new(8);
+    let boards = world.cluster(4, Options::default());
+    let stack = world.stack(5);
+    let resources = Box::leak(Box::new(Resources::<8, 0>::new()));
+    let identity = Identity::new(id(5), endpoint(5));
+    let (swim, runner) =
+        swim_embassy::new(stack, resources, identity, Options::default(), 1).unwrap();
+    world.spawn(5, async move { runner.run().await });
+    swim.join(endpoint(1)).unwrap();
+    world.run_until(secs(10), || boards.iter().all(|board| board.living().len() == 5));
+    stack.set_config_v4(World::address(77));
+    swim.set_ip(ip(77)).unwrap();
+    assert_eq!(swim.set_ip([0, 0, 0, 0].into()), Err(BadAddress));
+    world.run_for(secs(60));
+    for board in &boards {
+        assert_eq!(board.swim.member(id(5)).unwrap().address, Some(endpoint(77)));
+        assert_eq!((board.living().len(), board.swim.stats().died), (5, 0));
+    }
 }
 
 #[test]

@@ -37,6 +37,28 @@ fn when_all_clocks_jump_nobody_is_accused() {
     }
 }
 
+/// A pause too short to be taken for a stall, but longer than a ping is waited for.
+#[test]
+fn an_answer_that_waits_is_read_before_its_time_is_up() {
+    let mut world = World::new(6);
+    let boards = world.cluster(6, Options::default());
+    world.run_until(secs(10), || boards.iter().all(|board| board.living().len() == 6));
+    world.run_for(secs(20));
+    let before = boards[2].swim.stats();
+    for _ in 0..20 {
+        let probes = boards[2].swim.stats().probes;
+        while boards[2].swim.stats().probes == probes {
+            world.run_for(Duration::from_micros(50));
+        }
+        world.halt(&boards[2], Duration::from_millis(240));
+        world.run_for(secs(2));
+    }
+    let after = boards[2].swim.stats();
+    assert!(after.probes >= before.probes + 20);
+    assert_eq!(after.probes_indirect, before.probes_indirect);
+    assert_eq!(after.stalls, 0);
+}
+
 /// Whom it held for suspect or dead since then.
 fn accusations(board: &Board, since: Duration) -> Vec<Event<swim_embassy::Endpoint>> {
     let told = board.told().into_iter().filter(|(at, _)| *at > since);
