@@ -148,6 +148,7 @@ impl Drop for Board {
         let _ = self.process.wait();
         if thread::panicking() {
             self.listen();
+            self.log.retain(|line| !line.starts_with("member "));
             eprintln!("{} said:\n{}", self.name, self.log.join("\n"));
         }
     }

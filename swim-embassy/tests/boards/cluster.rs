@@ -67,7 +67,7 @@ impl Cluster {
         self.boards.iter().map(Board::id).chain(servers).collect()
     }
 
-    /// Where those who run are.
+    /// Where they are.
     pub fn addresses(&self) -> Vec<Ipv4Addr> {
         let servers = self.servers.iter().map(|server| *server.address.ip());
         self.boards.iter().map(|board| board.ip).chain(servers).collect()
@@ -116,6 +116,11 @@ impl Cluster {
     pub fn suspected(&mut self) -> BTreeSet<NodeId> {
         let boards = self.boards.iter_mut().flat_map(Board::suspected);
         boards.chain(self.servers.iter().flat_map(Server::suspected)).collect()
+    }
+
+    /// Begins to measure how long boards send nothing to those who run.
+    pub fn watch_gaps(&self) {
+        self.lan.watch_gaps(&self.addresses());
     }
 
     pub fn tell_boards(&mut self, command: &str) {
