@@ -5,18 +5,17 @@
 use core::time::Duration;
 
 use crate::member::NodeId;
+use crate::storage::{Bounds, List};
 use crate::time::Instant;
 
-/// How many members a node can watch; more are refused.
-pub const WATCHED_MAX: usize = 8;
-
 /// Whether the table has been too small, whom it must keep, and whom it had to give up.
-#[derive(Debug)]
-pub struct Leaf {
+pub struct Leaf<B: Bounds> {
     /// A new member found no room.
     crowded: bool,
-    told: Told,
-    watched: heapless::Vec<NodeId, WATCHED_MAX>,
+    /// There are members whom this node cannot reach, and does not keep.
+    secluded: bool,
+    notice: Notice,
+    watched: B::Watched<NodeId>,
     /// Whom the table gave up last; nobody else until the application has heard of it.
     forgotten: Option<NodeId>,
     /// When the next one may go.
@@ -25,10 +24,10 @@ pub struct Leaf {
 
 /// Whether the application has heard that the table is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    NothingYet,
-    ToBeTold,
-    Told,
+enum Notice {
+    Unneeded,
+    Due,
+    Given,
 }
 
 /// What the application should know of it.
@@ -40,28 +39,34 @@ pub enum LeafNews {
     Forgotten(NodeId),
 }
 
-impl Leaf {
+impl<B: Bounds> Leaf<B> {
     /// Nobody is given up before `turn_at`.
-    pub const fn new(turn_at: Instant) -> Self {
+    pub fn new(turn_at: Instant, bounds: &B) -> Self {
         Self {
             crowded: false,
-            told: Told::NothingYet,
-            watched: heapless::Vec::new(),
+            secluded: false,
+            notice: Notice::Unneeded,
+            watched: bounds.watched(),
             forgotten: None,
             turn_at,
         }
     }
 
-    /// Whether the cluster is larger than the table.
-    pub const fn is_crowded(&self) -> bool {
-        self.crowded
+    /// Whether the table holds only a part of the cluster.
+    pub const fn is_partial(&self) -> bool {
+        self.crowded || self.secluded
+    }
+
+    /// There is somebody whom this node cannot reach.
+    pub fn note_unreachable(&mut self) {
+        self.secluded = true;
     }
 
     /// A new member found no room.
     pub fn note_crowded(&mut self) {
         self.crowded = true;
-        if self.told == Told::NothingYet {
-            self.told = Told::ToBeTold;
+        if self.notice == Notice::Unneeded {
+            self.notice = Notice::Due;
         }
     }
 
@@ -84,12 +89,12 @@ impl Leaf {
 
     /// Whether a member must be kept.
     pub fn is_watched(&self, id: NodeId) -> bool {
-        self.watched.contains(&id)
+        self.watched().contains(&id)
     }
 
     /// Those who must be kept.
     pub fn watched(&self) -> &[NodeId] {
-        &self.watched
+        self.watched.as_slice()
     }
 
     /// A member must be kept from now on. False when there are too many of them.
@@ -99,19 +104,19 @@ impl Leaf {
 
     /// A member need not be kept any more. Returns whether it had to.
     pub fn unwatch(&mut self, id: NodeId) -> bool {
-        let place = self.watched.iter().position(|&watched| watched == id);
-        place.map(|place| self.watched.swap_remove(place)).is_some()
+        let place = self.watched().iter().position(|&watched| watched == id);
+        place.and_then(|place| self.watched.swap_remove(place)).is_some()
     }
 
     /// Whether the application has something to hear.
     pub fn has_news(&self) -> bool {
-        self.told == Told::ToBeTold || self.forgotten.is_some()
+        self.notice == Notice::Due || self.forgotten.is_some()
     }
 
     /// The next thing to tell the application, noted as told.
     pub fn pop_news(&mut self) -> Option<LeafNews> {
-        if self.told == Told::ToBeTold {
-            self.told = Told::Told;
+        if self.notice == Notice::Due {
+            self.notice = Notice::Given;
             return Some(LeafNews::Full);
         }
         self.forgotten.take().map(LeafNews::Forgotten)
@@ -121,6 +126,7 @@ impl Leaf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::{Server, WATCHED_MAX};
 
     const PAUSE: Duration = Duration::from_secs(4);
 
@@ -130,7 +136,7 @@ mod tests {
 
     #[test]
     fn members_go_one_by_one_and_the_application_hears_of_each() {
-        let mut leaf = Leaf::new(at(4));
+        let mut leaf = Leaf::new(at(4), &Server);
         let [a, b] = [NodeId::new(1), NodeId::new(2)];
         assert!(!leaf.has_turn_for(a, at(3)) && leaf.has_turn_for(a, at(4)));
         leaf.note_turn(a, PAUSE, at(4));
@@ -142,17 +148,17 @@ mod tests {
 
     #[test]
     fn that_the_table_is_full_is_said_once() {
-        let mut leaf = Leaf::new(at(0));
+        let mut leaf = Leaf::new(at(0), &Server);
         leaf.note_crowded();
         assert_eq!((leaf.pop_news(), leaf.pop_news()), (Some(LeafNews::Full), None));
         leaf.note_room();
         leaf.note_crowded();
-        assert!(leaf.is_crowded() && !leaf.has_news());
+        assert!(leaf.is_partial() && !leaf.has_news());
     }
 
     #[test]
     fn so_many_can_be_watched_and_no_more() {
-        let mut leaf = Leaf::new(at(0));
+        let mut leaf = Leaf::new(at(0), &Server);
         assert!((0..WATCHED_MAX as u64).all(|id| leaf.watch(NodeId::new(id))));
         assert!(leaf.watch(NodeId::new(0)), "it is already");
         assert!(!leaf.watch(NodeId::new(99)));

@@ -165,7 +165,7 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
     }
 
     /// What the protocol has done so far.
-    pub fn stats(self) -> Stats {
+    pub fn stats(self) -> Stats<u32> {
         self.shared.with(|node| *node.stats())
     }
 

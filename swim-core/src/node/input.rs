@@ -8,7 +8,7 @@ use crate::judge::{Claim, ClaimVerdict, Voices};
 use crate::member::{Incarnation, Status, Voice};
 use crate::outbox::{Channel, Intent};
 use crate::seeds::Answer;
-use crate::storage::Storage;
+use crate::storage::{Counter, Storage};
 use crate::table::{Applied, Change};
 use crate::time::Instant;
 use crate::wire::{Header, Message, Packet, ParseError, Ping, Refusal, Refuse, Update};
@@ -77,7 +77,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.hear_round(packet.header.round);
         self.senses.heard_at = self.now;
         count(&mut self.stats.packets_received);
-        self.stats.bytes_received = self.stats.bytes_received.wrapping_add(bytes.len() as u64);
+        self.stats.bytes_received.add(bytes.len());
         let learnt = self.hear_all(&packet, &origin);
         self.answer(&packet, &origin, learnt);
         Ok(())
@@ -102,7 +102,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn take_refusal(&mut self, packet: &Packet<'_, A>) -> bool {
         let Some(Message::Refuse(Refuse { number, reason })) = packet.message else { return false };
         let asked = self.seeds.answered(number, Answer::Refused(reason));
-        self.stats.refusals_received = self.stats.refusals_received.wrapping_add(asked.into());
+        self.stats.refusals_received.add(asked.into());
         asked
     }
 
@@ -190,6 +190,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn apply(&mut self, update: &Update<'_, A>, informant: A, spread: bool) -> bool {
         if update.id == self.id() {
             return self.hear_about_me(update);
+        }
+        if self.is_out_of_reach(update) {
+            return false;
         }
         let found = self.table.find(update.id);
         let known = found.and_then(|row| self.table.row(row)).map(|row| row.incarnation());

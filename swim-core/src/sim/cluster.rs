@@ -15,6 +15,7 @@ use super::process::Process;
 use super::queue::Queue;
 use super::report::{Failure, Heard, Load, Recorder, Report};
 use super::scenario::{Scenario, SimAddress};
+use super::tally::Tally;
 
 /// How often [`Cluster::run_until`] looks, in simulated time.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
@@ -251,7 +252,17 @@ impl<S: Storage> Cluster<S> {
     /// The sum of one counter over all running nodes.
     pub fn total(&self, counter: impl Fn(&Stats) -> u64) -> u64 {
         let nodes = self.processes.iter().filter_map(|process| process.node.as_ref());
-        nodes.map(|node| counter(node.stats())).sum()
+        nodes.map(|node| counter(&node.stats().widened())).sum()
+    }
+
+    /// From now on packets are counted by what they are for; that takes a look into each of them.
+    pub fn tally_from_now(&mut self) {
+        self.recorder.tally = Some(Tally::default());
+    }
+
+    /// What was sent since then.
+    pub fn tally(&self) -> Option<Tally> {
+        self.recorder.tally
     }
 
     /// A hash of every packet and event so far, with their times.

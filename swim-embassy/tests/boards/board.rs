@@ -127,7 +127,12 @@ impl Board {
                 self.listen_to_the_end();
                 return (status.code().expect("not killed"), std::mem::take(&mut self.log));
             }
-            assert!(Instant::now() < deadline, "{} does not end\n{}", self.name, self.log.join("\n"));
+            assert!(
+                Instant::now() < deadline,
+                "{} does not end\n{}",
+                self.name,
+                self.log.join("\n")
+            );
             thread::sleep(EXIT_POLL);
         }
     }

@@ -107,9 +107,14 @@ impl Stage {
 
     /// Adds a node that knows nobody.
     pub fn add(&mut self) -> usize {
-        let node = self.cluster.len();
-        self.cluster.add_many(1);
-        self.places.get_or_insert(self.cluster.id(node), node);
+        self.add_with(|| Growable::new(MEMBERS_MAX, METADATA_LEN_MAX))
+    }
+
+    /// The same, with a table of its own.
+    pub fn add_with(&mut self, storage: impl Fn() -> Growable + 'static) -> usize {
+        let id = self.cluster.fresh_id();
+        let node = self.cluster.add_with(id, storage);
+        self.places.get_or_insert(id, node);
         self.anomalous.push(false);
         self.suspicions.push(0);
         self.joins.push(0);

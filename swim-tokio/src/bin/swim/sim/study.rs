@@ -133,6 +133,7 @@ pub enum Choice {
     SnapshotRestart(studies::SnapshotRestart),
     Split(studies::Split),
     Repair(studies::Repair),
+    Radio(studies::Radio),
 }
 
 impl Choice {
@@ -159,6 +160,7 @@ impl Choice {
             Self::SnapshotRestart(study) => study,
             Self::Split(study) => study,
             Self::Repair(study) => study,
+            Self::Radio(study) => study,
         }
     }
 }
