@@ -112,10 +112,16 @@ impl Cluster {
         boards.chain(self.servers.iter().flat_map(Server::dead)).collect()
     }
 
-    /// Whom anybody who runs ever suspected.
-    pub fn suspected(&mut self) -> BTreeSet<NodeId> {
+    /// How often `id` was ever suspected, as those who run have heard.
+    pub fn suspected_of(&mut self, id: NodeId) -> usize {
         let boards = self.boards.iter_mut().flat_map(Board::suspected);
-        boards.chain(self.servers.iter().flat_map(Server::suspected)).collect()
+        let all = boards.chain(self.servers.iter().flat_map(Server::suspected));
+        all.filter(|suspected| *suspected == id).count()
+    }
+
+    /// Nothing passes between this board and those who run.
+    pub fn pull_plug(&self, board: Ipv4Addr) {
+        self.addresses().into_iter().for_each(|other| self.lan.cut(board, other));
     }
 
     /// Begins to measure how long boards send nothing to those who run.
@@ -135,7 +141,7 @@ impl Drop for Cluster {
     }
 }
 
-pub fn living(view: &View) -> impl Iterator<Item = NodeId> {
+fn living(view: &View) -> impl Iterator<Item = NodeId> {
     let lives = |status: &str| status == "alive" || status == "suspect";
     view.iter().filter(move |(_, status)| lives(status)).map(|(id, _)| *id)
 }
