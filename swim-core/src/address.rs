@@ -30,6 +30,13 @@ pub trait Address: Copy + Debug + Ord + Serialize + DeserializeOwned {
     fn part(&self) -> u64 {
         0
     }
+
+    /// Whether this node could send something there at all. A board that speaks IPv4 alone shares a
+    /// cluster with members that do not: it reads their addresses as one that is not, and keeps
+    /// nobody whom it can neither reach nor pass on. True by default.
+    fn is_reachable(&self) -> bool {
+        true
+    }
 }
 
 /// The longest encoding of an [`Address`], in bytes.

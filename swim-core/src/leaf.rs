@@ -12,7 +12,9 @@ use crate::time::Instant;
 pub struct Leaf<B: Bounds> {
     /// A new member found no room.
     crowded: bool,
-    told: Told,
+    /// There are members whom this node cannot reach, and does not keep.
+    secluded: bool,
+    notice: Notice,
     watched: B::Watched<NodeId>,
     /// Whom the table gave up last; nobody else until the application has heard of it.
     forgotten: Option<NodeId>,
@@ -22,10 +24,10 @@ pub struct Leaf<B: Bounds> {
 
 /// Whether the application has heard that the table is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    NothingYet,
-    ToBeTold,
-    Told,
+enum Notice {
+    Unneeded,
+    Due,
+    Given,
 }
 
 /// What the application should know of it.
@@ -42,23 +44,29 @@ impl<B: Bounds> Leaf<B> {
     pub fn new(turn_at: Instant, bounds: &B) -> Self {
         Self {
             crowded: false,
-            told: Told::NothingYet,
+            secluded: false,
+            notice: Notice::Unneeded,
             watched: bounds.watched(),
             forgotten: None,
             turn_at,
         }
     }
 
-    /// Whether the cluster is larger than the table.
-    pub const fn is_crowded(&self) -> bool {
-        self.crowded
+    /// Whether the table holds only a part of the cluster.
+    pub const fn is_partial(&self) -> bool {
+        self.crowded || self.secluded
+    }
+
+    /// There is somebody whom this node cannot reach.
+    pub fn note_unreachable(&mut self) {
+        self.secluded = true;
     }
 
     /// A new member found no room.
     pub fn note_crowded(&mut self) {
         self.crowded = true;
-        if self.told == Told::NothingYet {
-            self.told = Told::ToBeTold;
+        if self.notice == Notice::Unneeded {
+            self.notice = Notice::Due;
         }
     }
 
@@ -102,13 +110,13 @@ impl<B: Bounds> Leaf<B> {
 
     /// Whether the application has something to hear.
     pub fn has_news(&self) -> bool {
-        self.told == Told::ToBeTold || self.forgotten.is_some()
+        self.notice == Notice::Due || self.forgotten.is_some()
     }
 
     /// The next thing to tell the application, noted as told.
     pub fn pop_news(&mut self) -> Option<LeafNews> {
-        if self.told == Told::ToBeTold {
-            self.told = Told::Told;
+        if self.notice == Notice::Due {
+            self.notice = Notice::Given;
             return Some(LeafNews::Full);
         }
         self.forgotten.take().map(LeafNews::Forgotten)
@@ -145,7 +153,7 @@ mod tests {
         assert_eq!((leaf.pop_news(), leaf.pop_news()), (Some(LeafNews::Full), None));
         leaf.note_room();
         leaf.note_crowded();
-        assert!(leaf.is_crowded() && !leaf.has_news());
+        assert!(leaf.is_partial() && !leaf.has_news());
     }
 
     #[test]

@@ -57,6 +57,8 @@ counters! {
         pub rejected_skew,
         /// Suspicions ignored because they are about a member not in the table.
         pub ignored_strangers,
+        /// Updates ignored because they are about a member at an address this node cannot reach.
+        pub ignored_unreachable,
 
         /// Probes started.
         pub probes,

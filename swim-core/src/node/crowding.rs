@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::leaf::LeafNews;
 use crate::member::NodeId;
 use crate::storage::Storage;
+use crate::wire::Update;
 
 use super::{Node, count};
 
@@ -41,9 +42,21 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// Whether the cluster is larger than this node's table: it is a *leaf*, a full citizen for
-    /// everybody else, that knows a random part of the members which turns over.
+    /// everybody else, that knows a random part of the members which turns over. So is a node that
+    /// cannot [reach](Address::is_reachable) everybody.
     pub fn is_leaf(&self) -> bool {
-        self.leaf.is_crowded()
+        self.leaf.is_partial()
+    }
+
+    /// Whether an update is about somebody whom this node has no way to reach, and so does not
+    /// keep.
+    pub(super) fn is_out_of_reach(&mut self, update: &Update<'_, A>) -> bool {
+        let out_of_reach = update.card.is_some_and(|card| !card.address.is_reachable());
+        if out_of_reach {
+            count(&mut self.stats.ignored_unreachable);
+            self.leaf.note_unreachable();
+        }
+        out_of_reach
     }
 
     /// A new member finds no room. Returns whether somebody else was given up for it.
@@ -70,7 +83,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// fetches them.
     pub(super) fn note_room(&mut self) {
         let room = self.table.members_max().saturating_sub(self.table.live_count());
-        if self.leaf.is_crowded() && room > self.table.members_max() / 4 {
+        if room > self.table.members_max() / 4 {
             self.leaf.note_room();
         }
     }

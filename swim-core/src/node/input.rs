@@ -191,6 +191,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         if update.id == self.id() {
             return self.hear_about_me(update);
         }
+        if self.is_out_of_reach(update) {
+            return false;
+        }
         let found = self.table.find(update.id);
         let known = found.and_then(|row| self.table.row(row)).map(|row| row.incarnation());
         if self.is_skewed(known, update.claim.incarnation) {

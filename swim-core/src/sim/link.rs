@@ -45,6 +45,12 @@ impl Link {
         }
     }
 
+    /// A network of boards that share one frequency: 20 to 500 ms, nothing lost.
+    pub const fn radio() -> Self {
+        let (latency_min, latency_max) = (Duration::from_millis(20), Duration::from_millis(500));
+        Self { latency_min, latency_max, ..Self::lan() }
+    }
+
     /// The same link losing `loss_permille` of a thousand datagrams.
     #[must_use]
     pub const fn losing(self, loss_permille: u16) -> Self {

@@ -67,6 +67,7 @@ mod report;
 mod scenario;
 mod snapshot;
 mod step;
+mod tally;
 mod verbs;
 
 pub use cluster::{Cluster, Seen};
@@ -75,3 +76,4 @@ pub use network::Network;
 pub use oracle::Violation;
 pub use report::{Counts, Failure, Heard, Load, Report, Step, seeds};
 pub use scenario::{Checks, Scenario, SimAddress};
+pub use tally::{Purpose, Tally};

@@ -30,6 +30,8 @@ pub(super) struct Process<S: Storage> {
     pub address: SimAddress,
     pub node: Option<Node<SimAddress, S>>,
     pub clock: Clock,
+    /// What makes its table, if it is not the scenario's.
+    pub storage: Option<Box<dyn Fn() -> S>>,
     pub rows_max: usize,
     /// The last snapshot, which outlives the process.
     pub disk: Vec<u8>,
@@ -63,6 +65,7 @@ impl<S: Storage> Process<S> {
             address,
             node: None,
             clock: Clock::new(0, 0),
+            storage: None,
             rows_max: 0,
             disk: Vec::new(),
             acquaintances: Acquaintances::none(),
@@ -218,7 +221,7 @@ impl<S: Storage> Process<S> {
     pub fn has_lost_rows(&mut self) -> bool {
         let Some(node) = &self.node else { return false };
         let stats = node.stats().widened();
-        let rows_gone = stats.reaped + stats.evicted;
+        let rows_gone = stats.reaped + stats.evicted + stats.turned_over;
         core::mem::replace(&mut self.rows_gone, rows_gone) != rows_gone
     }
 

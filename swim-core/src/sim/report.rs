@@ -10,6 +10,7 @@ use crate::{Channel, Event};
 
 use super::oracle::Violation;
 use super::scenario::SimAddress;
+use super::tally::Tally;
 
 /// Events kept in a run's history; later ones are only counted.
 const HEARD_MAX: usize = 1 << 20;
@@ -118,6 +119,17 @@ impl Load {
         }
     }
 
+    /// The sum of both, number by number.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            packets_out: self.packets_out + other.packets_out,
+            bytes_out: self.bytes_out + other.bytes_out,
+            packets_in: self.packets_in + other.packets_in,
+            bytes_in: self.bytes_in + other.bytes_in,
+        }
+    }
+
     /// The greater of both, number by number.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
@@ -208,6 +220,8 @@ pub fn seeds(default: Range<u64>) -> Range<u64> {
 pub(super) struct Recorder {
     pub counts: Counts,
     pub heard: Vec<Heard>,
+    /// `None`: nobody asked for it.
+    pub tally: Option<Tally>,
     hash: Hash,
     steps: VecDeque<(Instant, usize, Step)>,
 }
@@ -230,6 +244,9 @@ impl Recorder {
         self.hash.number(node as u64);
         self.hash.number(u64::from(to.ip().to_bits()) << 8 | channel as u64);
         self.hash.bytes(bytes);
+        if let Some(tally) = &mut self.tally {
+            tally.add(bytes);
+        }
         self.step(at, node, Step::Sent(to, channel, bytes.len()));
     }
 

@@ -22,20 +22,26 @@ const EPOCH_BITS: u32 = 40;
 impl<S: Storage> Cluster<S> {
     /// Adds and starts a node at an address of its own. Returns its index.
     pub fn add(&mut self, id: NodeId) -> usize {
-        let index = self.processes.len();
-        let address = self.claim_address(index);
-        let place = self.oracle.introduce(id);
-        self.processes.push(Process::new(id, place, address));
-        self.start(index);
-        index
+        self.add_process(id, None)
+    }
+
+    /// Adds a node as [`add`](Self::add) does, whose table is not the scenario's but what `storage`
+    /// makes at every start.
+    pub fn add_with(&mut self, id: NodeId, storage: impl Fn() -> S + 'static) -> usize {
+        self.add_process(id, Some(Box::new(storage)))
     }
 
     /// Adds `count` nodes with ids as long as random ones.
     pub fn add_many(&mut self, count: usize) {
         for _ in 0..count {
-            let id = NodeId::from_random(self.rng.next_u64());
+            let id = self.fresh_id();
             self.add(id);
         }
+    }
+
+    /// An id as long as random ones, drawn anew each time.
+    pub fn fresh_id(&mut self) -> NodeId {
+        NodeId::from_random(self.rng.next_u64())
     }
 
     /// Lets a node join through the address of another. Returns whether it took the command, which
@@ -192,6 +198,17 @@ impl<S: Storage> Cluster<S> {
         }
     }
 
+    fn add_process(&mut self, id: NodeId, storage: Option<Box<dyn Fn() -> S>>) -> usize {
+        let index = self.processes.len();
+        let address = self.claim_address(index);
+        let place = self.oracle.introduce(id);
+        let mut process = Process::new(id, place, address);
+        process.storage = storage;
+        self.processes.push(process);
+        self.start(index);
+        index
+    }
+
     fn claim_address(&mut self, node: usize) -> SimAddress {
         for listener in self.listeners.iter_mut().filter(|listener| **listener == Some(node)) {
             *listener = None;
@@ -209,7 +226,10 @@ impl<S: Storage> Cluster<S> {
         let drift_range = self.scenario.drift_ppm_max as usize * 2 + 1;
         let drift_ppm = self.rng.below(drift_range) as i32 - self.scenario.drift_ppm_max as i32;
         let clock = Clock::new(self.rng.next_u64() >> (64 - EPOCH_BITS), drift_ppm);
-        let storage = (self.scenario.storage)(index);
+        let storage = match &self.processes[index].storage {
+            Some(storage) => storage(),
+            None => (self.scenario.storage)(index),
+        };
         let rows_max = storage.members_max();
         let (seed, now) = (self.rng.next_u64(), clock.local(self.now));
         let outcome = match Node::new(identity, self.scenario.config, storage, seed, now) {

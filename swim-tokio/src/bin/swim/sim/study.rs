@@ -133,6 +133,8 @@ pub enum Choice {
     SnapshotRestart(studies::SnapshotRestart),
     Split(studies::Split),
     Repair(studies::Repair),
+    Radio(studies::Radio),
+    Leaves(studies::Leaves),
 }
 
 impl Choice {
@@ -159,6 +161,8 @@ impl Choice {
             Self::SnapshotRestart(study) => study,
             Self::Split(study) => study,
             Self::Repair(study) => study,
+            Self::Radio(study) => study,
+            Self::Leaves(study) => study,
         }
     }
 }

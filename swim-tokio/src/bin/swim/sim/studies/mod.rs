@@ -1,6 +1,7 @@
 //! The experiments and their options.
 
 mod ablation;
+mod boards;
 mod connections;
 mod failures;
 mod pauses;
@@ -9,6 +10,7 @@ mod stress;
 mod views;
 
 pub use ablation::AblationStudy;
+pub use boards::{Leaves, Radio};
 pub use connections::{BadNodes, Deaf, FlipFlop, OneWay, Partition};
 pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
 pub use pauses::{PauseCurve, RepeatedPauses};
