@@ -43,7 +43,9 @@ fn missing() -> Option<String> {
         }
         Some(_) => {}
     }
-    let targets = output(Command::new("rustup").args(["target", "list", "--installed"]));
+    let targets = output(Command::new("rustup")
+        .args(["target", "list", "--installed"])
+        .env_remove("RUSTUP_TOOLCHAIN"));
     let has_target = targets.is_some_and(|targets| targets.lines().any(|line| line == TARGET));
     if has_target || env::var_os("SWIM_FIRMWARE").is_some() {
         return None;
@@ -61,17 +63,18 @@ fn output(command: &mut Command) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// In a directory of its own, so that only the first time takes long.
+/// In a directory of its own beside that of the tests, so that only the first time takes long.
 fn build() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/build.sh");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is a part of that");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/thumb.sh");
     let built = Command::new(script)
-        .args([TARGET, "--bin", "board"])
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware"))
+        .args(["build", TARGET, "--bin", "board"])
+        .env("CARGO_TARGET_DIR", target)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .expect("a shell");
     assert!(built.status.success(), "the firmware could not be built: {}", built.status);
-    let directory = String::from_utf8(built.stdout).expect("a path");
-    Path::new(directory.trim()).join("board")
+    let said = String::from_utf8(built.stdout).expect("text");
+    Path::new(said.lines().last().expect("a directory")).join("board")
 }
