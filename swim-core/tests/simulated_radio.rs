@@ -14,7 +14,7 @@ type Outcome = Result<(), Failure>;
 const MINUTE: Duration = Duration::from_secs(60);
 const BOARDS: usize = 24;
 /// The longest metadata that fits beside everything else into 127 bytes.
-const METADATA_LEN: usize = 44;
+const METADATA_LEN: usize = 40;
 /// Longer than any death or return took in a thousand hours with 30 % loss.
 const KNOWN_MAX: Duration = Duration::from_secs(300);
 

@@ -212,28 +212,39 @@ impl<S: Storage> Cluster<S> {
         viewers.map(move |viewer| (viewer, self.status(viewer, subject)))
     }
 
-    /// Whether every view holds exactly the present population as living, as far as its table has
-    /// room.
+    /// Whether every view holds exactly the present population as living. A table without room for
+    /// all holds three quarters of what it has room for, and nobody else.
     pub fn views_complete(&self) -> bool {
         let mut ids: Vec<_> = self.population().map(|node| self.id(node)).collect();
         ids.sort_unstable();
         ids.dedup();
-        self.population().all(|node| self.live_count(node) == self.room_for(node, ids.len()))
+        let is_whole = |node| match self.has_room_for(node, ids.len()) {
+            true => self.live_count(node) == ids.len(),
+            false => self.is_nearly_full(node),
+        };
+        self.population().all(is_whole)
             && self.population().all(|node| {
                 let mut members = self.node(node).into_iter().flat_map(Node::members);
                 members.all(|m| !m.status.is_live() || ids.binary_search(&m.id).is_ok())
             })
     }
 
-    /// Whether all views are complete and say the same of every living member, word for word.
+    /// Whether all views are complete and say the same of every living member they hold, word for
+    /// word.
     pub fn views_agree(&self) -> bool {
-        let mut views = self.population().map(|node| {
+        let count = self.population().count();
+        let view = |node| {
             let mut view = self.view(node);
             view.retain(|seen| seen.status.is_live());
             view
-        });
-        let first = views.next();
-        views.all(|view| Some(&view) == first.as_ref()) && self.views_complete()
+        };
+        let (whole, parts): (Vec<_>, Vec<_>) =
+            self.population().partition(|&node| self.has_room_for(node, count));
+        let first = whole.first().map(|&node| view(node)).unwrap_or_default();
+        let is_known = |seen: &Seen| whole.is_empty() || first.binary_search(seen).is_ok();
+        whole.iter().all(|&node| view(node) == first)
+            && parts.iter().all(|&node| view(node).iter().all(is_known))
+            && self.views_complete()
     }
 
     /// Everything the applications were told, in order, since the start or since it was last taken.
@@ -285,8 +296,15 @@ impl<S: Storage> Cluster<S> {
         self.node(node).map_or(0, Node::live_count)
     }
 
-    fn room_for(&self, node: usize, members: usize) -> usize {
-        members.min(self.processes[node].rows_max)
+    /// Whether the table of a node could hold so many, itself included.
+    pub(super) fn has_room_for(&self, node: usize, members: usize) -> bool {
+        members <= self.processes[node].rows_max
+    }
+
+    /// Whether three quarters of a table are full of the living: what the dead leave is filled
+    /// again as others are heard of.
+    pub(super) fn is_nearly_full(&self, node: usize) -> bool {
+        self.live_count(node) * 4 >= self.processes[node].rows_max * 3
     }
 
     pub(super) fn judge(&mut self, node: usize, outcome: Result<(), Violation>) {

@@ -119,6 +119,17 @@ impl Load {
         }
     }
 
+    /// The sum of both, number by number.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            packets_out: self.packets_out + other.packets_out,
+            bytes_out: self.bytes_out + other.bytes_out,
+            packets_in: self.packets_in + other.packets_in,
+            bytes_in: self.bytes_in + other.bytes_in,
+        }
+    }
+
     /// The greater of both, number by number.
     #[must_use]
     pub fn max(self, other: Self) -> Self {

@@ -38,11 +38,13 @@
 
 mod ablation;
 mod arm;
+mod census;
 mod connection;
 mod crash;
 mod freeze_grid;
 mod idle;
 mod join;
+mod leaves;
 mod loss;
 mod mass_restart;
 mod outcome;
@@ -70,6 +72,7 @@ pub use crash::Crash;
 pub use freeze_grid::{ANOMALOUS, Anomaly, BLOCKED_MS, FreezeCell, NORMAL_MS};
 pub use idle::Idle;
 pub use join::{Join, LateJoin};
+pub use leaves::Leaves;
 pub use loss::Loss;
 pub use mass_restart::MassRestart;
 pub use outcome::{Detection, Outcome, Reading, Traffic, Value};

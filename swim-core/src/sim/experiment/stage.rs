@@ -51,6 +51,8 @@ pub(super) struct Stage {
     suspicions: Vec<u64>,
     /// Returns to a view, by whom they were about.
     joins: Vec<u64>,
+    /// How often each was told that its table is full.
+    full_tables: Vec<u64>,
     unheard_before: u64,
     /// When the window opened, and what was sent before.
     window: (Instant, u64, u64),
@@ -99,6 +101,7 @@ impl Stage {
             deaths: Vec::new(),
             suspicions: Vec::new(),
             joins: Vec::new(),
+            full_tables: Vec::new(),
             unheard_before: 0,
             window: (Instant::ZERO, 0, 0),
             traffic: Traffic::default(),
@@ -118,6 +121,7 @@ impl Stage {
         self.anomalous.push(false);
         self.suspicions.push(0);
         self.joins.push(0);
+        self.full_tables.push(0);
         node
     }
 
@@ -179,6 +183,14 @@ impl Stage {
         picked
     }
 
+    /// Draws one node that is not anomalous yet among those that `fits` accepts, and makes it so.
+    pub fn pick_one_anomalous(&mut self, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let healthy: Vec<_> = self.healthy().filter(|&node| fits(node)).collect();
+        let picked = *healthy.get(self.rng.below(healthy.len()))?;
+        self.anomalous[picked] = true;
+        Some(picked)
+    }
+
     /// Whether something was done to a node.
     pub fn is_anomalous(&self, node: usize) -> bool {
         self.anomalous[node]
@@ -214,6 +226,11 @@ impl Stage {
     /// How often applications heard that a node is there (again).
     pub fn joins_of(&self, node: usize) -> u64 {
         self.joins[node]
+    }
+
+    /// How often a node was told that its table is full.
+    pub fn full_tables_of(&self, node: usize) -> u64 {
+        self.full_tables[node]
     }
 
     /// How many different members of `among` anybody in `viewers` heard dead.
@@ -258,6 +275,7 @@ impl Stage {
                 }
                 (Event::MemberSuspected(_), Some(about)) => self.suspicions[about] += 1,
                 (Event::MemberJoined(_), Some(about)) => self.joins[about] += 1,
+                (Event::TableFull, _) => self.full_tables[viewer] += 1,
                 _ => {}
             }
         }

@@ -19,7 +19,7 @@ fn reading(outcome: &Outcome, name: &str) -> Value {
 
 #[test]
 fn equal_trials_have_equal_outcomes_and_other_seeds_others() -> Result<(), Failure> {
-    let experiments: [&dyn Experiment; 16] = [
+    let experiments: [&dyn Experiment; 17] = [
         &Crash { refusing: true, ..Crash::default() },
         &Loss { duration: seconds(20), ..Loss::default() },
         &Starve { starved: 3, duration: seconds(20), crash: true, ..Starve::default() },
@@ -31,6 +31,7 @@ fn equal_trials_have_equal_outcomes_and_other_seeds_others() -> Result<(), Failu
         &Join { loss_permille: 100, ..Join::default() },
         &LateJoin::default(),
         &Idle { changes_per_second: 0.5, duration: seconds(20), ..Idle::default() },
+        &Leaves { leaves: 2, rows: 5, failures: 2, duration: seconds(60), ..Leaves::default() },
         &Radio { crashes: 2, duration: seconds(60), ..Radio::default() },
         &Repair { rows: 2, ..Repair::default() },
         &MassRestart { gone_permille: 100, ..MassRestart::default() },

@@ -7,7 +7,7 @@ use crate::sim::scenario::SimAddress;
 use crate::storage::Growable;
 use crate::time::Instant;
 
-/// When a view is right.
+/// When a view is right. That of a leaf holds some of them, and nobody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Right {
     /// It holds exactly those for living who run.
@@ -31,6 +31,8 @@ struct Digest {
 pub(super) struct Views {
     right: Right,
     truth: Digest,
+    /// What the truth is made of, in order: only who has no room for it all is held against it.
+    parts: Vec<u64>,
     /// By node. `None`: its view is wrong, or it does not run.
     since: Vec<Option<Instant>>,
     /// Whether the table was walked for the present truth, by node.
@@ -40,7 +42,13 @@ pub(super) struct Views {
 impl Views {
     /// Views that are still to be looked at.
     pub fn new(right: Right) -> Self {
-        Self { right, truth: Digest::default(), since: Vec::new(), walked: Vec::new() }
+        Self {
+            right,
+            truth: Digest::default(),
+            parts: Vec::new(),
+            since: Vec::new(),
+            walked: Vec::new(),
+        }
     }
 
     /// Looks at all views. Returns whether all are right.
@@ -48,6 +56,7 @@ impl Views {
         let truth = self.truth(cluster);
         if truth != self.truth {
             (self.truth, self.walked) = (truth, Vec::new());
+            self.parts = self.truth_parts(cluster);
         }
         self.since.resize(cluster.len(), None);
         self.walked.resize(cluster.len(), false);
@@ -82,6 +91,9 @@ impl Views {
         let Some(viewer) = cluster.node(node).filter(|_| cluster.is_member(node)) else {
             return false;
         };
+        if !cluster.has_room_for(node, self.truth.count) {
+            return self.is_part_of_truth(cluster, node);
+        }
         if viewer.live_count() != self.truth.count {
             self.walked[node] = false;
             return false;
@@ -90,6 +102,21 @@ impl Views {
             self.walked[node] = self.seen(viewer) == self.truth;
         }
         self.walked[node]
+    }
+
+    /// Whether a table without room for all is nearly full of the living.
+    fn is_part_of_truth(&self, cluster: &Cluster<Growable>, node: usize) -> bool {
+        let members = cluster.node(node).into_iter().flat_map(Node::members);
+        let mut living = members.filter(|member| member.status.is_live());
+        cluster.is_nearly_full(node)
+            && living.all(|member| self.parts.binary_search(&self.hash(&member)).is_ok())
+    }
+
+    fn truth_parts(&self, cluster: &Cluster<Growable>) -> Vec<u64> {
+        let members = cluster.population().filter_map(|node| cluster.node(node));
+        let mut parts: Vec<_> = members.map(|node| self.hash(&node.me())).collect();
+        parts.sort_unstable();
+        parts
     }
 
     /// Walks every table, in case one changed and kept its count.

@@ -134,6 +134,7 @@ pub enum Choice {
     Split(studies::Split),
     Repair(studies::Repair),
     Radio(studies::Radio),
+    Leaves(studies::Leaves),
 }
 
 impl Choice {
@@ -161,6 +162,7 @@ impl Choice {
             Self::Split(study) => study,
             Self::Repair(study) => study,
             Self::Radio(study) => study,
+            Self::Leaves(study) => study,
         }
     }
 }

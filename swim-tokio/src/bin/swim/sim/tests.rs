@@ -12,7 +12,7 @@ struct Line {
 }
 
 /// Every experiment, made short.
-const SHORT: [&str; 22] = [
+const SHORT: [&str; 23] = [
     "crash --loss 0,20 --wan",
     "process-crash",
     "mass-crash --crashed 2,3",
@@ -34,6 +34,7 @@ const SHORT: [&str; 22] = [
     "snapshot-restart --within 1s --gone 0,200",
     "split --minority 300 --cut 60s --tombstone-time 20s --limit 60s",
     "repair --rows 1,3 --limit 60s",
+    "leaves --leaves 2 --rows 4 --failures 1 --duration 20s",
     "radio --crashes 3 --loss 0,200 --duration 60s",
 ];
 

@@ -10,7 +10,7 @@ mod stress;
 mod views;
 
 pub use ablation::AblationStudy;
-pub use boards::Radio;
+pub use boards::{Leaves, Radio};
 pub use connections::{BadNodes, Deaf, FlipFlop, OneWay, Partition};
 pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
 pub use pauses::{PauseCurve, RepeatedPauses};
