@@ -43,9 +43,11 @@ fn missing() -> Option<String> {
         }
         Some(_) => {}
     }
-    let targets = output(Command::new("rustup")
-        .args(["target", "list", "--installed"])
-        .env_remove("RUSTUP_TOOLCHAIN"));
+    let targets = output(
+        Command::new("rustup")
+            .args(["target", "list", "--installed"])
+            .env_remove("RUSTUP_TOOLCHAIN"),
+    );
     let has_target = targets.is_some_and(|targets| targets.lines().any(|line| line == TARGET));
     if has_target || env::var_os("SWIM_FIRMWARE").is_some() {
         return None;
