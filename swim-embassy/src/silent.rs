@@ -12,10 +12,9 @@ pub const SILENT_MAX: usize = 8;
 
 /// smoltcp asks for one hardware address a second, whichever sockets want how many: before that is
 /// over there is nothing to be gained by trying again.
-const PAUSE_MIN: Duration = Duration::from_secs(1);
-/// Half of it is the longest by which the return of a dead neighbour goes unnoticed that does not
-/// speak first.
-const PAUSE_MAX: Duration = Duration::from_secs(16);
+const PAUSE_SECS_MIN: u8 = 1;
+/// A neighbour that is back, and does not speak first, is tried no later than after this.
+const PAUSE_SECS_MAX: u8 = 16;
 
 /// Neighbours on the link that do not answer. Nothing is sent to them for a while, or they would
 /// take the interface's one question a second from those who live.
@@ -28,8 +27,8 @@ pub struct Silent {
 #[derive(Clone, Copy)]
 struct Neighbour {
     ip: Ipv4Addr,
-    pause: Duration,
     until: Instant,
+    pause_secs: u8,
 }
 
 impl Silent {
@@ -48,15 +47,16 @@ impl Silent {
         if sent_at < self.question_at {
             return;
         }
-        self.question_at = sent_at.after(PAUSE_MIN);
+        self.question_at = sent_at.after(Duration::from_secs(PAUSE_SECS_MIN.into()));
         let before = self.forget(ip);
-        let pause = before.map_or(PAUSE_MIN, |pause| pause.saturating_mul(2).min(PAUSE_MAX));
+        let longer = |secs: u8| secs.saturating_mul(2).min(PAUSE_SECS_MAX);
+        let pause_secs = before.map_or(PAUSE_SECS_MIN, longer);
         if self.neighbours.is_full() {
             self.forget_soonest();
         }
-        let until = sent_at.after(pause);
+        let until = sent_at.after(Duration::from_secs(pause_secs.into()));
         // There is room now.
-        let _ = self.neighbours.push(Neighbour { ip, pause, until });
+        let _ = self.neighbours.push(Neighbour { ip, until, pause_secs });
     }
 
     /// `ip` was heard, or a datagram went out to it.
@@ -64,9 +64,10 @@ impl Silent {
         self.forget(ip);
     }
 
-    fn forget(&mut self, ip: Ipv4Addr) -> Option<Duration> {
+    /// Returns how long it was paused, in seconds.
+    fn forget(&mut self, ip: Ipv4Addr) -> Option<u8> {
         let place = self.neighbours.iter().position(|neighbour| neighbour.ip == ip)?;
-        Some(self.neighbours.swap_remove(place).pause)
+        Some(self.neighbours.swap_remove(place).pause_secs)
     }
 
     fn forget_soonest(&mut self) {
@@ -121,7 +122,7 @@ mod tests {
         // Silent five times in a row, so that its pause is the longest.
         for number in [0; 5].into_iter().chain(1..=SILENT_MAX as u8) {
             silent.unanswered(ip(number), now);
-            now = now.after(PAUSE_MIN);
+            now = now.after(Duration::from_secs(1));
         }
         assert_eq!(silent.neighbours.len(), SILENT_MAX);
         assert!(silent.is_paused(ip(0), now));
