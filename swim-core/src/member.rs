@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Instant;
+use crate::time::{Instant, millis};
 
 /// The name of a member: 64 bits that no two living members may share.
 ///
@@ -87,6 +87,7 @@ const fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection on 64 bits.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 pub(crate) const fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -194,8 +195,8 @@ impl Patience {
 
     /// The shortest that is at least `wanted`, or the longest there is: 6 553.5 s.
     pub const fn covering(wanted: Duration) -> Self {
-        let tenths = wanted.as_millis().div_ceil(100);
-        if tenths > u16::MAX as u128 { Self(u16::MAX) } else { Self(tenths as u16) }
+        let tenths = millis(wanted).div_ceil(100);
+        if tenths > u16::MAX as u64 { Self(u16::MAX) } else { Self(tenths as u16) }
     }
 
     /// How long that is.

@@ -258,6 +258,7 @@ impl<S: Storage> Agenda<S> {
         all.then_some(rows)
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn push(&mut self, part: Part) -> bool {
         self.parts.len() < PARTS_MAX && self.parts.push(part).is_ok()
     }

@@ -24,6 +24,7 @@ impl Rng {
     }
 
     /// The next 32 bits.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn next_u32(&mut self) -> u32 {
         let old = self.step();
         let folded = (((old >> 18) ^ old) >> 27) as u32;
@@ -36,18 +37,21 @@ impl Rng {
     }
 
     /// A number in `0..bound`, or 0 when `bound` is 0. Biased by less than `bound` / 2^32.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn below(&mut self, bound: usize) -> usize {
         let wide = (self.next_u32() as u64).wrapping_mul(bound as u32 as u64);
         (wide >> 32) as usize
     }
 
     /// A duration drawn evenly from zero up to, but not including, `limit` (at most 71 minutes).
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn up_to(&mut self, limit: Duration) -> Duration {
         let limit = u32::try_from(micros(limit)).unwrap_or(u32::MAX);
         Duration::from_micros(self.below(limit as usize) as u64)
     }
 
     /// `duration` stretched or shrunk by an even draw from 50 % to 150 %.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn jittered(&mut self, duration: Duration) -> Duration {
         duration.checked_div(2).unwrap_or(duration).saturating_add(self.up_to(duration))
     }

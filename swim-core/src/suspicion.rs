@@ -29,13 +29,15 @@ impl Bounds {
         let whole = log2_q32(needed.saturating_add(1)) >> 16;
         let part = log2_q32(confirmations.saturating_add(1)) >> 16;
         let span = micros(self.timeout_max.saturating_sub(self.timeout_min));
-        let shortened = u128::from(span)
-            .saturating_mul(u128::from(part))
-            .checked_div(u128::from(whole))
-            .and_then(|shortened| u64::try_from(shortened).ok())
-            .unwrap_or(span);
+        let shortened = share(span, part, whole).unwrap_or(span);
         self.timeout_max.saturating_sub(Duration::from_micros(shortened)).max(self.timeout_min)
     }
+}
+
+/// `span` times `part` of `whole`, which are small; the product alone may be too large for 64 bits.
+fn share(span: u64, part: u64, whole: u64) -> Option<u64> {
+    let (wholes, rest) = (span.checked_div(whole)?, span.checked_rem(whole)?);
+    wholes.checked_mul(part)?.checked_add(rest.checked_mul(part)?.checked_div(whole)?)
 }
 
 /// How many pings a suspect is sent before it is declared dead (R8): at 30 % loss each way all ten

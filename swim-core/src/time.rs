@@ -50,18 +50,21 @@ impl Instant {
 
     /// This moment plus `duration`, at most [`Instant::MAX`]. Parts of a microsecond are dropped.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(micros(duration)))
     }
 
     /// The moment `duration` earlier, or the epoch.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(micros(duration)))
     }
 
     /// Time passed since `earlier`; zero when `earlier` is in fact later.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -79,19 +82,28 @@ impl Micros {
     }
 
     /// The same as others take it.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn duration(self) -> Duration {
         Duration::from_micros(self.0)
     }
 }
 
 /// Whole microseconds in `duration`, at most `u64::MAX`.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 pub(crate) const fn micros(duration: Duration) -> u64 {
     // `Duration::as_micros` is u128, which is dear on a microcontroller.
     let whole = duration.as_secs().saturating_mul(1_000_000);
     whole.saturating_add(duration.subsec_micros() as u64)
 }
 
+/// Whole milliseconds in `duration`, at most `u64::MAX`.
+pub(crate) const fn millis(duration: Duration) -> u64 {
+    let whole = duration.as_secs().saturating_mul(1_000);
+    whole.saturating_add(duration.subsec_millis() as u64)
+}
+
 /// One of so many equal parts of `duration`; all of it if there are none.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 pub(crate) fn part(duration: Duration, parts: u32) -> Duration {
     duration.checked_div(parts).unwrap_or(duration)
 }

@@ -340,6 +340,7 @@ impl Config {
     }
 }
 
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 fn within(
     field: &'static str,
     value: Duration,
@@ -350,11 +351,13 @@ fn within(
     rule(value <= most, field, "is longer than its maximum")
 }
 
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 fn count(field: &'static str, value: u8, least: u8, most: usize) -> Result<(), ConfigError> {
     rule(value >= least, field, "is less than its minimum")?;
     rule(usize::from(value) <= most, field, "is more than its maximum")
 }
 
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 fn rule(holds: bool, field: &'static str, rule: &'static str) -> Result<(), ConfigError> {
     if holds { Ok(()) } else { Err(ConfigError { field, rule }) }
 }

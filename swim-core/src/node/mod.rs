@@ -267,10 +267,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.now
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn send(&mut self, to: A, channel: Channel, message: Message<A>) {
         self.post(Intent::new(to, channel, Some(message)));
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn post(&mut self, intent: Intent<A>) {
         if !self.outbox.push(intent) {
             count(&mut self.stats.outbox_full);

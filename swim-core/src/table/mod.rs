@@ -142,6 +142,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     /// The node's own row.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn me(&self) -> Row<'_, A> {
         self.read(ME, &self.me)
     }
@@ -169,11 +170,13 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     /// The row with this number.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn row(&self, row: u32) -> Option<Row<'_, A>> {
         Some(self.read(row, self.entry(row)?))
     }
 
     /// The number of the row of `id`.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn find(&self, id: NodeId) -> Option<u32> {
         self.index.find(id.mixed(), |row| self.key(row))
     }
@@ -406,6 +409,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         Row { entry, case, metadata: self.attached.get(row), sleep_left }
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn entry(&self, row: u32) -> Option<&Entry<A>> {
         entry_in(&self.me, &self.others, row)
     }
@@ -427,6 +431,7 @@ impl<A: Address, S: Storage> Table<A, S> {
 }
 
 /// The entry of another member's row.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 fn taken<A>(others: &mut impl List<Slot<A>>, row: u32) -> Option<&mut Entry<A>> {
     match others.as_mut_slice().get_mut(row.checked_sub(1)? as usize)? {
         Slot::Taken(entry) => Some(entry),

@@ -47,6 +47,11 @@ fn split_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// Writes a frame to the front of `buffer`. Returns its length, or `None` when it does not fit.
 pub fn write_frame(buffer: &mut [u8], kind: u8, body: &impl Serialize) -> Option<usize> {
     let len = postcard::to_slice(body, buffer.get_mut(2..)?).ok()?.len();
+    close_frame(buffer, kind, len)
+}
+
+/// Puts length and kind before a body of which so many bytes stand behind two others.
+fn close_frame(buffer: &mut [u8], kind: u8, len: usize) -> Option<usize> {
     if len <= SHORT_LEN_MAX {
         *buffer.first_mut()? = len as u8;
         *buffer.get_mut(1)? = kind;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::address::Address;
 use crate::judge::{Card, Claim, VOICES_MAX, Voices};
 use crate::member::{Incarnation, NodeId, Patience, Status, Voice};
+use crate::time::millis;
 
 use super::error::ParseError;
 use super::frame::{Frame, write_frame};
@@ -162,7 +163,7 @@ impl SleepLeft {
 
     /// The shortest that is at least `left`, or the longest there is.
     fn covering(left: Duration) -> Self {
-        let tenths = left.as_millis().div_ceil(100);
+        let tenths = millis(left).div_ceil(100);
         Self(u32::try_from(tenths).unwrap_or(Self::MOST).min(Self::MOST))
     }
 
