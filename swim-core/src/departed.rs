@@ -8,11 +8,8 @@
 use core::time::Duration;
 
 use crate::member::{Incarnation, NodeId};
+use crate::storage::{Bounds, List};
 use crate::time::Instant;
-
-/// How many of the missing are looked for. When there are more, the dead of this life go before
-/// acquaintances of an earlier one, and among the dead chance decides.
-pub const DEPARTED_MAX: usize = 16;
 
 /// Somebody who is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +23,26 @@ pub struct Missing<A> {
 }
 
 /// Those who are missing.
-#[derive(Debug)]
-pub struct Departed<A> {
+pub struct Departed<A, B: Bounds> {
     me: NodeId,
-    entries: heapless::Vec<Entry<A>, DEPARTED_MAX>,
+    entries: B::Departed<Entry<A>>,
 }
 
 #[derive(Debug)]
-struct Entry<A> {
+pub struct Entry<A> {
     missing: Missing<A>,
     tried_at: Option<Instant>,
 }
 
-impl<A: Copy> Departed<A> {
+impl<A: Copy, B: Bounds> Departed<A, B> {
     /// Nobody is missing to `me`.
-    pub const fn new(me: NodeId) -> Self {
-        Self { me, entries: heapless::Vec::new() }
+    pub fn new(me: NodeId, bounds: &B) -> Self {
+        Self { me, entries: bounds.departed() }
+    }
+
+    /// How many can be missing.
+    pub fn len_max(&self) -> usize {
+        self.entries.len_max()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -50,7 +51,7 @@ impl<A: Copy> Departed<A> {
 
     /// All who are missing.
     pub fn iter(&self) -> impl Iterator<Item = &Missing<A>> {
-        self.entries.iter().map(|entry| &entry.missing)
+        self.entries.as_slice().iter().map(|entry| &entry.missing)
     }
 
     /// Keeps somebody who died. Returns false when somebody is not kept, it or another one, because
@@ -67,7 +68,7 @@ impl<A: Copy> Departed<A> {
         let rank = |missing: &Missing<A>| {
             (missing.incarnation.is_none(), id_between(me, missing.id).mixed())
         };
-        let last = self.entries.iter_mut().max_by_key(|entry| rank(&entry.missing));
+        let last = self.entries.as_mut_slice().iter_mut().max_by_key(|entry| rank(&entry.missing));
         if let Some(last) = last.filter(|last| rank(&last.missing) > rank(&entry.missing)) {
             *last = entry;
         }
@@ -77,7 +78,7 @@ impl<A: Copy> Departed<A> {
     /// Whether [`remember`](Self::remember) would find room for somebody.
     #[cfg(any(feature = "alloc", test))]
     pub fn has_room(&self) -> bool {
-        !self.entries.is_full() || self.entries.iter().any(Entry::is_spent)
+        !self.entries.is_full() || self.entries.as_slice().iter().any(Entry::is_spent)
     }
 
     /// Keeps an acquaintance of an earlier life, in the place of one that was tried if need be.
@@ -88,7 +89,7 @@ impl<A: Copy> Departed<A> {
         }
         let missing = Missing { id, address, incarnation: None, since: now };
         let Err(entry) = self.entries.push(Entry { missing, tried_at: None }) else { return true };
-        let spent = self.entries.iter_mut().filter(|entry| entry.is_spent());
+        let spent = self.entries.as_mut_slice().iter_mut().filter(|entry| entry.is_spent());
         let place = spent.min_by_key(|entry| entry.tried_at);
         place.map(|place| *place = entry).is_some()
     }
@@ -107,13 +108,13 @@ impl<A: Copy> Departed<A> {
 
     /// Whom to try at `now`: the one that has not been tried for the longest time, if at all.
     pub fn next(&mut self, now: Instant) -> Option<Missing<A>> {
-        let entry = self.entries.iter_mut().min_by_key(|entry| entry.tried_at)?;
+        let entry = self.entries.as_mut_slice().iter_mut().min_by_key(|entry| entry.tried_at)?;
         entry.tried_at = Some(now);
         Some(entry.missing)
     }
 
     fn find(&mut self, id: NodeId) -> Option<&mut Entry<A>> {
-        self.entries.iter_mut().find(|entry| entry.missing.id == id)
+        self.entries.as_mut_slice().iter_mut().find(|entry| entry.missing.id == id)
     }
 }
 
@@ -132,22 +133,23 @@ fn id_between(one: NodeId, other: NodeId) -> NodeId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::{DEPARTED_MAX, Server};
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    fn list(me: u64) -> Departed<u16> {
-        Departed::new(NodeId::new(me))
+    fn list(me: u64) -> Departed<u16, Server> {
+        Departed::new(NodeId::new(me), &Server)
     }
 
     fn at(seconds: u64) -> Instant {
         Instant::from_secs(seconds)
     }
 
-    fn die(list: &mut Departed<u16>, id: u64) -> bool {
+    fn die(list: &mut Departed<u16, Server>, id: u64) -> bool {
         list.note(NodeId::new(id), id as u16, Incarnation::new(3), at(id))
     }
 
-    fn ids(list: &Departed<u16>) -> Vec<u64> {
+    fn ids(list: &Departed<u16, Server>) -> Vec<u64> {
         let mut ids: Vec<u64> = list.iter().map(|missing| missing.id.number()).collect();
         ids.sort_unstable();
         ids
@@ -171,7 +173,7 @@ mod tests {
     fn each_has_its_turn_and_newcomers_come_first() {
         let mut list = list(0);
         (1..=3).for_each(|id| assert!(die(&mut list, id)));
-        let tried = |list: &mut Departed<u16>, second| {
+        let tried = |list: &mut Departed<u16, Server>, second| {
             list.next(at(second)).map(|missing| missing.id.number()).unwrap()
         };
         let mut round: Vec<u64> = (10..13).map(|second| tried(&mut list, second)).collect();
@@ -186,8 +188,9 @@ mod tests {
     #[test]
     fn acquaintances_make_room_for_each_other_once_tried_and_for_the_dead_at_once() {
         let mut list = list(0);
-        let acquaintance =
-            |list: &mut Departed<u16>, id: u64| list.remember(NodeId::new(id), id as u16, at(id));
+        let acquaintance = |list: &mut Departed<u16, Server>, id: u64| {
+            list.remember(NodeId::new(id), id as u16, at(id))
+        };
         let all = 100..100 + DEPARTED_MAX as u64;
         assert!(all.clone().all(|id| acquaintance(&mut list, id)));
         assert!(!list.has_room() && !acquaintance(&mut list, 200), "all have yet to be tried");

@@ -4,7 +4,6 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::config::ConfigError;
-use crate::leaf::WATCHED_MAX;
 use crate::wire::ParseError;
 
 /// A node could not be made: the caller's fault; nothing was created.
@@ -127,14 +126,14 @@ impl fmt::Display for SleepError {
 
 impl core::error::Error for SleepError {}
 
-/// A node watches [`WATCHED_MAX`](crate::WATCHED_MAX) members already: the caller's fault; they are
-/// still watched.
+/// A node watches as many members as it can already: [`Bounds::watched`](crate::storage::Bounds). The
+/// caller's fault; they are still watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyWatched;
 
 impl fmt::Display for TooManyWatched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no more than {WATCHED_MAX} members can be watched")
+        f.write_str("as many members are watched as can be")
     }
 }
 

@@ -6,7 +6,6 @@
 
 use core::time::Duration;
 
-use crate::departed::DEPARTED_MAX;
 use crate::rng::Rng;
 use crate::time::{Instant, part};
 
@@ -40,9 +39,9 @@ impl Heal {
         self.next_at
     }
 
-    /// Makes as many attempts as there can be candidates in a hurry, from `first_at` on.
-    pub fn hurry(&mut self, first_at: Instant) {
-        self.urgent = DEPARTED_MAX;
+    /// Makes so many attempts in a hurry, from `first_at` on.
+    pub fn hurry(&mut self, attempts: usize, first_at: Instant) {
+        self.urgent = attempts;
         self.pause = Duration::ZERO;
         self.next_at = self.next_at.min(first_at);
     }
@@ -93,6 +92,7 @@ impl Heal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::DEPARTED_MAX;
 
     const RETRY: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(10));
 
@@ -113,7 +113,7 @@ mod tests {
     fn a_node_in_need_tries_often_and_then_less_often() {
         let mut heal = Heal::new(Instant::from_secs(60));
         let mut rng = Rng::new(1);
-        heal.hurry(Instant::from_millis(50));
+        heal.hurry(DEPARTED_MAX, Instant::from_millis(50));
         let mut now = heal.deadline();
         assert_eq!(now, Instant::from_millis(50));
         let mut attempts = 0;
@@ -137,7 +137,7 @@ mod tests {
     fn a_hurry_is_over_after_as_many_attempts_as_there_are_candidates() {
         let mut heal = Heal::new(Instant::ZERO);
         assert!(!heal.take_urgent());
-        heal.hurry(Instant::ZERO);
+        heal.hurry(DEPARTED_MAX, Instant::ZERO);
         assert_eq!((0..100).filter(|_| heal.take_urgent()).count(), DEPARTED_MAX);
     }
 

@@ -5,20 +5,17 @@
 use core::time::Duration;
 
 use crate::member::NodeId;
+use crate::storage::{Bounds, List};
 use crate::time::Instant;
 
-/// How many members a node can watch; more are refused.
-pub const WATCHED_MAX: usize = 8;
-
 /// Whether the table has been too small, whom it must keep, and whom it had to give up.
-#[derive(Debug)]
-pub struct Leaf {
+pub struct Leaf<B: Bounds> {
     /// A new member found no room.
     crowded: bool,
     /// There are members whom this node cannot reach, and does not keep.
     secluded: bool,
     notice: Notice,
-    watched: heapless::Vec<NodeId, WATCHED_MAX>,
+    watched: B::Watched<NodeId>,
     /// Whom the table gave up last; nobody else until the application has heard of it.
     forgotten: Option<NodeId>,
     /// When the next one may go.
@@ -42,14 +39,14 @@ pub enum LeafNews {
     Forgotten(NodeId),
 }
 
-impl Leaf {
+impl<B: Bounds> Leaf<B> {
     /// Nobody is given up before `turn_at`.
-    pub const fn new(turn_at: Instant) -> Self {
+    pub fn new(turn_at: Instant, bounds: &B) -> Self {
         Self {
             crowded: false,
             secluded: false,
             notice: Notice::Unneeded,
-            watched: heapless::Vec::new(),
+            watched: bounds.watched(),
             forgotten: None,
             turn_at,
         }
@@ -92,12 +89,12 @@ impl Leaf {
 
     /// Whether a member must be kept.
     pub fn is_watched(&self, id: NodeId) -> bool {
-        self.watched.contains(&id)
+        self.watched().contains(&id)
     }
 
     /// Those who must be kept.
     pub fn watched(&self) -> &[NodeId] {
-        &self.watched
+        self.watched.as_slice()
     }
 
     /// A member must be kept from now on. False when there are too many of them.
@@ -107,8 +104,8 @@ impl Leaf {
 
     /// A member need not be kept any more. Returns whether it had to.
     pub fn unwatch(&mut self, id: NodeId) -> bool {
-        let place = self.watched.iter().position(|&watched| watched == id);
-        place.map(|place| self.watched.swap_remove(place)).is_some()
+        let place = self.watched().iter().position(|&watched| watched == id);
+        place.and_then(|place| self.watched.swap_remove(place)).is_some()
     }
 
     /// Whether the application has something to hear.
@@ -129,6 +126,7 @@ impl Leaf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::{Server, WATCHED_MAX};
 
     const PAUSE: Duration = Duration::from_secs(4);
 
@@ -138,7 +136,7 @@ mod tests {
 
     #[test]
     fn members_go_one_by_one_and_the_application_hears_of_each() {
-        let mut leaf = Leaf::new(at(4));
+        let mut leaf = Leaf::new(at(4), &Server);
         let [a, b] = [NodeId::new(1), NodeId::new(2)];
         assert!(!leaf.has_turn_for(a, at(3)) && leaf.has_turn_for(a, at(4)));
         leaf.note_turn(a, PAUSE, at(4));
@@ -150,7 +148,7 @@ mod tests {
 
     #[test]
     fn that_the_table_is_full_is_said_once() {
-        let mut leaf = Leaf::new(at(0));
+        let mut leaf = Leaf::new(at(0), &Server);
         leaf.note_crowded();
         assert_eq!((leaf.pop_news(), leaf.pop_news()), (Some(LeafNews::Full), None));
         leaf.note_room();
@@ -160,7 +158,7 @@ mod tests {
 
     #[test]
     fn so_many_can_be_watched_and_no_more() {
-        let mut leaf = Leaf::new(at(0));
+        let mut leaf = Leaf::new(at(0), &Server);
         assert!((0..WATCHED_MAX as u64).all(|id| leaf.watch(NodeId::new(id))));
         assert!(leaf.watch(NodeId::new(0)), "it is already");
         assert!(!leaf.watch(NodeId::new(99)));

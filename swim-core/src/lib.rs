@@ -168,7 +168,6 @@ pub use config::{
     Config, ConfigError, DATAGRAM_LEN_MIN, GOSSIP_NODES_MAX, INDIRECT_PROBES_MAX, Label,
     TRANSMITS_MAX,
 };
-pub use departed::DEPARTED_MAX;
 pub use detector::{Confirmations, Detector, Growth, Lifeguard, Rules, STAGES_MAX};
 pub use error::{
     BadAddress, JoinError, MetadataTooLong, NewError, Rejected, SleepError, TooManyWatched,
@@ -176,17 +175,17 @@ pub use error::{
 pub use event::Event;
 pub use flap::FlapPolicy;
 pub use judge::{Card, Claim, VOICES_MAX, Voices};
-pub use leaf::WATCHED_MAX;
 pub use member::{Incarnation, Member, NodeId, Patience, Status, Voice};
 pub use node::{Identity, Node, Standing};
-pub use outbox::{Channel, OUTBOX_LEN_MAX, STREAM_PACKET_LEN_MAX, Transmit};
-pub use probe::{PROBES_MAX, RELAYS_ASKED_MAX};
-pub use relay::RELAYS_MAX;
-pub use seeds::SEEDS_MAX;
+pub use outbox::{Channel, STREAM_PACKET_LEN_MAX, Transmit};
+pub use probe::RELAYS_ASKED_MAX;
 #[cfg(feature = "alloc")]
 pub use snapshot::Acquaintances;
 pub use snapshot::{SNAPSHOT_RECORD_LEN_MAX, SnapshotRecord};
 pub use stats::Stats;
-pub use sync::{HOPS_MAX as SYNC_HOPS_MAX, SESSIONS_MAX as SYNC_SESSIONS_MAX};
+pub use storage::{
+    DEPARTED_MAX, OUTBOX_LEN_MAX, PROBES_MAX, RELAYS_MAX, SEEDS_MAX, SYNC_SESSIONS_MAX, WATCHED_MAX,
+};
+pub use sync::HOPS_MAX as SYNC_HOPS_MAX;
 pub use time::Instant;
 pub use wire::Refusal;

@@ -13,6 +13,8 @@ use crate::time::Instant;
 /// It travels as a varint, so a small number chosen by hand costs one or two bytes on a radio, and
 /// a hashed name or a MAC address eight. Names for people belong into the metadata.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+// Rows and packets hold one each: four bytes less beside it, and no target reads it slower.
+#[repr(packed(4))]
 pub struct NodeId(u64);
 
 impl NodeId {
@@ -64,7 +66,7 @@ impl NodeId {
 /// In hexadecimal, as everywhere.
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}", self.0)
+        write!(f, "{:x}", self.number())
     }
 }
 
@@ -169,6 +171,8 @@ impl fmt::Display for Status {
 /// The mark of one accuser: the upper half of its mixed id. Enough to tell voices apart (two of
 /// four coincide with a chance of one in 700 million), at half the price of an id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// Case files hold four, probes a dozen.
+#[repr(packed)]
 pub struct Voice(pub(crate) u32);
 
 impl From<NodeId> for Voice {

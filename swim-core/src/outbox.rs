@@ -1,11 +1,8 @@
 //! What is to be sent: intents, not bytes. Packets are written when the driver asks for them.
 
 use crate::member::NodeId;
+use crate::storage::{Bounds, Queue};
 use crate::wire::Message;
-
-/// How many packets can wait. A driver that drains after every input never has more than a probe
-/// round, a gossip round and a few answers waiting; beyond this the newest is dropped and counted.
-pub const OUTBOX_LEN_MAX: usize = 48;
 
 /// The longest packet on a stream, in bytes without its length prefix: the longest datagram.
 pub const STREAM_PACKET_LEN_MAX: u16 = 65_507;
@@ -64,33 +61,38 @@ impl<A> Intent<A> {
 }
 
 /// Packets to be sent, oldest first.
-#[derive(Debug)]
-pub struct Outbox<A> {
-    waiting: heapless::Deque<Intent<A>, OUTBOX_LEN_MAX>,
+pub struct Outbox<A, B: Bounds> {
+    waiting: B::Packets<Intent<A>>,
 }
 
-impl<A> Outbox<A> {
-    pub const fn new() -> Self {
-        Self { waiting: heapless::Deque::new() }
+impl<A, B: Bounds> Outbox<A, B> {
+    pub fn new(bounds: &B) -> Self {
+        Self { waiting: bounds.packets() }
     }
 
     /// Queues a packet. Returns false, and drops it, when there is no room.
     #[must_use]
     pub fn push(&mut self, intent: Intent<A>) -> bool {
-        self.waiting.push_back(intent).is_ok()
+        self.waiting.push(intent).is_ok()
     }
 
     /// Takes the oldest.
     pub fn pop(&mut self) -> Option<Intent<A>> {
-        self.waiting.pop_front()
+        self.waiting.pop()
     }
 
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
+    /// Whether there is room for so many, or for as many as there can be.
+    pub fn has_room_for(&self, packets: usize) -> bool {
+        let room = self.waiting.len_max().saturating_sub(self.waiting.len());
+        room >= packets || self.waiting.is_empty()
+    }
+
     /// Drops everything.
     pub fn clear(&mut self) {
-        self.waiting.clear();
+        while self.waiting.pop().is_some() {}
     }
 }

@@ -18,10 +18,9 @@ use crate::detector::STAGES_MAX;
 use crate::judge::{VOICES_MAX, Voices};
 use crate::member::{NodeId, Voice};
 use crate::rotation::Rotation;
-use crate::time::Instant;
+use crate::storage::{Bounds, List};
+use crate::time::{Instant, Micros, micros};
 
-/// Probes that can run at once; a round that finds all of them running is left out.
-pub const PROBES_MAX: usize = 4;
 /// Relays that one probe can ask altogether.
 pub const RELAYS_ASKED_MAX: usize = 12;
 /// Pings of one probe: the first, and one at each stage.
@@ -35,9 +34,8 @@ const LATE_TIMEOUTS: u32 = 14;
 const REFUSED_RELAYS_MIN: usize = 2;
 
 /// Whom this node probes now, when it probes next, and in which round.
-#[derive(Debug)]
-pub struct Prober {
-    running: heapless::Vec<Probe, PROBES_MAX>,
+pub struct Prober<B: Bounds> {
+    running: B::Probes<Probe>,
     next_at: Instant,
     /// What the numbers of verifications follow from.
     secret: u64,
@@ -47,17 +45,22 @@ pub struct Prober {
 
 /// One probe.
 #[derive(Debug)]
-struct Probe {
+pub struct Probe {
     /// What the numbers of its pings share; the low bits tell them apart.
     number: u32,
     target: NodeId,
-    plan: Plan,
+    /// As its plan says.
+    timeout: Micros,
+    window: Option<Micros>,
+    stages: u8,
     /// Stages begun; one ping more has been sent.
     stage: u8,
-    sent_at: [Instant; PINGS_MAX],
+    started_at: Instant,
+    /// When its pings were sent, in microseconds after the start.
+    sent_after: [u32; PINGS_MAX],
     /// When the present stage ends; `None` once the verdict was given and only late answers matter.
     step_at: Option<Instant>,
-    asked: heapless::Vec<Asked, RELAYS_ASKED_MAX>,
+    asked: heapless::Vec<Asked, RELAYS_ASKED_MAX, u8>,
     /// The target's host said that nothing listens there, this many times.
     refusals: u8,
 }
@@ -131,27 +134,35 @@ pub struct Acked {
     pub late: bool,
 }
 
-impl Prober {
+impl<B: Bounds> Prober<B> {
     /// The first probe starts at `first_at`.
-    pub const fn new(first_at: Instant, secret: u64) -> Self {
-        Self { running: heapless::Vec::new(), next_at: first_at, secret, rotation: Rotation::new() }
+    pub fn new(first_at: Instant, secret: u64, bounds: &B) -> Self {
+        Self { running: bounds.probes(), next_at: first_at, secret, rotation: Rotation::new() }
+    }
+
+    /// How many can run at once.
+    pub fn len_max(&self) -> usize {
+        self.running.len_max()
     }
 
     /// When the next step is due.
     pub fn deadline(&self) -> Instant {
         let start = if self.is_occupied() { Instant::MAX } else { self.next_at };
-        self.running.iter().filter_map(|probe| probe.step_at).fold(start, Ord::min)
+        self.running.as_slice().iter().filter_map(|probe| probe.step_at).fold(start, Ord::min)
     }
 
     /// A probe with a window lets none run beside it: late ticks are dropped, as memberlist's are.
     fn is_occupied(&self) -> bool {
-        self.running.iter().any(|probe| probe.step_at.is_some() && probe.plan.window.is_some())
+        self.running
+            .as_slice()
+            .iter()
+            .any(|probe| probe.step_at.is_some() && probe.window.is_some())
     }
 
     /// The step that is due at `now`, if one is. Ends of probes come before the start of the next.
     pub fn step(&mut self, now: Instant) -> Option<Step> {
         let due = |probe: &&mut Probe| probe.step_at.is_some_and(|at| at <= now);
-        match self.running.iter_mut().find(due) {
+        match self.running.as_mut_slice().iter_mut().find(due) {
             Some(probe) => Some(probe.step(now)),
             None => (now >= self.next_at && !self.is_occupied()).then_some(Step::Start),
         }
@@ -167,7 +178,8 @@ impl Prober {
     ) -> bool {
         self.next_at = now.after(interval);
         if self.running.is_full()
-            && let Some(over) = self.running.iter().position(|probe| probe.step_at.is_none())
+            && let Some(over) =
+                self.running.as_slice().iter().position(|probe| probe.step_at.is_none())
         {
             self.running.remove(over);
         }
@@ -190,15 +202,16 @@ impl Prober {
     }
 
     /// Forgets all probes. Returns how many had no verdict yet.
-    pub fn clear(&mut self) -> u64 {
-        let running = self.running.iter().filter(|probe| probe.step_at.is_some()).count();
-        self.running.clear();
-        running as u64
+    pub fn clear(&mut self) -> usize {
+        let running =
+            self.running.as_slice().iter().filter(|probe| probe.step_at.is_some()).count();
+        self.running.reset();
+        running
     }
 
     /// Whether the probe with this number has asked `relay` already.
     pub fn has_asked(&self, number: u32, relay: Voice) -> bool {
-        let probe = self.running.iter().find(|probe| probe.owns(number));
+        let probe = self.running.as_slice().iter().find(|probe| probe.owns(number));
         probe.is_some_and(|probe| probe.asked.iter().any(|asked| asked.relay == relay))
     }
 
@@ -211,31 +224,30 @@ impl Prober {
     /// Notes that `asked` relays were newly asked, which says how long the stage may take.
     pub fn stage_begun(&mut self, number: u32, asked: usize, now: Instant) {
         if let Some(probe) = self.find(number)
-            && probe.plan.window.is_none()
+            && probe.window.is_none()
         {
             let timeouts = if asked > 0 { 2 } else { 1 };
-            probe.step_at = Some(now.after(probe.plan.timeout.saturating_mul(timeouts)));
+            probe.step_at = Some(now.after(probe.timeout.duration().saturating_mul(timeouts)));
         }
     }
 
     /// An ack came. Ends the probe if it was asked for; `None` otherwise, and nothing changed.
     pub fn ack(&mut self, number: u32, sender: NodeId, now: Instant) -> Option<Acked> {
-        let place = self.running.iter().position(|probe| probe.owns(number))?;
-        let probe = self.running.get(place)?;
+        let place = self.running.as_slice().iter().position(|probe| probe.owns(number))?;
+        let probe = self.running.as_slice().get(place)?;
         let ack_of = if probe.target == sender {
-            let took = now.since(*probe.sent_at.get((number & PING_BITS) as usize)?);
-            AckOf::Target(took)
+            AckOf::Target(now.since(probe.sent_at(number & PING_BITS)?))
         } else {
             let relay = Voice::from(sender);
             probe.asked.iter().find(|asked| asked.relay == relay)?;
             AckOf::Relay
         };
         let late = probe.step_at.is_none();
-        let late_max = probe.plan.timeout.saturating_mul(LATE_TIMEOUTS).max(LATE_MAX);
-        if late && now.since(probe.started_at()) > late_max {
+        let late_max = probe.timeout.duration().saturating_mul(LATE_TIMEOUTS).max(LATE_MAX);
+        if late && now.since(probe.started_at) > late_max {
             return None;
         }
-        let target = self.running.remove(place).target;
+        let target = self.running.remove(place)?.target;
         Some(Acked { target, ack_of, late })
     }
 
@@ -261,9 +273,9 @@ impl Prober {
     /// Returns whether it was being probed.
     pub fn refused(&mut self, target: NodeId, now: Instant) -> bool {
         let about = |probe: &&mut Probe| probe.target == target && probe.step_at.is_some();
-        let Some(probe) = self.running.iter_mut().find(about) else { return false };
+        let Some(probe) = self.running.as_mut_slice().iter_mut().find(about) else { return false };
         probe.refusals = probe.refusals.saturating_add(1);
-        if probe.stage == 0 && probe.plan.window.is_none() {
+        if probe.stage == 0 && probe.window.is_none() {
             probe.step_at = Some(now);
         }
         true
@@ -273,7 +285,7 @@ impl Prober {
     /// dead (R11): this node twice, as `me`, and as many relays as there are, two at the most.
     pub fn refused_by(&self, target: NodeId, me: Voice) -> Option<Voices> {
         let about = |probe: &&Probe| probe.target == target && probe.step_at.is_some();
-        let probe = self.running.iter().find(about)?;
+        let probe = self.running.as_slice().iter().find(about)?;
         let refused = |asked: &&Asked| asked.answer == RelayAnswer::Refused;
         let needed = REFUSED_RELAYS_MIN.min(probe.asked.len());
         let enough = probe.asked.iter().filter(refused).count() >= needed;
@@ -287,7 +299,7 @@ impl Prober {
 
     /// The target of a probe without a verdict, if `fits` accepts it.
     pub fn find_target(&self, fits: impl Fn(NodeId) -> bool) -> Option<NodeId> {
-        let undecided = self.running.iter().filter(|probe| probe.step_at.is_some());
+        let undecided = self.running.as_slice().iter().filter(|probe| probe.step_at.is_some());
         undecided.map(|probe| probe.target).find(|&target| fits(target))
     }
 
@@ -304,7 +316,7 @@ impl Prober {
     }
 
     fn find(&mut self, number: u32) -> Option<&mut Probe> {
-        self.running.iter_mut().find(|probe| probe.owns(number))
+        self.running.as_mut_slice().iter_mut().find(|probe| probe.owns(number))
     }
 }
 
@@ -313,9 +325,12 @@ impl Probe {
         Self {
             number: number & !PING_BITS,
             target,
-            plan,
+            timeout: Micros::of(plan.timeout),
+            window: plan.window.map(Micros::of),
+            stages: plan.stages,
             stage: 0,
-            sent_at: [now; PINGS_MAX],
+            started_at: now,
+            sent_after: [0; PINGS_MAX],
             step_at: Some(now.after(plan.timeout)),
             asked: heapless::Vec::new(),
             refusals: 0,
@@ -327,28 +342,30 @@ impl Probe {
     }
 
     fn step(&mut self, now: Instant) -> Step {
-        let window_end = self.plan.window.map(|window| self.started_at().after(window));
-        if self.stage >= self.plan.stages.min(STAGES_MAX) {
+        let window_end = self.window.map(|window| self.started_at.after(window.duration()));
+        if self.stage >= self.stages.min(STAGES_MAX) {
             self.step_at = None;
             return Step::Failed { target: self.target, findings: self.findings() };
         }
         self.stage = self.stage.saturating_add(1);
-        if let Some(sent_at) = self.sent_at.get_mut(usize::from(self.stage)) {
-            *sent_at = now;
+        if let Some(after) = self.sent_after.get_mut(usize::from(self.stage)) {
+            *after = u32::try_from(micros(now.since(self.started_at))).unwrap_or(u32::MAX);
         }
-        self.step_at = Some(window_end.unwrap_or_else(|| now.after(self.plan.timeout)));
+        self.step_at = Some(window_end.unwrap_or_else(|| now.after(self.timeout.duration())));
         let number = self.number | u32::from(self.stage);
         Step::Stage { target: self.target, number, ping_again: window_end.is_none() }
     }
 
-    fn started_at(&self) -> Instant {
-        self.sent_at.first().copied().unwrap_or(Instant::ZERO)
+    /// When the first, second, ... of its pings was sent.
+    fn sent_at(&self, ping: u32) -> Option<Instant> {
+        let after = *self.sent_after.get(ping as usize)?;
+        Some(self.started_at.after(Duration::from_micros(after.into())))
     }
 
     /// A stage is over when everybody who was asked has answered.
     fn hurry_if_all_answered(&mut self, now: Instant) {
         let all = self.asked.iter().all(|asked| asked.answer != RelayAnswer::None);
-        if all && self.plan.window.is_none() {
+        if all && self.window.is_none() {
             self.step_at = Some(now);
         }
     }
@@ -366,6 +383,7 @@ impl Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::{PROBES_MAX, Server};
 
     const TARGET: NodeId = NodeId::new(1);
     const RELAYS: [NodeId; 3] = [NodeId::new(2), NodeId::new(3), NodeId::new(4)];
@@ -379,8 +397,8 @@ mod tests {
         Instant::from_millis(millis)
     }
 
-    fn started(plan: Plan) -> Prober {
-        let mut prober = Prober::new(at(0), 5);
+    fn started(plan: Plan) -> Prober<Server> {
+        let mut prober = Prober::new(at(0), 5, &Server);
         assert_eq!(prober.step(at(0)), Some(Step::Start));
         assert!(prober.start((TARGET, 8), plan, SECOND, at(0)));
         prober
@@ -391,7 +409,7 @@ mod tests {
     }
 
     /// Takes the stage that is due and asks `relays`.
-    fn stage(prober: &mut Prober, now: Instant, relays: &[NodeId]) -> u32 {
+    fn stage(prober: &mut Prober<Server>, now: Instant, relays: &[NodeId]) -> u32 {
         let Some(Step::Stage { target: TARGET, number, .. }) = prober.step(now) else {
             panic!("no stage is due");
         };
@@ -403,7 +421,7 @@ mod tests {
         number
     }
 
-    fn findings(prober: &mut Prober, now: Instant) -> Findings {
+    fn findings(prober: &mut Prober<Server>, now: Instant) -> Findings {
         match prober.step(now) {
             Some(Step::Failed { target: TARGET, findings }) => findings,
             step => panic!("no verdict: {step:?}"),
@@ -481,7 +499,7 @@ mod tests {
         assert_eq!(number, prober.verification(TARGET, at(5)));
         assert_ne!(number, prober.verification(TARGET, at(6)));
         assert_ne!(number, prober.verification(RELAYS[0], at(5)));
-        assert_ne!(number, Prober::new(at(0), 6).verification(TARGET, at(5)));
+        assert_ne!(number, Prober::new(at(0), 6, &Server).verification(TARGET, at(5)));
     }
 
     #[test]
@@ -522,7 +540,7 @@ mod tests {
 
     #[test]
     fn rounds_without_room_are_left_out_and_old_probes_make_room() {
-        let mut prober = Prober::new(at(0), 5);
+        let mut prober = Prober::new(at(0), 5, &Server);
         for number in 1..=PROBES_MAX as u32 {
             assert!(prober.start((TARGET, number << 2), STAGED, SECOND, at(0)));
         }

@@ -36,7 +36,7 @@ const TURN: usize = 37;
 pub struct Agenda<S: Storage> {
     /// The number of the reconciliation it belongs to.
     number: u32,
-    parts: S::List<Part>,
+    parts: S::Parts<Part>,
     /// Rows that may still be looked at.
     budget: usize,
     /// Packets heard so far.
@@ -61,7 +61,7 @@ pub enum Part {
 impl<S: Storage> Agenda<S> {
     /// Nothing to say.
     pub fn new(storage: &S) -> Self {
-        Self { number: 0, parts: storage.list(), budget: 0, heard: 0 }
+        Self { number: 0, parts: storage.parts(), budget: 0, heard: 0 }
     }
 
     pub fn is_empty(&self) -> bool {

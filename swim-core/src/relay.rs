@@ -3,12 +3,9 @@
 use core::time::Duration;
 
 use crate::member::NodeId;
+use crate::storage::{Bounds, List};
 use crate::time::Instant;
 use crate::wire::Belief;
-
-/// How many indirect probes a node relays at once; beyond this, requests are left unanswered: a
-/// nack would say that the target was tried.
-pub const RELAYS_MAX: usize = 16;
 
 /// How much longer than a probe interval a requester may want to wait: its local health stretches
 /// its probes so far.
@@ -52,13 +49,12 @@ pub enum RelayStep<A, C> {
 }
 
 /// The indirect probes being relayed.
-#[derive(Debug)]
-pub struct Relays<A, C> {
-    running: heapless::Vec<Running<A, C>, RELAYS_MAX>,
+pub struct Relays<A, C, B: Bounds> {
+    running: B::Relays<Running<A, C>>,
 }
 
 #[derive(Debug)]
-struct Running<A, C> {
+pub struct Running<A, C> {
     relay: Relay<A, C>,
     again_at: Option<Instant>,
     /// `None` if no nack is wanted, or it was sent.
@@ -74,9 +70,9 @@ impl<A, C> Running<A, C> {
     }
 }
 
-impl<A: Copy + PartialEq, C: Copy> Relays<A, C> {
-    pub const fn new() -> Self {
-        Self { running: heapless::Vec::new() }
+impl<A: Copy + PartialEq, C: Copy, B: Bounds> Relays<A, C, B> {
+    pub fn new(bounds: &B) -> Self {
+        Self { running: bounds.relays() }
     }
 
     /// Takes a request on; false when too many are running. It is forgotten after its lifetime, or
@@ -97,20 +93,21 @@ impl<A: Copy + PartialEq, C: Copy> Relays<A, C> {
     /// An ack came: the request it answers, if it answers one.
     pub fn ack(&mut self, number: u32, sender: NodeId) -> Option<Relay<A, C>> {
         let answers = |relay: &Relay<A, C>| relay.number == number && relay.target == sender;
-        let found = self.running.iter().position(|running| answers(&running.relay))?;
-        Some(self.running.swap_remove(found).relay)
+        let found = self.running.as_slice().iter().position(|running| answers(&running.relay))?;
+        self.running.swap_remove(found).map(|running| running.relay)
     }
 
     /// Nothing listens at `address`: a request to reach it, which is over. Repeat until `None`.
     pub fn pop_refused(&mut self, address: A) -> Option<Relay<A, C>> {
-        let found = self.running.iter().position(|running| running.relay.address == address)?;
-        Some(self.running.swap_remove(found).relay)
+        let found =
+            self.running.as_slice().iter().position(|running| running.relay.address == address)?;
+        self.running.swap_remove(found).map(|running| running.relay)
     }
 
     /// What is due at `now`. Forgets the requests that have expired.
     pub fn step(&mut self, now: Instant) -> Option<RelayStep<A, C>> {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        for running in &mut self.running {
+        for running in self.running.as_mut_slice() {
             if is_due(running.nack_at) {
                 (running.nack_at, running.again_at) = (None, None);
                 return Some(RelayStep::Nack(running.relay));
@@ -126,18 +123,19 @@ impl<A: Copy + PartialEq, C: Copy> Relays<A, C> {
 
     /// Forgets all requests.
     pub fn clear(&mut self) {
-        self.running.clear();
+        self.running.reset();
     }
 
     /// When something is next due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.running.iter().map(Running::next_at).min()
+        self.running.as_slice().iter().map(Running::next_at).min()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::{RELAYS_MAX, Server};
 
     const TARGET: NodeId = NodeId::new(1);
     const RELAY: Relay<u16, ()> = Relay {
@@ -159,8 +157,8 @@ mod tests {
         Instant::from_millis(millis)
     }
 
-    fn relaying(timing: RelayTiming) -> Relays<u16, ()> {
-        let mut relays = Relays::new();
+    fn relaying(timing: RelayTiming) -> Relays<u16, (), Server> {
+        let mut relays = Relays::new(&Server);
         assert!(relays.add(RELAY, timing, at(0)));
         relays
     }
@@ -218,7 +216,7 @@ mod tests {
 
     #[test]
     fn requests_expire_and_too_many_are_not_taken_on() {
-        let mut relays = Relays::new();
+        let mut relays = Relays::new(&Server);
         assert!((0..RELAYS_MAX).all(|_| relays.add(RELAY, TIMING, at(0))));
         assert!(!relays.add(RELAY, TIMING, at(0)));
         while relays.step(at(1_000)).is_some() {}

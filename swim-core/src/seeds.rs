@@ -4,30 +4,27 @@ use core::time::Duration;
 
 use crate::member::NodeId;
 use crate::rng::Rng;
-use crate::time::Instant;
+use crate::storage::{Bounds, List};
+use crate::time::{Instant, Micros};
 use crate::wire::Refusal;
-
-/// How many seeds a node can be asking at once; more are refused.
-pub const SEEDS_MAX: usize = 8;
 
 /// Attempts, after the first, before the pauses between them grow. Of a thousand nodes that join at
 /// once while a third of all packets is lost, one needs as many; nobody's view is complete before.
 const EAGER_ATTEMPTS: u8 = 8;
 
 /// The seeds of a node.
-#[derive(Debug)]
-pub struct Seeds<A> {
-    seeds: heapless::Vec<Seed<A>, SEEDS_MAX>,
+pub struct Seeds<A, B: Bounds> {
+    seeds: B::Seeds<Seed<A>>,
 }
 
 #[derive(Debug)]
-struct Seed<A> {
+pub struct Seed<A> {
     address: A,
     /// The number that answers have to repeat.
     number: u32,
     /// When it is asked next; `None` once it has admitted this node.
     next_at: Option<Instant>,
-    pause: Duration,
+    pause: Micros,
     /// Attempts left at the shortest pause.
     eager: u8,
     /// Whether an answer is awaited.
@@ -53,9 +50,9 @@ pub struct Retry {
     pub most: Duration,
 }
 
-impl<A: Copy + PartialEq> Seeds<A> {
-    pub const fn new() -> Self {
-        Self { seeds: heapless::Vec::new() }
+impl<A: Copy + PartialEq, B: Bounds> Seeds<A, B> {
+    pub fn new(bounds: &B) -> Self {
+        Self { seeds: bounds.seeds() }
     }
 
     /// Asks `address` from `now` on, anew if it is known already. When there are too many, one that
@@ -65,18 +62,19 @@ impl<A: Copy + PartialEq> Seeds<A> {
             address,
             number,
             next_at: Some(now),
-            pause: retry.least,
+            pause: Micros::of(retry.least),
             eager: EAGER_ATTEMPTS,
             asked: false,
             revisited: false,
             answer: None,
             untold: false,
         };
-        let place = self.seeds.iter().position(|known| known.address == address).or_else(|| {
-            let full = self.seeds.is_full();
-            self.seeds.iter().position(|known| full && known.next_at.is_none())
-        });
-        match place.and_then(|place| self.seeds.get_mut(place)) {
+        let place =
+            self.seeds.as_slice().iter().position(|known| known.address == address).or_else(|| {
+                let full = self.seeds.is_full();
+                self.seeds.as_slice().iter().position(|known| full && known.next_at.is_none())
+            });
+        match place.and_then(|place| self.seeds.as_mut_slice().get_mut(place)) {
             Some(known) => {
                 *known = seed;
                 true
@@ -94,9 +92,9 @@ impl<A: Copy + PartialEq> Seeds<A> {
 
     /// Asks all seeds again, as after a start: this node has nobody left.
     pub fn restart(&mut self, retry: Retry, now: Instant) {
-        for seed in self.seeds.iter_mut() {
+        for seed in self.seeds.as_mut_slice().iter_mut() {
             if seed.next_at.is_none() {
-                (seed.pause, seed.eager) = (retry.least, EAGER_ATTEMPTS);
+                (seed.pause, seed.eager) = (Micros::of(retry.least), EAGER_ATTEMPTS);
                 seed.answer = None;
             }
             seed.revisited = false;
@@ -116,7 +114,7 @@ impl<A: Copy + PartialEq> Seeds<A> {
             };
             seed.next_at.is_none() && gone
         };
-        let Some(seed) = self.seeds.iter_mut().find(lost) else { return false };
+        let Some(seed) = self.seeds.as_mut_slice().iter_mut().find(lost) else { return false };
         seed.next_at = Some(now);
         seed.revisited = true;
         true
@@ -125,12 +123,15 @@ impl<A: Copy + PartialEq> Seeds<A> {
     /// A seed that is to be asked at `now`, with the number to ask with.
     pub fn pop_due(&mut self, retry: Retry, rng: &mut Rng, now: Instant) -> Option<(A, u32)> {
         let due = |seed: &&mut Seed<A>| seed.next_at.is_some_and(|at| at <= now);
-        let seed = self.seeds.iter_mut().find(due)?;
+        let seed = self.seeds.as_mut_slice().iter_mut().find(due)?;
         seed.asked = true;
-        seed.next_at = (!seed.revisited).then(|| now.after(rng.jittered(seed.pause)));
+        seed.next_at = (!seed.revisited).then(|| now.after(rng.jittered(seed.pause.duration())));
         match seed.eager.checked_sub(1) {
             Some(left) => seed.eager = left,
-            None => seed.pause = seed.pause.saturating_mul(2).min(retry.most),
+            None => {
+                let doubled = seed.pause.duration().saturating_mul(2);
+                seed.pause = Micros::of(doubled.min(retry.most));
+            }
         }
         Some((seed.address, seed.number))
     }
@@ -138,7 +139,7 @@ impl<A: Copy + PartialEq> Seeds<A> {
     /// An answer came. Returns whether it was asked for.
     pub fn answered(&mut self, number: u32, answer: Answer) -> bool {
         let asked = |seed: &&mut Seed<A>| seed.number == number && seed.asked;
-        let Some(seed) = self.seeds.iter_mut().find(asked) else { return false };
+        let Some(seed) = self.seeds.as_mut_slice().iter_mut().find(asked) else { return false };
         seed.untold |= seed.answer != Some(answer);
         seed.answer = Some(answer);
         if matches!(answer, Answer::Admitted { .. }) {
@@ -150,7 +151,7 @@ impl<A: Copy + PartialEq> Seeds<A> {
 
     /// An answer that the application has not heard of.
     pub fn pop_news(&mut self) -> Option<(A, Answer)> {
-        let seed = self.seeds.iter_mut().find(|seed| seed.untold)?;
+        let seed = self.seeds.as_mut_slice().iter_mut().find(|seed| seed.untold)?;
         seed.untold = false;
         Some((seed.address, seed.answer?))
     }
@@ -160,25 +161,26 @@ impl<A: Copy + PartialEq> Seeds<A> {
     }
 
     pub fn has_news(&self) -> bool {
-        self.seeds.iter().any(|seed| seed.untold)
+        self.seeds.as_slice().iter().any(|seed| seed.untold)
     }
 
     /// When the next seed is asked.
     pub fn deadline(&self) -> Option<Instant> {
-        self.seeds.iter().filter_map(|seed| seed.next_at).min()
+        self.seeds.as_slice().iter().filter_map(|seed| seed.next_at).min()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::{SEEDS_MAX, Server};
 
     const RETRY: Retry = Retry { least: Duration::from_secs(1), most: Duration::from_secs(8) };
     const BY: Answer = Answer::Admitted { by: NodeId::new(5) };
 
     #[test]
     fn a_silent_seed_is_asked_for_ever_at_growing_jittered_pauses() {
-        let mut seeds = Seeds::new();
+        let mut seeds = Seeds::new(&Server);
         let mut rng = Rng::new(1);
         assert!(seeds.add(3u16, 77, RETRY, Instant::ZERO));
         let mut now = Instant::ZERO;
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_told_once_and_a_welcome_ends_the_asking() {
-        let mut seeds = Seeds::new();
+        let mut seeds = Seeds::new(&Server);
         seeds.add(3u16, 77, RETRY, Instant::ZERO);
         let refused = Answer::Refused(Refusal::OtherCluster);
         assert!(!seeds.answered(78, BY), "nobody asked with this number");
@@ -214,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_seed_whose_member_is_gone_is_asked_again() {
-        let mut seeds = Seeds::new();
+        let mut seeds = Seeds::new(&Server);
         seeds.add(3u16, 77, RETRY, Instant::ZERO);
         assert!(!seeds.revisit(|_| true, Instant::ZERO), "it is being asked already");
         assert!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO).is_some());
@@ -229,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_seed_that_refuses_when_it_is_asked_again_is_not_given_up() {
-        let mut seeds = Seeds::new();
+        let mut seeds = Seeds::new(&Server);
         seeds.add(3u16, 77, RETRY, Instant::ZERO);
         assert!(seeds.pop_due(RETRY, &mut Rng::new(1), Instant::ZERO).is_some());
         assert!(seeds.answered(77, BY));
@@ -241,7 +243,7 @@ mod tests {
 
     #[test]
     fn seeds_are_bounded_and_can_be_forgotten() {
-        let mut seeds = Seeds::new();
+        let mut seeds = Seeds::new(&Server);
         assert!((0..SEEDS_MAX as u16).all(|seed| seeds.add(seed, 0, RETRY, Instant::ZERO)));
         assert!(!seeds.add(99, 0, RETRY, Instant::ZERO));
         assert!(seeds.add(1, 7, RETRY, Instant::ZERO), "known already");

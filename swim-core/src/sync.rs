@@ -8,10 +8,8 @@
 use core::time::Duration;
 
 use crate::rng::Rng;
-use crate::time::Instant;
-
-/// How many slices of a table can be pulled at the same time.
-pub const SESSIONS_MAX: usize = 4;
+use crate::storage::{Bounds, List};
+use crate::time::{Instant, Micros};
 
 /// How many steps of both sides one reconciliation may take. What is still different then is found
 /// by the next one.
@@ -43,9 +41,8 @@ const LOST_IN_A_ROW_MAX: u8 = 30;
 const LOST_PAUSE_FACTOR: u32 = 20;
 
 /// The sessions that run, and what decides about the next.
-#[derive(Debug)]
-pub struct Sync<A> {
-    sessions: heapless::Vec<Session<A>, SESSIONS_MAX>,
+pub struct Sync<A, B: Bounds> {
+    sessions: B::Sessions<Session<A>>,
     settled: bool,
     /// When it was unsettled last: it started, or learnt much.
     stirred_at: Option<Instant>,
@@ -55,7 +52,7 @@ pub struct Sync<A> {
     not_before: Instant,
     /// The next session that needs no digest to start.
     next_at: Option<Instant>,
-    backoff: Duration,
+    backoff: Micros,
     lost_in_a_row: u8,
     /// The last pull brought too little: the tables are of different sizes for another reason.
     pull_failed: bool,
@@ -141,18 +138,18 @@ pub struct Pauses {
     pub most: Duration,
 }
 
-impl<A: Copy + PartialEq> Sync<A> {
+impl<A: Copy + PartialEq, B: Bounds> Sync<A, B> {
     /// Unsettled, without sessions.
-    pub const fn new(now: Instant, pause: Duration) -> Self {
+    pub fn new(now: Instant, pause: Duration, bounds: &B) -> Self {
         Self {
-            sessions: heapless::Vec::new(),
+            sessions: bounds.sessions(),
             settled: false,
             stirred_at: Some(now),
             streak: 0,
             streak_since: now,
             not_before: now,
             next_at: None,
-            backoff: pause,
+            backoff: Micros::of(pause),
             lost_in_a_row: 0,
             pull_failed: false,
             harvest: Harvest { rows: 0, given: 0, lost: false, pulled: false },
@@ -161,7 +158,7 @@ impl<A: Copy + PartialEq> Sync<A> {
 
     /// When the next step is due, if one is.
     pub fn deadline(&self) -> Option<Instant> {
-        let sessions = self.sessions.iter().map(|session| session.deadline);
+        let sessions = self.sessions.as_slice().iter().map(|session| session.deadline);
         let next = self.next_at.filter(|_| self.sessions.is_empty());
         sessions.chain(next).min()
     }
@@ -176,7 +173,7 @@ impl<A: Copy + PartialEq> Sync<A> {
         self.streak = 0;
         self.settled = true;
         self.pull_failed = false;
-        self.backoff = least;
+        self.backoff = Micros::of(least);
     }
 
     /// Somebody's table differs from this one. Whether to do something about it now.
@@ -204,22 +201,22 @@ impl<A: Copy + PartialEq> Sync<A> {
             self.settled = false;
             self.stirred_at = Some(now);
             self.pull_failed = false;
-            self.backoff = pauses.least;
+            self.backoff = Micros::of(pauses.least);
             if self.next_at.is_none() {
-                self.next_at = Some(now.after(rng.jittered(self.backoff)));
+                self.next_at = Some(now.after(rng.jittered(self.backoff.duration())));
             }
         }
     }
 
     /// The step that is due at `now`, if one is.
     pub fn step(&mut self, pauses: Pauses, rng: &mut Rng, now: Instant) -> Option<SyncStep<A>> {
-        let due = self.sessions.iter().position(|session| session.deadline <= now);
+        let due = self.sessions.as_slice().iter().position(|session| session.deadline <= now);
         let Some(place) = due else {
             let next_at = self.next_at.filter(|_| self.sessions.is_empty())?;
             self.next_at = self.next_at.filter(|_| next_at > now);
             return (next_at <= now).then_some(SyncStep::Start);
         };
-        let session = self.sessions.get_mut(place)?;
+        let session = self.sessions.as_mut_slice().get_mut(place)?;
         if session.tries < TRIES_MAX {
             session.tries = session.tries.saturating_add(1);
             session.deadline = now.after(pauses.timeout);
@@ -246,16 +243,21 @@ impl<A: Copy + PartialEq> Sync<A> {
         self.sessions.push(session).is_ok().then_some(session)
     }
 
+    /// How many sessions can run at once.
+    pub fn sessions_max(&self) -> usize {
+        self.sessions.len_max()
+    }
+
     /// Gives up what is running.
     pub fn clear(&mut self) {
-        self.sessions.clear();
+        self.sessions.reset();
         self.harvest = Harvest::default();
         self.next_at = None;
     }
 
     /// The session with this number.
     pub fn find(&self, number: u32) -> Option<Session<A>> {
-        self.sessions.iter().find(|session| session.number == number).copied()
+        self.sessions.as_slice().iter().find(|session| session.number == number).copied()
     }
 
     /// Changes what a session is about.
@@ -264,7 +266,8 @@ impl<A: Copy + PartialEq> Sync<A> {
         number: u32,
         change: impl FnOnce(&mut Session<A>),
     ) -> Option<Session<A>> {
-        let session = self.sessions.iter_mut().find(|session| session.number == number)?;
+        let session =
+            self.sessions.as_mut_slice().iter_mut().find(|session| session.number == number)?;
         change(session);
         Some(*session)
     }
@@ -285,7 +288,8 @@ impl<A: Copy + PartialEq> Sync<A> {
 
     /// A page came, complete up to `next`; 0 when it is the last.
     pub fn page(&mut self, number: u32, next: u64) -> PageStep {
-        let session = self.sessions.iter_mut().find(|session| session.number == number);
+        let session =
+            self.sessions.as_mut_slice().iter_mut().find(|session| session.number == number);
         let Some(Work::Pull { from, last, pages }) = session.map(|session| &mut session.work)
         else {
             return PageStep::Stale;
@@ -330,19 +334,20 @@ impl<A: Copy + PartialEq> Sync<A> {
             return Ended::NotYet;
         }
         let Harvest { rows, given, lost, pulled } = core::mem::take(&mut self.harvest);
-        let doubled = self.backoff.saturating_mul(2);
+        let doubled = self.backoff.duration().saturating_mul(2);
         self.pull_failed = pulled && !lost && rows < MOVED_MIN;
         if rows >= MOVED_MIN {
             self.settled = false;
             self.stirred_at = Some(now);
-            self.backoff = pauses.least;
+            self.backoff = Micros::of(pauses.least);
         } else if lost {
-            self.backoff = doubled.min(pauses.least.saturating_mul(LOST_PAUSE_FACTOR));
+            let most = pauses.least.saturating_mul(LOST_PAUSE_FACTOR);
+            self.backoff = Micros::of(doubled.min(most));
         } else {
-            self.backoff = doubled.min(pauses.most);
+            self.backoff = Micros::of(doubled.min(pauses.most));
         }
         self.lost_in_a_row = if lost { self.lost_in_a_row.saturating_add(1) } else { 0 };
-        self.not_before = now.after(rng.jittered(self.backoff));
+        self.not_before = now.after(rng.jittered(self.backoff.duration()));
         let goes_on = rows >= MOVED_MIN || (lost && self.lost_in_a_row <= LOST_IN_A_ROW_MAX);
         if goes_on || self.next_at.is_some() {
             self.next_at = Some(self.not_before);

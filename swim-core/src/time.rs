@@ -17,6 +17,8 @@ use core::time::Duration;
 /// assert_eq!(Instant::from_secs(2).since(start), Duration::from_millis(500));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// As an id is: see there.
+#[repr(packed(4))]
 pub struct Instant(u64);
 
 impl Instant {
@@ -62,6 +64,23 @@ impl Instant {
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A duration in whole microseconds, to be kept: half of what a `Duration` takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(packed(4))]
+pub(crate) struct Micros(u64);
+
+impl Micros {
+    /// What is whole of `duration`, at most `u64::MAX`.
+    pub const fn of(duration: Duration) -> Self {
+        Self(micros(duration))
+    }
+
+    /// The same as others take it.
+    pub const fn duration(self) -> Duration {
+        Duration::from_micros(self.0)
     }
 }
 

@@ -13,7 +13,7 @@ use common::schedule::{Act, act, perform};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::sim::{Checks, Cluster, Failure, Heard, Link, Scenario, seeds};
-use swim_core::storage::{Fixed, Growable, Storage};
+use swim_core::storage::{Board, Fixed, Growable, Server, Storage, WithBounds};
 use swim_core::{Config, Detector, Event, Instant, Lifeguard, Node, NodeId, Standing, Status};
 
 type Outcome = Result<(), Failure>;
@@ -237,9 +237,13 @@ fn eventful_life<S: Storage>(
 fn fixed_and_growable_tables_of_equal_capacity_give_the_same_bytes() -> Outcome {
     let name = "fixed_and_growable_tables_of_equal_capacity_give_the_same_bytes";
     for seed in seeds(1..4) {
-        let fixed = eventful_life(name, seed, |_| Fixed::<64, 16>)?;
+        let fixed = eventful_life(name, seed, |_| WithBounds::new(Fixed::<64, 16>, Server))?;
         let growable = eventful_life(name, seed, |_| Growable::new(64, 16))?;
-        assert_eq!(fixed, growable, "seed {seed}");
+        assert_eq!(fixed, growable, "seed {seed}, bounds of a server");
+        let fixed = eventful_life(name, seed, |_| Fixed::<64, 16>)?;
+        let growable = |_| WithBounds::new(Growable::new(64, 16), Board);
+        let growable = eventful_life(name, seed, growable)?;
+        assert_eq!(fixed, growable, "seed {seed}, bounds of a board");
     }
     Ok(())
 }
@@ -248,7 +252,7 @@ fn fixed_and_growable_tables_of_equal_capacity_give_the_same_bytes() -> Outcome 
 fn full_tables_of_both_kinds_give_the_same_bytes() -> Outcome {
     let name = "full_tables_of_both_kinds_give_the_same_bytes";
     for seed in seeds(1..4) {
-        let fixed = eventful_life(name, seed, |_| Fixed::<10, 8>);
+        let fixed = eventful_life(name, seed, |_| WithBounds::new(Fixed::<10, 8>, Server));
         let growable = eventful_life(name, seed, |_| Growable::new(10, 8));
         assert_eq!(fixed?, growable?, "seed {seed}");
     }

@@ -1,15 +1,15 @@
 //! What handles ask of the runner.
 
-use swim_core::{MetadataTooLong, Stats};
+use swim_core::Instant;
 use tokio::sync::oneshot;
 
 use crate::join::{Admissions, JoinFailure};
 use crate::seed::Seed;
+use crate::shared::Node;
 
 /// Commands that wait for the runner; handles wait for room.
 pub(crate) const COMMANDS_MAX: usize = 64;
 
-#[derive(Debug)]
 pub(crate) enum Command {
     Join {
         seeds: Vec<Seed>,
@@ -26,12 +26,10 @@ pub(crate) enum Command {
     Rejoin {
         reply: oneshot::Sender<()>,
     },
-    SetMetadata {
-        metadata: Vec<u8>,
-        reply: oneshot::Sender<Result<(), MetadataTooLong>>,
-    },
-    Stats {
-        reply: oneshot::Sender<Stats>,
-    },
+    /// A call on the node that concerns nothing else; its outcome is sent once it shows.
+    Call(Call),
     Shutdown,
 }
+
+pub(crate) type Call = Box<dyn FnOnce(&mut Node, Instant) -> Reply + Send>;
+pub(crate) type Reply = Box<dyn FnOnce()>;

@@ -3,19 +3,22 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use swim_core::{MetadataTooLong, NodeId, Stats};
+use swim_core::{Instant, MetadataTooLong, NodeId, SleepError, Stats, TooManyWatched};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::command::Command;
+use crate::command::{Call, Command};
 use crate::counters::SocketStats;
 use crate::events::{Events, Occurrence};
 use crate::join::{Admissions, JoinFailure};
 use crate::seed::Seed;
 use crate::seeds::SeedStatus;
-use crate::shared::Shared;
+use crate::shared::{Node, Shared};
 use crate::state::StateTrouble;
 use crate::view::MemberInfo;
+
+use CallError::Refused;
 
 /// A member, to talk to: cheap to clone, and no call on it ever delays the protocol.
 ///
@@ -167,8 +170,49 @@ impl Swim {
     /// # Errors
     ///
     /// It is too long, or the runner has ended. The old metadata stays.
-    pub async fn set_metadata(&self, metadata: Vec<u8>) -> Result<(), SetMetadataError> {
-        Ok(self.ask(|reply| Command::SetMetadata { metadata, reply }).await??)
+    pub async fn set_metadata(&self, metadata: Vec<u8>) -> Result<(), CallError<MetadataTooLong>> {
+        self.call(move |node, now| node.set_metadata(&metadata, now)).await?.map_err(Refused)
+    }
+
+    /// Tells everybody that this member will be silent for `duration`, so that nobody suspects it
+    /// meanwhile: see [`Node::sleep`](swim_core::Node::sleep). [`Event::Asleep`](crate::Event)
+    /// says when enough of them know, and the machine may be suspended.
+    ///
+    /// # Errors
+    ///
+    /// It is longer than [`Config::sleep_max`](swim_core::Config::sleep_max), this member has left
+    /// or is leaving, or the runner has ended. Nothing was said.
+    pub async fn sleep(&self, duration: Duration) -> Result<(), CallError<SleepError>> {
+        self.call(move |node, now| node.sleep(duration, now)).await?.map_err(Refused)
+    }
+
+    /// Ends a sleep before its time.
+    ///
+    /// # Errors
+    ///
+    /// The runner has ended.
+    pub async fn wake(&self) -> Result<(), Closed> {
+        self.call(|node, now| node.wake(now)).await
+    }
+
+    /// Keeps `id` among the members although there may be more of them than
+    /// [`Options::members_max`](crate::Options::members_max): see
+    /// [`Node::watch`](swim_core::Node::watch).
+    ///
+    /// # Errors
+    ///
+    /// Too many are watched, or the runner has ended. Nothing changed.
+    pub async fn watch(&self, id: NodeId) -> Result<(), CallError<TooManyWatched>> {
+        self.call(move |node, _| node.watch(id)).await?.map_err(Refused)
+    }
+
+    /// Watches a member no longer. Says whether it was watched.
+    ///
+    /// # Errors
+    ///
+    /// The runner has ended.
+    pub async fn unwatch(&self, id: NodeId) -> Result<bool, Closed> {
+        self.call(move |node, _| node.unwatch(id)).await
     }
 
     /// The counters of the protocol.
@@ -177,7 +221,7 @@ impl Swim {
     ///
     /// The runner has ended.
     pub async fn stats(&self) -> Result<Stats, Closed> {
-        self.ask(|reply| Command::Stats { reply }).await
+        self.call(|node, _| *node.stats()).await
     }
 
     /// The counters of the sockets, without waiting for the protocol.
@@ -198,6 +242,20 @@ impl Swim {
         // Refused only if it has ended already.
         let _ = self.commands.send(Command::Shutdown).await;
         self.commands.closed().await;
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Node, Instant) -> T + Send + 'static,
+    ) -> Result<T, Closed> {
+        let answer = |reply: oneshot::Sender<T>| -> Call {
+            Box::new(move |node, now| {
+                let outcome = call(node, now);
+                // Whoever asked may have gone.
+                Box::new(move || drop(reply.send(outcome)))
+            })
+        };
+        self.ask(|reply| Command::Call(answer(reply))).await
     }
 
     async fn ask<T>(
@@ -222,34 +280,28 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// The metadata was not changed.
+/// A call was not obeyed, and nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SetMetadataError {
-    /// It is longer than this member can send or hold: the caller's fault.
-    TooLong(MetadataTooLong),
+pub enum CallError<E> {
+    /// The protocol does not allow it: the caller's fault.
+    Refused(E),
     /// The runner has ended.
     Closed,
 }
 
-impl fmt::Display for SetMetadataError {
+impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong(error) => error.fmt(f),
+            Self::Refused(error) => error.fmt(f),
             Self::Closed => Closed.fmt(f),
         }
     }
 }
 
-impl std::error::Error for SetMetadataError {}
+impl<E: std::error::Error> std::error::Error for CallError<E> {}
 
-impl From<MetadataTooLong> for SetMetadataError {
-    fn from(error: MetadataTooLong) -> Self {
-        Self::TooLong(error)
-    }
-}
-
-impl From<Closed> for SetMetadataError {
+impl<E> From<Closed> for CallError<E> {
     fn from(Closed: Closed) -> Self {
         Self::Closed
     }

@@ -104,7 +104,7 @@ mod view;
 
 pub use counters::SocketStats;
 pub use events::{Events, Update};
-pub use handle::{Closed, SetMetadataError, Swim};
+pub use handle::{CallError, Closed, Swim};
 pub use join::{Admissions, JoinFailure};
 pub use options::{BindError, Options};
 pub use resolver::{ResolveError, Resolver};

@@ -369,13 +369,10 @@ impl Runner {
                 self.refresh_view();
                 let _ = reply.send(());
             }
-            Command::SetMetadata { metadata, reply } => {
-                let outcome = node.set_metadata(&metadata, now);
+            Command::Call(call) => {
+                let reply = call(node, now);
                 self.refresh_view();
-                let _ = reply.send(outcome);
-            }
-            Command::Stats { reply } => {
-                let _ = reply.send(*node.stats());
+                reply();
             }
             Command::Shutdown => self.is_shut_down = true,
         }

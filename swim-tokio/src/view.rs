@@ -30,6 +30,9 @@ pub struct MemberInfo {
     /// Whether it flaps and is held out: not to be used although it may be alive. Only under a
     /// [`FlapPolicy`](crate::FlapPolicy).
     pub held_out: bool,
+    /// Whether it has said that it would be silent for a while, and is not due back yet. It counts
+    /// among the living.
+    pub asleep: bool,
 }
 
 impl From<Member<'_, SocketAddr>> for MemberInfo {
@@ -42,6 +45,7 @@ impl From<Member<'_, SocketAddr>> for MemberInfo {
             boot: member.boot,
             metadata: member.metadata.into(),
             held_out: member.held_out,
+            asleep: member.asleep,
         }
     }
 }
@@ -60,6 +64,7 @@ impl MemberInfo {
             && self.boot == member.boot
             && *self.metadata == *member.metadata
             && self.held_out == member.held_out
+            && self.asleep == member.asleep
     }
 }
 

@@ -3,10 +3,10 @@
 mod common;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Peer, cluster, ends, event, eventually, fast, options};
-use swim_tokio::{Config, Event, Options, SetMetadataError, Status};
+use swim_tokio::{CallError, Config, Event, Options, Status};
 
 #[tokio::test]
 async fn five_members_know_each_other() {
@@ -120,7 +120,7 @@ async fn metadata_that_is_too_long_changes_nothing() {
     let peer = Peer::named("alone").await;
     peer.swim.set_metadata(b"old".to_vec()).await.expect("it is short");
     let error = peer.swim.set_metadata(vec![0; 100_000]).await.expect_err("it is long");
-    assert!(matches!(error, SetMetadataError::TooLong(_)), "{error}");
+    assert!(matches!(error, CallError::Refused(_)), "{error}");
     assert_eq!(&*peer.swim.member(peer.id()).expect("itself").metadata, b"old");
 }
 
@@ -148,4 +148,25 @@ async fn a_member_sees_at_once_what_it_did_to_itself() {
     assert_eq!(me().status, Status::Left);
     peer.swim.rejoin().await.expect("it runs still");
     assert_eq!(me().status, Status::Alive);
+}
+
+#[tokio::test]
+async fn a_member_that_said_it_would_sleep_is_missed_by_nobody_until_it_is_due() {
+    let config = Config { sleep_margin: Duration::from_millis(100), ..fast() };
+    let sleeper = Peer::start(Options { config, ..options("sleeper") }).await;
+    let friend = Peer::start(Options { config, ..options("friend") }).await;
+    sleeper.join(&friend).await;
+    let mut events = sleeper.swim.events();
+    let mut seen = friend.swim.events();
+    let (began, nap) = (Instant::now(), Duration::from_secs(3));
+    sleeper.swim.sleep(nap).await.expect("awake");
+    event(&mut events, Event::Asleep).await;
+    eventually("it is known to sleep", || {
+        friend.swim.member(sleeper.id()).is_some_and(|member| member.asleep)
+    })
+    .await;
+    sleeper.swim.shutdown().await;
+    event(&mut seen, Event::MemberDead(sleeper.id())).await;
+    assert!(began.elapsed() > nap, "{:?}", began.elapsed());
+    assert!(!friend.swim.member(sleeper.id()).expect("remembered").asleep);
 }

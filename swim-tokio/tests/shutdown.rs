@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::{Peer, cluster, ends, eventually, options};
-use swim_tokio::{Closed, Options, SetMetadataError};
+use swim_tokio::{CallError, Closed, Options};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
@@ -36,7 +36,7 @@ async fn commands_after_the_end_say_so() {
     ends("shutdown", peer.swim.shutdown()).await;
     assert_eq!(peer.swim.leave().await, Err(Closed));
     assert_eq!(peer.swim.stats().await, Err(Closed));
-    assert_eq!(peer.swim.set_metadata(Vec::new()).await, Err(SetMetadataError::Closed));
+    assert_eq!(peer.swim.set_metadata(Vec::new()).await, Err(CallError::Closed));
     ends("shutdown again", peer.swim.shutdown()).await;
     assert_eq!(peer.swim.members().len(), 1, "the last view stays");
 }

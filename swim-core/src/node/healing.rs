@@ -6,7 +6,7 @@ use crate::member::{NodeId, Status};
 #[cfg(feature = "alloc")]
 use crate::snapshot::Acquaintances;
 use crate::snapshot::SnapshotRecord;
-use crate::storage::Storage;
+use crate::storage::{Counter, Storage};
 use crate::table::Change;
 use crate::time::Instant;
 use crate::wire::{Belief, Message, Ping};
@@ -163,7 +163,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// This node has nobody: it may not wait for its next attempt.
     pub(super) fn hurry_to_heal(&mut self) {
         let soon = self.rng.up_to(self.config.join_retry_min);
-        self.heal.hurry(self.now.after(soon));
+        self.heal.hurry(self.departed.len_max(), self.now.after(soon));
     }
 
     /// Only where somebody can be missed.
@@ -179,8 +179,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         let expired = self.departed.expire(self.config.departed_time, self.now);
-        let expired = u64::try_from(expired).unwrap_or(u64::MAX);
-        self.stats.departed_expired = self.stats.departed_expired.wrapping_add(expired);
+        self.stats.departed_expired.add(expired);
         self.schedule_heal();
         // A remembered dead, a row that is still here, or a seed, as chance decides.
         let first = self.rng.below(KINDS);

@@ -8,7 +8,7 @@ use crate::judge::{Claim, ClaimVerdict, Voices};
 use crate::member::{Incarnation, Status, Voice};
 use crate::outbox::{Channel, Intent};
 use crate::seeds::Answer;
-use crate::storage::Storage;
+use crate::storage::{Counter, Storage};
 use crate::table::{Applied, Change};
 use crate::time::Instant;
 use crate::wire::{Header, Message, Packet, ParseError, Ping, Refusal, Refuse, Update};
@@ -77,7 +77,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.hear_round(packet.header.round);
         self.senses.heard_at = self.now;
         count(&mut self.stats.packets_received);
-        self.stats.bytes_received = self.stats.bytes_received.wrapping_add(bytes.len() as u64);
+        self.stats.bytes_received.add(bytes.len());
         let learnt = self.hear_all(&packet, &origin);
         self.answer(&packet, &origin, learnt);
         Ok(())
@@ -102,7 +102,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn take_refusal(&mut self, packet: &Packet<'_, A>) -> bool {
         let Some(Message::Refuse(Refuse { number, reason })) = packet.message else { return false };
         let asked = self.seeds.answered(number, Answer::Refused(reason));
-        self.stats.refusals_received = self.stats.refusals_received.wrapping_add(asked.into());
+        self.stats.refusals_received.add(asked.into());
         asked
     }
 

@@ -38,7 +38,7 @@ use crate::senses::Senses;
 use crate::slumber::Slumber;
 use crate::stall::STALL_MIN;
 use crate::stats::Stats;
-use crate::storage::Storage;
+use crate::storage::{Bounds, Counter, Storage};
 use crate::sync::{Pauses, Sync};
 use crate::table::Table;
 use crate::time::Instant;
@@ -107,21 +107,21 @@ pub struct Node<A: Address, S: Storage> {
     /// Whether the application has yet to hear that the node departed.
     departure_untold: bool,
     slumber: Slumber,
-    leaf: Leaf,
+    leaf: Leaf<S::Bounds>,
     senses: Senses,
-    prober: Prober,
-    relays: Relays<A, Channel>,
+    prober: Prober<S::Bounds>,
+    relays: Relays<A, Channel, S::Bounds>,
     gossip: GossipTick,
-    sync: Sync<A>,
+    sync: Sync<A, S::Bounds>,
     agenda: Agenda<S>,
     cookies: Cookies,
     pages: Quota,
-    seeds: Seeds<A>,
+    seeds: Seeds<A, S::Bounds>,
     heal: Heal,
-    departed: Departed<A>,
+    departed: Departed<A, S::Bounds>,
     challenge: Challenge<A>,
-    outbox: Outbox<A>,
-    stats: Stats,
+    outbox: Outbox<A, S::Bounds>,
+    stats: Stats<<S::Bounds as Bounds>::Counter>,
 }
 
 impl<A: Address, S: Storage> Node<A, S> {
@@ -150,7 +150,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let address = as_read(address).ok_or(NewError::Address(BadAddress))?;
         let patience = Patience::covering(patience.min(config.patience_max));
         let card = Card { incarnation, boot: rng.next_u32() as u16, patience, address, metadata };
-        let agenda = Agenda::new(&storage);
+        let (agenda, bounds) = (Agenda::new(&storage), storage.bounds());
         let table = Table::new(storage, id, &card, now).ok_or(NewError::Storage)?;
         let rules = config.detector.rules();
         Ok(Self {
@@ -161,20 +161,24 @@ impl<A: Address, S: Storage> Node<A, S> {
             leave_until: now,
             departure_untold: false,
             slumber: Slumber::new(),
-            leaf: Leaf::new(now.after(config.probe_interval)),
+            leaf: Leaf::new(now.after(config.probe_interval), &bounds),
             senses: Senses::new(rules.health_max, patience, now),
-            prober: Prober::new(now.after(rng.up_to(config.probe_interval)), rng.next_u64()),
-            relays: Relays::new(),
+            prober: Prober::new(
+                now.after(rng.up_to(config.probe_interval)),
+                rng.next_u64(),
+                &bounds,
+            ),
+            relays: Relays::new(&bounds),
             gossip: GossipTick::new(now.after(rng.up_to(config.gossip_interval))),
-            sync: Sync::new(now, config.sync_pause_min),
+            sync: Sync::new(now, config.sync_pause_min, &bounds),
             agenda,
             cookies,
             pages: Quota::new(config.pages_per_second_max, PAGES_BURST_MAX),
-            seeds: Seeds::new(),
+            seeds: Seeds::new(&bounds),
             heal: Heal::new(now.after(config.heal_interval)),
-            departed: Departed::new(id),
+            departed: Departed::new(id, &bounds),
             challenge: Challenge::new(),
-            outbox: Outbox::new(),
+            outbox: Outbox::new(&bounds),
             stats: Stats::default(),
             config,
             rng,
@@ -241,7 +245,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// What this node has done so far.
-    pub fn stats(&self) -> &Stats {
+    pub fn stats(&self) -> &Stats<<S::Bounds as Bounds>::Counter> {
         &self.stats
     }
 
@@ -329,8 +333,8 @@ fn metadata_len_max(of_storage: usize, config: &Config) -> usize {
 }
 
 /// One more of something.
-fn count(counter: &mut u64) {
-    *counter = counter.wrapping_add(1);
+fn count(counter: &mut impl Counter) {
+    counter.add(1);
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::event::Event;
 use crate::outbox::{Intent, Transmit};
 use crate::seeds::Answer;
-use crate::storage::Storage;
+use crate::storage::{Counter, Storage};
 use crate::table::{ME, News};
 use crate::time::Instant;
 use crate::wire::{Header, Message, PacketWriter, Page, Pull, Sync, SyncReply};
@@ -39,7 +39,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             let room = buffer.get_mut(..len_max)?;
             if let Some(len) = self.write(&intent, room) {
                 count(&mut self.stats.packets_sent);
-                self.stats.bytes_sent = self.stats.bytes_sent.wrapping_add(len as u64);
+                self.stats.bytes_sent.add(len);
                 return Some(Transmit { to: intent.to, channel: intent.channel, len });
             }
             count(&mut self.stats.unwritable);
@@ -133,7 +133,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// What a reconciliation has to say.
     fn write_agenda(&mut self, number: u32, writer: &mut PacketWriter<'_>) -> Option<usize> {
         let given = self.agenda.write(number, &self.table, writer)?;
-        self.stats.updates_sent = self.stats.updates_sent.wrapping_add(given as u64);
+        self.stats.updates_sent.add(given);
         Some(given)
     }
 
@@ -141,7 +141,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn write_page(&mut self, pull: Pull, mut writer: PacketWriter<'_>) -> Option<usize> {
         let Pull { number, from, last, .. } = pull;
         writer.reserve(PAGE_FRAME_LEN)?;
-        let (mut written, mut gaps) = (0u64, 0usize);
+        let (mut written, mut gaps) = (0usize, 0usize);
         let mut next = 0;
         for row in self.table.from(from).take_while(|row| row.id().mixed() <= last) {
             let misfit = row.is_live() && !row.tell(&mut writer);
@@ -150,11 +150,11 @@ impl<A: Address, S: Storage> Node<A, S> {
                 next = row.id().mixed();
                 break;
             }
-            written = written.wrapping_add((row.is_live() && !misfit).into());
+            written = written.saturating_add((row.is_live() && !misfit).into());
             gaps = gaps.saturating_add((!row.is_live()).into());
         }
         writer.release();
-        self.stats.updates_sent = self.stats.updates_sent.wrapping_add(written);
+        self.stats.updates_sent.add(written);
         writer.message(&Message::<A>::Page(Page { number, next })).then(|| writer.finish())
     }
 
@@ -192,7 +192,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             let Some(update) = row.update() else { return true };
             let fits = writer.update(&update);
-            *sent = sent.wrapping_add(u64::from(fits));
+            sent.add(fits.into());
             fits
         });
     }

@@ -7,7 +7,7 @@ use crate::config::INDIRECT_PROBES_MAX;
 use crate::judge::{Claim, Voices};
 use crate::member::{NodeId, Status, Voice};
 use crate::outbox::{Channel, Intent};
-use crate::probe::{Findings, PROBES_MAX, Plan, Step};
+use crate::probe::{Findings, Plan, Step};
 use crate::storage::Storage;
 use crate::table::Row;
 use crate::time::{Instant, micros};
@@ -15,8 +15,8 @@ use crate::wire::{Belief, Message, Nack, Ping, PingRequest, Update};
 
 use super::{Node, Standing, count};
 
-/// Steps of probes in one call; what is left over follows in the next, which is due at once.
-const STEPS_PER_CALL_MAX: usize = PROBES_MAX + 1;
+/// Pings at the beginning of a stage: as a datagram, and over a stream.
+const PINGS_PER_STAGE: usize = 2;
 
 impl<A: Address, S: Storage> Node<A, S> {
     /// Takes in that the operating system refused a packet to `address`: its host lives, and
@@ -68,7 +68,12 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     pub(super) fn step_probe(&mut self) {
-        for _ in 0..STEPS_PER_CALL_MAX {
+        // What is left over follows in the next call, which is due at once.
+        let packets_max = PINGS_PER_STAGE.saturating_add(self.config.indirect_probes.into());
+        for _ in 0..=self.prober.len_max() {
+            if !self.outbox.has_room_for(packets_max) {
+                return;
+            }
             match self.prober.step(self.now) {
                 None => return,
                 Some(Step::Start) => self.start_probe(),

@@ -6,7 +6,7 @@ use crate::address::Address;
 use crate::error::SleepError;
 use crate::member::Status;
 use crate::rotation::Rotation;
-use crate::storage::Storage;
+use crate::storage::{Counter, Storage};
 use crate::table::{Change, ME};
 use crate::time::Instant;
 
@@ -76,7 +76,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// This node was away: its probes, its round, and what it did for others mean nothing now.
     pub(super) fn void_what_ran(&mut self) {
-        self.stats.probes_void = self.stats.probes_void.wrapping_add(self.prober.clear());
+        self.stats.probes_void.add(self.prober.clear());
         self.prober.rotation = Rotation::new();
         self.relays.clear();
         self.senses.heard_at = self.now;

@@ -4,8 +4,8 @@ use crate::address::Address;
 use crate::config::DATAGRAM_LEN_MIN;
 use crate::outbox::{Channel, Intent, STREAM_PACKET_LEN_MAX};
 use crate::reconcile::ROW_LEN;
-use crate::storage::Storage;
-use crate::sync::{Ended, HOPS_MAX, PageStep, SESSIONS_MAX, Session, SyncStep, Work};
+use crate::storage::{SYNC_SESSIONS_MAX, Storage};
+use crate::sync::{Ended, HOPS_MAX, PageStep, Session, SyncStep, Work};
 use crate::wire::{
     Ack, Busy, Cookie, Digest, Half, Message, Packet, Page, Ping, Pull, Sync, SyncReply, View,
 };
@@ -86,9 +86,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn pull_from(&mut self, peer: (A, u32), members: u32) {
         let page_len = usize::from(self.len_max(self.sync_channel())) / ROW_LEN;
         let pages = (members as usize).checked_div(page_len.saturating_mul(2)).unwrap_or(0);
-        let slices = pages.clamp(1, SESSIONS_MAX);
+        let slices = pages.clamp(1, self.sync.sessions_max());
         let width = u64::MAX.checked_div(slices as u64).unwrap_or(u64::MAX);
-        let others = self.table.pick::<SESSIONS_MAX>(slices, false, &mut self.rng, |row| {
+        let others = self.table.pick::<SYNC_SESSIONS_MAX>(slices, false, &mut self.rng, |row| {
             row.address() != Some(peer.0)
         });
         // Not everybody pulls the same slice from the one seed they all know.
@@ -328,7 +328,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     pub(super) fn step_sync(&mut self) {
         // Every session once, and a new one.
-        for _ in 0..=SESSIONS_MAX {
+        for _ in 0..=self.sync.sessions_max() {
             match self.sync.step(self.pauses(), &mut self.rng, self.now) {
                 None => return,
                 Some(SyncStep::Lost) => count(&mut self.stats.syncs_lost),

@@ -18,6 +18,9 @@ use super::{Node, Standing, count};
 /// and they must not fill the outbox. The rest follows in the next, which is due at once.
 const DUE_PER_CALL_MAX: usize = 16;
 
+/// A row that is due may send so many: a ping, and a request for another. It waits for room.
+const PACKETS_PER_ROW_MAX: usize = 2;
+
 /// How long the end of a member is kept for an application that has not heard of it.
 const UNTOLD_GRACE: Duration = Duration::from_secs(1);
 
@@ -105,7 +108,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn step_relays(&mut self) {
-        while let Some(step) = self.relays.step(self.now) {
+        while self.outbox.has_room_for(1)
+            && let Some(step) = self.relays.step(self.now)
+        {
             match step {
                 RelayStep::PingAgain(relay) => self.ping_for(&relay),
                 RelayStep::Nack(relay) => {
@@ -118,6 +123,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn end_due_rows(&mut self) {
         for _ in 0..DUE_PER_CALL_MAX {
+            if !self.outbox.has_room_for(PACKETS_PER_ROW_MAX) {
+                return;
+            }
             let Some(number) = self.table.pop_due(self.now) else { return };
             let Some(row) = self.table.row(number) else { continue };
             match row.status() {
@@ -141,8 +149,10 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn gossip_if_due(&mut self) {
         let Some(interval) = self.gossip_interval() else { return };
-        if self.table.gossip_len() > 0 && self.gossip.due(interval, self.now) {
-            self.gossip_to_some(usize::from(self.config.gossip_nodes));
+        let wanted = usize::from(self.config.gossip_nodes);
+        let possible = self.table.gossip_len() > 0 && self.outbox.has_room_for(wanted);
+        if possible && self.gossip.due(interval, self.now) {
+            self.gossip_to_some(wanted);
         }
     }
 
@@ -166,7 +176,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn ask_seeds(&mut self) {
         let retry = self.retry();
-        while let Some((seed, number)) = self.seeds.pop_due(retry, &mut self.rng, self.now) {
+        while self.outbox.has_room_for(1)
+            && let Some((seed, number)) = self.seeds.pop_due(retry, &mut self.rng, self.now)
+        {
             count(&mut self.stats.joins_sent);
             self.introduce(seed, Some(Message::Join(Join { number })));
         }

@@ -263,7 +263,7 @@ impl<S: Storage> Cluster<S> {
     /// The sum of one counter over all running nodes.
     pub fn total(&self, counter: impl Fn(&Stats) -> u64) -> u64 {
         let nodes = self.processes.iter().filter_map(|process| process.node.as_ref());
-        nodes.map(|node| counter(node.stats())).sum()
+        nodes.map(|node| counter(&node.stats().widened())).sum()
     }
 
     /// From now on packets are counted by what they are for; that takes a look into each of them.

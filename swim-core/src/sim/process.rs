@@ -220,7 +220,7 @@ impl<S: Storage> Process<S> {
     /// Whether rows have gone from its table since it was last asked.
     pub fn has_lost_rows(&mut self) -> bool {
         let Some(node) = &self.node else { return false };
-        let stats = node.stats();
+        let stats = node.stats().widened();
         let rows_gone = stats.reaped + stats.evicted + stats.turned_over;
         core::mem::replace(&mut self.rows_gone, rows_gone) != rows_gone
     }

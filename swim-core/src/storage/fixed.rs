@@ -1,8 +1,16 @@
 //! A table in arrays: no allocator, the whole size known at compile time.
 
-use super::{Index, List, Metadata, Storage};
+use heapless::LenType;
 
-/// Room for `MEMBERS` members, the node itself included, with up to `METADATA` bytes each.
+use super::{Board, Index, List, Metadata, Storage};
+
+/// Cells of a table: with more than 128 rows they take in more than 16 each, one by one.
+const CELLS_MAX: usize = 8;
+/// Rows and ranges one packet of a reconciliation can bring up; the rest is found again.
+const PARTS_MAX: usize = 16;
+
+/// Room for `MEMBERS` members, the node itself included, with up to `METADATA` bytes each: no more
+/// than 65 534, or it does not compile.
 ///
 /// ```
 /// use swim_core::storage::{Fixed, Storage};
@@ -19,9 +27,13 @@ impl<const MEMBERS: usize, const METADATA: usize> Fixed<MEMBERS, METADATA> {
 }
 
 impl<const MEMBERS: usize, const METADATA: usize> Storage for Fixed<MEMBERS, METADATA> {
-    type List<T> = heapless::Vec<T, MEMBERS>;
-    type Metadata = heapless::Vec<u8, METADATA>;
+    type List<T> = heapless::Vec<T, MEMBERS, u16>;
+    type Cells<T> = heapless::Vec<T, CELLS_MAX, u8>;
+    type Parts<T> = heapless::Vec<T, PARTS_MAX, u8>;
+    type Number = u16;
+    type Metadata = heapless::Vec<u8, METADATA, u16>;
     type Index = SortedIndex<MEMBERS>;
+    type Bounds = Board;
 
     fn members_max(&self) -> usize {
         MEMBERS
@@ -35,12 +47,24 @@ impl<const MEMBERS: usize, const METADATA: usize> Storage for Fixed<MEMBERS, MET
         heapless::Vec::new()
     }
 
+    fn cells<T>(&self) -> Self::Cells<T> {
+        heapless::Vec::new()
+    }
+
+    fn parts<T>(&self) -> Self::Parts<T> {
+        heapless::Vec::new()
+    }
+
     fn index(&self) -> Self::Index {
         SortedIndex { rows: heapless::Vec::new() }
     }
+
+    fn bounds(&self) -> Board {
+        Board
+    }
 }
 
-impl<T, const MAX: usize> List<T> for heapless::Vec<T, MAX> {
+impl<T, L: LenType, const MAX: usize> List<T> for heapless::Vec<T, MAX, L> {
     fn as_slice(&self) -> &[T] {
         self
     }
@@ -56,9 +80,13 @@ impl<T, const MAX: usize> List<T> for heapless::Vec<T, MAX> {
     fn pop(&mut self) -> Option<T> {
         heapless::Vec::pop(self)
     }
+
+    fn len_max(&self) -> usize {
+        MAX
+    }
 }
 
-impl<const MAX: usize> Metadata for heapless::Vec<u8, MAX> {
+impl<L: LenType, const MAX: usize> Metadata for heapless::Vec<u8, MAX, L> {
     fn as_slice(&self) -> &[u8] {
         self
     }
@@ -72,33 +100,33 @@ impl<const MAX: usize> Metadata for heapless::Vec<u8, MAX> {
     }
 }
 
-/// Row numbers in a sorted array: lookup O(log N), insertion moves at most 4 bytes a row.
+/// Row numbers in a sorted array: lookup O(log N), insertion moves at most 2 bytes a row.
 #[derive(Debug)]
 pub struct SortedIndex<const MEMBERS: usize> {
-    rows: heapless::Vec<u32, MEMBERS>,
+    rows: heapless::Vec<u16, MEMBERS, u16>,
 }
 
 impl<const MEMBERS: usize> Index for SortedIndex<MEMBERS> {
     fn find(&self, key: u64, key_of: impl Fn(u32) -> u64) -> Option<u32> {
-        let place = self.rows.binary_search_by_key(&key, |&row| key_of(row)).ok()?;
-        self.rows.get(place).copied()
+        let place = self.rows.binary_search_by_key(&key, |&row| key_of(row.into())).ok()?;
+        self.rows.get(place).map(|&row| row.into())
     }
 
     fn insert(&mut self, key: u64, row: u32, key_of: impl Fn(u32) -> u64) -> bool {
-        match self.rows.binary_search_by_key(&key, |&row| key_of(row)) {
+        match self.rows.binary_search_by_key(&key, |&row| key_of(row.into())) {
             Ok(_) => false,
-            Err(place) => self.rows.insert(place, row).is_ok(),
+            Err(place) => u16::try_from(row).is_ok_and(|row| self.rows.insert(place, row).is_ok()),
         }
     }
 
     fn remove(&mut self, key: u64, key_of: impl Fn(u32) -> u64) {
-        if let Ok(place) = self.rows.binary_search_by_key(&key, |&row| key_of(row)) {
+        if let Ok(place) = self.rows.binary_search_by_key(&key, |&row| key_of(row.into())) {
             self.rows.remove(place);
         }
     }
 
     fn from(&self, key: u64, key_of: impl Fn(u32) -> u64) -> impl Iterator<Item = u32> {
-        let start = self.rows.partition_point(|&row| key_of(row) < key);
-        self.rows.get(start..).unwrap_or_default().iter().copied()
+        let start = self.rows.partition_point(|&row| key_of(row.into()) < key);
+        self.rows.get(start..).unwrap_or_default().iter().map(|&row| row.into())
     }
 }

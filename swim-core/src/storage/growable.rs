@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use super::{Index, List, Metadata, Storage};
+use super::{Index, List, Metadata, Server, Storage};
 
 /// Room for up to `members_max` members with up to `metadata_len_max` bytes each. Memory is taken
 /// as the cluster grows, and never again once it has reached its size.
@@ -38,8 +38,12 @@ impl Default for Growable {
 
 impl Storage for Growable {
     type List<T> = BoundedVec<T>;
+    type Cells<T> = BoundedVec<T>;
+    type Parts<T> = BoundedVec<T>;
+    type Number = u32;
     type Metadata = SmallVec<[u8; 16]>;
     type Index = OrderedHash;
+    type Bounds = Server;
 
     fn members_max(&self) -> usize {
         self.members_max
@@ -53,8 +57,20 @@ impl Storage for Growable {
         BoundedVec { items: Vec::new(), len_max: self.members_max }
     }
 
+    fn cells<T>(&self) -> Self::Cells<T> {
+        self.list()
+    }
+
+    fn parts<T>(&self) -> Self::Parts<T> {
+        self.list()
+    }
+
     fn index(&self) -> Self::Index {
         OrderedHash::new(self.members_max)
+    }
+
+    fn bounds(&self) -> Server {
+        Server
     }
 }
 
@@ -94,6 +110,10 @@ impl<T> List<T> for BoundedVec<T> {
 
     fn pop(&mut self) -> Option<T> {
         self.items.pop()
+    }
+
+    fn len_max(&self) -> usize {
+        self.len_max
     }
 
     fn reset(&mut self) {

@@ -1,13 +1,21 @@
 //! Where a node's table lives: in fixed arrays ([`Fixed`]) or on the heap (`Growable`, feature
-//! `alloc`). Both behave alike; at equal capacity they give the same packets, byte for byte.
+//! `alloc`). Both behave alike: at equal capacity they give the same packets, byte for byte, unless
+//! something has reached one of the [`Bounds`] that differ.
 
+mod bounds;
 mod fixed;
 #[cfg(feature = "alloc")]
 mod growable;
+mod with_bounds;
 
+pub use bounds::{Board, Bounds, Counter, Queue, Server};
+pub use bounds::{
+    DEPARTED_MAX, OUTBOX_LEN_MAX, PROBES_MAX, RELAYS_MAX, SEEDS_MAX, SYNC_SESSIONS_MAX, WATCHED_MAX,
+};
 pub use fixed::Fixed;
 #[cfg(feature = "alloc")]
 pub use growable::Growable;
+pub use with_bounds::WithBounds;
 
 /// The memory of one table: how many members it holds, how much metadata for each, and in what.
 ///
@@ -15,10 +23,18 @@ pub use growable::Growable;
 pub trait Storage {
     /// A bounded list of `T` that never holds more than [`members_max`](Self::members_max).
     type List<T>: List<T>;
+    /// A bounded list of what is counted once for several members.
+    type Cells<T>: List<T>;
+    /// A bounded list of what there is to say in one packet of a reconciliation.
+    type Parts<T>: List<T>;
+    /// The number of a row.
+    type Number: Number;
     /// The metadata of one member.
     type Metadata: Metadata;
     /// The members in the order of their mixed ids.
     type Index: Index;
+    /// How much room there is for what does not grow with the cluster.
+    type Bounds: Bounds;
 
     /// How many members the table can hold, the node itself included.
     fn members_max(&self) -> usize;
@@ -29,8 +45,17 @@ pub trait Storage {
     /// An empty list.
     fn list<T>(&self) -> Self::List<T>;
 
+    /// An empty list.
+    fn cells<T>(&self) -> Self::Cells<T>;
+
+    /// An empty list.
+    fn parts<T>(&self) -> Self::Parts<T>;
+
     /// An empty index.
     fn index(&self) -> Self::Index;
+
+    /// What makes the lists of bounded length.
+    fn bounds(&self) -> Self::Bounds;
 }
 
 /// A list with a maximum.
@@ -51,6 +76,35 @@ pub trait List<T> {
     /// Takes the last item off.
     fn pop(&mut self) -> Option<T>;
 
+    /// How many items there can be.
+    fn len_max(&self) -> usize;
+
+    /// Takes the item at `place` out; the others keep their order.
+    fn remove(&mut self, place: usize) -> Option<T> {
+        self.as_mut_slice().get_mut(place..).filter(|rest| !rest.is_empty())?.rotate_left(1);
+        self.pop()
+    }
+
+    /// Takes the item at `place` out; the last one takes its place.
+    fn swap_remove(&mut self, place: usize) -> Option<T> {
+        self.as_mut_slice().get_mut(place..)?.split_first_mut().map(|(item, rest)| {
+            rest.last_mut().into_iter().for_each(|last| core::mem::swap(item, last));
+        })?;
+        self.pop()
+    }
+
+    /// Drops the items that `keep` does not accept; the others keep their order. For short lists.
+    fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        let mut place = 0usize;
+        while let Some(item) = self.as_slice().get(place) {
+            if keep(item) {
+                place = place.saturating_add(1);
+            } else {
+                self.remove(place);
+            }
+        }
+    }
+
     /// Drops all items, and gives back the memory they were in where there is somebody to take it.
     fn reset(&mut self) {
         while self.pop().is_some() {}
@@ -64,6 +118,41 @@ pub trait List<T> {
     /// Whether there is none.
     fn is_empty(&self) -> bool {
         self.as_slice().is_empty()
+    }
+
+    /// Whether there is no room for another.
+    fn is_full(&self) -> bool {
+        self.len() >= self.len_max()
+    }
+}
+
+/// The number of a row or of what belongs to one, in no more bytes than a table needs.
+pub trait Number: Copy {
+    /// This number. The two greatest `u32` are kept too: they stand for none.
+    fn new(number: u32) -> Self;
+
+    /// The number itself.
+    fn get(self) -> u32;
+}
+
+impl Number for u32 {
+    fn new(number: u32) -> Self {
+        number
+    }
+
+    fn get(self) -> u32 {
+        self
+    }
+}
+
+impl Number for u16 {
+    fn new(number: u32) -> Self {
+        number as Self
+    }
+
+    fn get(self) -> u32 {
+        let greatest = Self::MAX.wrapping_sub(self);
+        if greatest < 2 { u32::MAX.wrapping_sub(greatest.into()) } else { self.into() }
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
+use crate::storage::{SYNC_SESSIONS_MAX as SESSIONS_MAX, Server};
 
-type Small = Sync<u16>;
+type Small = Sync<u16, Server>;
 
 const PEER: u16 = 7;
 const LASTING: Duration = Duration::from_secs(2);
@@ -18,7 +19,7 @@ const fn at(millisecond: u64) -> Instant {
 }
 
 fn settled() -> Small {
-    let mut sync = Sync::new(at(0), PAUSES.least);
+    let mut sync = Sync::new(at(0), PAUSES.least, &Server);
     sync.agree(PAUSES.least);
     sync.stirred_at = None;
     sync

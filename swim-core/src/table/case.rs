@@ -2,7 +2,7 @@
 
 use crate::flap::Conduct;
 use crate::judge::Voices;
-use crate::storage::{List, Storage};
+use crate::storage::{List, Number, Storage};
 
 use super::news::Told;
 use super::places::NONE;
@@ -11,8 +11,6 @@ use super::places::NONE;
 /// to somebody, or it flaps. Everybody else is alive, and all who ought to know do.
 #[derive(Debug)]
 pub struct Case {
-    /// Whose it is; of a vacant one, the next vacant one.
-    row: u32,
     pub conduct: Conduct,
     /// Who accuses it.
     pub voices: Voices,
@@ -38,9 +36,9 @@ pub struct Trial {
 }
 
 impl Case {
-    fn new(row: u32, told: Told) -> Self {
+    fn new(told: Told) -> Self {
         let (conduct, voices, trial) = (Conduct::default(), Voices::NONE, Trial::default());
-        Self { row, conduct, voices, told, trial, asleep: false }
+        Self { conduct, voices, told, trial, asleep: false }
     }
 
     /// Whether it says no more than that the application was `told` so.
@@ -56,6 +54,8 @@ impl Case {
 /// The case files, numbered; the numbers of those closed are used again.
 pub struct Cases<S: Storage> {
     cases: S::List<Case>,
+    /// Whose each is; of a vacant one, the next vacant one.
+    rows: S::List<S::Number>,
     /// The first vacant one.
     vacant: u32,
     open: usize,
@@ -67,7 +67,7 @@ const CLOSED_MAX: usize = 256;
 
 impl<S: Storage> Cases<S> {
     pub fn new(storage: &S) -> Self {
-        Self { cases: storage.list(), vacant: NONE, open: 0 }
+        Self { cases: storage.list(), rows: storage.list(), vacant: NONE, open: 0 }
     }
 
     /// How many there have ever been at once.
@@ -85,7 +85,7 @@ impl<S: Storage> Cases<S> {
 
     /// The row a case belongs to.
     pub fn row(&self, case: u32) -> Option<u32> {
-        self.get(case).map(|case| case.row)
+        self.rows.as_slice().get(case as usize).map(|row| row.get())
     }
 
     /// Opens a case for a row of which the application was `told`. There is room for one each.
@@ -94,11 +94,13 @@ impl<S: Storage> Cases<S> {
             Some(next) => core::mem::replace(&mut self.vacant, next),
             None => {
                 let number = u32::try_from(self.cases.len()).ok()?;
-                self.cases.push(Case::new(row, told)).ok()?;
+                self.cases.push(Case::new(told)).ok()?;
+                self.rows.push(S::Number::new(row)).ok()?;
                 number
             }
         };
-        *self.get_mut(number)? = Case::new(row, told);
+        *self.get_mut(number)? = Case::new(told);
+        self.set_row(number, row);
         self.open = self.open.saturating_add(1);
         Some(number)
     }
@@ -107,7 +109,8 @@ impl<S: Storage> Cases<S> {
     pub fn close(&mut self, number: u32) {
         let next = self.vacant;
         if let Some(case) = self.get_mut(number) {
-            *case = Case::new(next, Told::default());
+            *case = Case::new(Told::default());
+            self.set_row(number, next);
             self.vacant = number;
             self.open = self.open.saturating_sub(1);
         }
@@ -121,6 +124,13 @@ impl<S: Storage> Cases<S> {
     /// There are none any more.
     pub fn reset(&mut self) {
         self.cases.reset();
+        self.rows.reset();
         self.vacant = NONE;
+    }
+
+    fn set_row(&mut self, case: u32, row: u32) {
+        if let Some(there) = self.rows.as_mut_slice().get_mut(case as usize) {
+            *there = S::Number::new(row);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::member::{NodeId, Voice};
 use crate::rng::Rng;
-use crate::storage::{Index, Storage};
+use crate::storage::{Index, Number, Storage};
 
 use super::{ME, Row, Table, entry_in};
 
@@ -32,8 +32,8 @@ impl<A: Address, S: Storage> Table<A, S> {
         let rows = if tombstones { self.roster.all() } else { live };
         let wanted = wanted.min(N);
         let mut picked = heapless::Vec::new();
-        let mut consider = |row: Option<&u32>| -> bool {
-            let Some(&row) = row else { return false };
+        let mut consider = |row: Option<&S::Number>| -> bool {
+            let Some(row) = row.map(|row| row.get()) else { return false };
             let fits = self.row(row).is_some_and(|found| {
                 found.address().is_some() && !found.is_asleep() && fits(&found)
             });
@@ -64,7 +64,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     pub fn pick_calm(&self, rng: &mut Rng, fits: impl Fn(NodeId) -> bool) -> Option<(u32, NodeId)> {
         let live = self.roster.live();
         (0..DRAWS_PER_PICK_MAX).find_map(|_| {
-            let row = live.get(rng.below(live.len())).copied()?;
+            let row = live.get(rng.below(live.len()))?.get();
             let found = self.entry(row).filter(|found| found.case().is_none() && fits(found.id))?;
             Some((row, found.id))
         })
@@ -74,7 +74,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     pub fn pick_tombstone(&self, rng: &mut Rng, fits: impl Fn(&Row<'_, A>) -> bool) -> Option<u32> {
         let tombstones = self.roster.tombstones();
         (0..DRAWS_PER_PICK_MAX).find_map(|_| {
-            let row = tombstones.get(rng.below(tombstones.len())).copied()?;
+            let row = tombstones.get(rng.below(tombstones.len()))?.get();
             self.row(row).is_some_and(|found| fits(&found)).then_some(row)
         })
     }
@@ -123,8 +123,8 @@ impl<A: Address, S: Storage> Table<A, S> {
         if self.me.is_live() {
             self.ranks.add(self.me.id.mixed(), self.me.hash());
         }
-        for &row in self.roster.live() {
-            let Some(found) = entry_in(&self.me, &self.others, row) else { continue };
+        for row in self.roster.live() {
+            let Some(found) = entry_in(&self.me, &self.others, row.get()) else { continue };
             self.ranks.add(found.id.mixed(), found.hash());
         }
     }

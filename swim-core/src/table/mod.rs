@@ -31,7 +31,7 @@ use crate::address::Address;
 use crate::judge::{Card, ClaimVerdict};
 use crate::member::{Incarnation, NodeId, Patience, Status};
 use crate::rng::Rng;
-use crate::storage::{Index, List, Storage};
+use crate::storage::{Index, List, Number, Storage};
 use crate::time::Instant;
 use crate::wire::Update;
 
@@ -185,7 +185,8 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// All rows: the node itself, then the living, then the tombstones.
     pub fn iter(&self) -> impl Iterator<Item = Row<'_, A>> {
-        core::iter::once(&ME).chain(self.roster.all()).filter_map(|&row| self.row(row))
+        let others = self.roster.all().iter().map(|row| row.get());
+        core::iter::once(ME).chain(others).filter_map(|row| self.row(row))
     }
 
     /// The rows whose mixed ids are at least `key`, ascending.
@@ -368,7 +369,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     fn evict(&mut self) -> bool {
         let tombstones = self.roster.tombstones().len().min(EVICTION_TRIES_MAX);
         (0..tombstones).any(|nth| {
-            let row = self.roster.tombstones().get(nth).copied();
+            let row = self.roster.tombstones().get(nth).map(|row| row.get());
             row.is_some_and(|row| self.forget(row))
         })
     }

@@ -1,7 +1,7 @@
 //! What the application has yet to hear: the rows that differ from what it was last told.
 
 use crate::member::Status;
-use crate::storage::{List, Storage};
+use crate::storage::{List, Number, Storage};
 
 use super::places::NONE;
 
@@ -104,7 +104,7 @@ impl Told {
 
 /// Cases waiting to be told about, first come first served; none waits twice.
 pub struct NewsQueue<S: Storage> {
-    after: S::List<u32>,
+    after: S::List<S::Number>,
     first: u32,
     last: u32,
 }
@@ -119,7 +119,7 @@ impl<S: Storage> NewsQueue<S> {
 
     /// Makes room for one more case.
     pub fn grow(&mut self) -> bool {
-        self.after.push(UNQUEUED).is_ok()
+        self.after.push(S::Number::new(UNQUEUED)).is_ok()
     }
 
     /// There are no cases any more.
@@ -134,7 +134,7 @@ impl<S: Storage> NewsQueue<S> {
 
     /// Whether `case` waits.
     pub fn contains(&self, case: u32) -> bool {
-        self.after.as_slice().get(case as usize).is_some_and(|&after| after != UNQUEUED)
+        self.after.as_slice().get(case as usize).is_some_and(|after| after.get() != UNQUEUED)
     }
 
     /// Lets `case` wait, unless it does already.
@@ -153,7 +153,7 @@ impl<S: Storage> NewsQueue<S> {
     /// Takes off the case that has waited longest.
     pub fn pop(&mut self) {
         let Some(case) = self.first() else { return };
-        self.first = self.after.as_slice().get(case as usize).copied().unwrap_or(NONE);
+        self.first = self.after.as_slice().get(case as usize).map_or(NONE, |after| after.get());
         if self.first == NONE {
             self.last = NONE;
         }
@@ -162,7 +162,7 @@ impl<S: Storage> NewsQueue<S> {
 
     fn set(&mut self, case: u32, after: u32) {
         if let Some(slot) = self.after.as_mut_slice().get_mut(case as usize) {
-            *slot = after;
+            *slot = S::Number::new(after);
         }
     }
 }

@@ -1,15 +1,15 @@
 //! What to gossip: the cases with transmissions left, in the order in which they go out.
 
 use crate::config::TRANSMITS_MAX;
-use crate::storage::{List, Storage};
+use crate::storage::{List, Number, Storage};
 
 use super::places::NONE;
 
 /// Cases waiting to be sent: fewest transmissions first, newest first among equals (SWIM section
 /// 4.1). A list per number of transmissions made, linked through the cases; every step is O(1).
 pub struct GossipQueue<S: Storage> {
-    heads: [u32; TRANSMITS_MAX as usize],
-    links: S::List<Link>,
+    heads: [S::Number; TRANSMITS_MAX as usize],
+    links: S::List<Link<S::Number>>,
     /// The last of those that went into the packet being written, chained backwards. They wait
     /// here so that no packet carries an update twice.
     sent: u32,
@@ -17,25 +17,33 @@ pub struct GossipQueue<S: Storage> {
 }
 
 /// The place of one case in its list.
-#[derive(Clone, Copy, Debug)]
-pub struct Link {
-    before: u32,
-    after: u32,
+#[derive(Clone, Copy)]
+pub struct Link<N> {
+    before: N,
+    after: N,
     transmits: u8,
 }
 
-/// A case that is in no list.
-const UNQUEUED: Link = Link { before: NONE, after: NONE, transmits: u8::MAX };
+impl<N: Number> Link<N> {
+    fn new(before: u32, after: u32, transmits: u8) -> Self {
+        Self { before: N::new(before), after: N::new(after), transmits }
+    }
+
+    /// That of a case that is in no list.
+    fn unqueued() -> Self {
+        Self::new(NONE, NONE, u8::MAX)
+    }
+}
 
 impl<S: Storage> GossipQueue<S> {
     pub fn new(storage: &S) -> Self {
-        let heads = [NONE; TRANSMITS_MAX as usize];
+        let heads = [S::Number::new(NONE); TRANSMITS_MAX as usize];
         Self { heads, links: storage.list(), sent: NONE, len: 0 }
     }
 
     /// Makes room for one more case.
     pub fn grow(&mut self) -> bool {
-        self.links.push(UNQUEUED).is_ok()
+        self.links.push(Link::unqueued()).is_ok()
     }
 
     /// There are no cases any more.
@@ -64,24 +72,24 @@ impl<S: Storage> GossipQueue<S> {
     pub fn remove(&mut self, case: u32) {
         if self.contains(case) {
             self.unlink(case);
-            self.set(case, UNQUEUED);
+            self.set(case, Link::unqueued());
             self.len = self.len.saturating_sub(1);
         }
     }
 
     /// The case to send first.
     pub fn first(&self) -> Option<u32> {
-        self.heads.iter().copied().find(|&head| head != NONE)
+        first_in(&self.heads)
     }
 
     /// The case to send after `case`.
     pub fn after(&self, case: u32) -> Option<u32> {
         let Link { after, transmits, .. } = self.link(case);
-        if after != NONE {
-            return Some(after);
+        if after.get() != NONE {
+            return Some(after.get());
         }
-        let later = self.heads.get(usize::from(transmits).saturating_add(1)..).unwrap_or_default();
-        later.iter().copied().find(|&head| head != NONE)
+        let later = self.heads.get(usize::from(transmits).saturating_add(1)..);
+        first_in(later.unwrap_or_default())
     }
 
     /// Notes that `case` is in the packet being written. Ask for [`after`](Self::after) before.
@@ -91,7 +99,7 @@ impl<S: Storage> GossipQueue<S> {
         }
         self.unlink(case);
         let transmits = self.link(case).transmits;
-        self.set(case, Link { before: self.sent, after: NONE, transmits });
+        self.set(case, Link::new(self.sent, NONE, transmits));
         self.sent = case;
     }
 
@@ -102,12 +110,12 @@ impl<S: Storage> GossipQueue<S> {
         while self.sent != NONE {
             let case = self.sent;
             let Link { before, transmits, .. } = self.link(case);
-            self.sent = before;
+            self.sent = before.get();
             let made = transmits.saturating_add(1);
             if made < transmits_max.min(TRANSMITS_MAX) {
                 self.link_in(case, made);
             } else {
-                self.set(case, UNQUEUED);
+                self.set(case, Link::unqueued());
                 self.len = self.len.saturating_sub(1);
                 return Some(case);
             }
@@ -117,34 +125,39 @@ impl<S: Storage> GossipQueue<S> {
 
     fn link_in(&mut self, case: u32, transmits: u8) {
         let Some(head) = self.heads.get_mut(usize::from(transmits)) else { return };
-        let after = core::mem::replace(head, case);
-        self.set(case, Link { before: NONE, after, transmits });
-        self.update(after, |link| link.before = case);
+        let after = core::mem::replace(head, S::Number::new(case)).get();
+        self.set(case, Link::new(NONE, after, transmits));
+        self.update(after, |link| link.before = S::Number::new(case));
     }
 
     fn unlink(&mut self, case: u32) {
         let Link { before, after, transmits } = self.link(case);
-        if before != NONE {
-            self.update(before, |link| link.after = after);
+        if before.get() != NONE {
+            self.update(before.get(), |link| link.after = after);
         } else if let Some(head) = self.heads.get_mut(usize::from(transmits)) {
             *head = after;
         }
-        self.update(after, |link| link.before = before);
+        self.update(after.get(), |link| link.before = before);
     }
 
-    fn link(&self, case: u32) -> Link {
-        self.links.as_slice().get(case as usize).copied().unwrap_or(UNQUEUED)
+    fn link(&self, case: u32) -> Link<S::Number> {
+        self.links.as_slice().get(case as usize).copied().unwrap_or_else(Link::unqueued)
     }
 
-    fn set(&mut self, case: u32, link: Link) {
+    fn set(&mut self, case: u32, link: Link<S::Number>) {
         self.update(case, |there| *there = link);
     }
 
-    fn update(&mut self, case: u32, change: impl FnOnce(&mut Link)) {
+    fn update(&mut self, case: u32, change: impl FnOnce(&mut Link<S::Number>)) {
         if let Some(link) = self.links.as_mut_slice().get_mut(case as usize) {
             change(link);
         }
     }
+}
+
+/// The first case of the first list that is not empty.
+fn first_in(heads: &[impl Number]) -> Option<u32> {
+    heads.iter().map(|head| head.get()).find(|&head| head != NONE)
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ const ROWS_PER_CELL_MAX: usize = 8;
 /// mixed ids are spread evenly.
 pub struct Ranks<S: Storage> {
     /// Place `i` holds the sum of the cells `i + 1 - lowest_bit(i + 1) ..= i`.
-    counts: S::List<u32>,
+    counts: S::Cells<u32>,
     /// The same of the hashes, wrapping.
-    hashes: S::List<u64>,
+    hashes: S::Cells<u64>,
 }
 
 /// What some live rows amount to.
@@ -46,7 +46,7 @@ impl Tally {
 impl<S: Storage> Ranks<S> {
     /// One cell for everything.
     pub fn new(storage: &S) -> Self {
-        let (mut counts, mut hashes) = (storage.list(), storage.list());
+        let (mut counts, mut hashes) = (storage.cells(), storage.cells());
         // A storage without room even for that holds nobody.
         let _ = (counts.push(0), hashes.push(0));
         Self { counts, hashes }
@@ -171,12 +171,12 @@ const fn lowest_bit(place: usize) -> usize {
 mod tests {
     use super::*;
     use crate::rng::Rng;
-    use crate::storage::Fixed;
+    use crate::storage::Growable;
 
     #[test]
     fn ranks_agree_with_a_sorted_list_however_many_cells_there_are() {
         let mut rng = Rng::new(9);
-        let mut ranks = Ranks::<Fixed<512, 0>>::new(&Fixed::new());
+        let mut ranks = Ranks::<Growable>::new(&Growable::new(512, 0));
         // Keys, and what they hash to.
         let mut rows: Vec<(u64, u64)> = Vec::new();
         for _ in 0..5_000 {

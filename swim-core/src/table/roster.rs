@@ -1,7 +1,7 @@
 //! Who is probed next, and whom chance picks: one permutation of the rows for both.
 
 use crate::rng::Rng;
-use crate::storage::{List, Storage};
+use crate::storage::{List, Number, Storage};
 
 use super::places::Places;
 
@@ -16,7 +16,7 @@ use super::places::Places;
 /// shuffle (Fisher-Yates) is done here one step per probe, so no step costs O(N), and a joiner
 /// lands among those still to be probed at a place nobody can tell: the bound of 2n - 1 holds.
 pub struct Roster<S: Storage> {
-    order: S::List<u32>,
+    order: S::List<S::Number>,
     /// Where in `order` each row is.
     places: Places<S>,
     live: usize,
@@ -34,17 +34,17 @@ impl<S: Storage> Roster<S> {
     }
 
     /// The rows that are live.
-    pub fn live(&self) -> &[u32] {
+    pub fn live(&self) -> &[S::Number] {
         self.order.as_slice().get(..self.live).unwrap_or_default()
     }
 
     /// The rows that are not.
-    pub fn tombstones(&self) -> &[u32] {
+    pub fn tombstones(&self) -> &[S::Number] {
         self.order.as_slice().get(self.live..).unwrap_or_default()
     }
 
     /// All rows, the live ones first.
-    pub fn all(&self) -> &[u32] {
+    pub fn all(&self) -> &[S::Number] {
         self.order.as_slice()
     }
 
@@ -56,7 +56,7 @@ impl<S: Storage> Roster<S> {
     /// Adds a row as a tombstone.
     pub fn insert(&mut self, row: u32) -> bool {
         let last = self.order.len();
-        if self.order.push(row).is_err() {
+        if self.order.push(S::Number::new(row)).is_err() {
             return false;
         }
         self.record(last);
@@ -103,7 +103,7 @@ impl<S: Storage> Roster<S> {
         }
         let ahead = rng.below(self.live.saturating_sub(self.cursor));
         self.swap(self.cursor, self.cursor.saturating_add(ahead));
-        let row = self.live().get(self.cursor).copied()?;
+        let row = self.live().get(self.cursor)?.get();
         self.cursor = self.cursor.saturating_add(1);
         Some(row)
     }
@@ -118,8 +118,8 @@ impl<S: Storage> Roster<S> {
     }
 
     fn record(&mut self, place: usize) {
-        if let Some(&row) = self.order.as_slice().get(place) {
-            self.places.put(row, place);
+        if let Some(row) = self.order.as_slice().get(place) {
+            self.places.put(row.get(), place);
         }
     }
 }
@@ -218,7 +218,7 @@ mod tests {
                 (roster.live().len(), roster.tombstones().len()),
                 (count(true), count(false))
             );
-            assert!(roster.live().iter().all(|&row| model[row as usize] == Some(true)));
+            assert!(roster.live().iter().all(|row| model[row.get() as usize] == Some(true)));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! When something about a row falls due: its suspicion times out, its tombstone crumbles.
 
-use crate::storage::{List, Storage};
+use crate::storage::{List, Number, Storage};
 use crate::time::Instant;
 
 use super::places::Places;
@@ -8,18 +8,24 @@ use super::places::Places;
 /// At most one deadline per case, the earliest on top of a binary heap: setting, clearing and
 /// taking one are O(log N), asking for the earliest is O(1).
 pub struct Timers<S: Storage> {
-    heap: S::List<Due>,
+    heap: S::List<Due<S::Number>>,
     /// Where in `heap` each case is.
     places: Places<S>,
 }
 
 /// One deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Due {
+#[derive(Clone, Copy)]
+pub struct Due<N> {
     at: Instant,
-    /// Breaks ties: which case a row has depends on history, and the order must not.
-    row: u32,
-    case: u32,
+    row: N,
+    case: N,
+}
+
+impl<N: Number> Due<N> {
+    /// The row breaks ties: which case it has depends on history, and the order must not.
+    fn order(&self) -> (Instant, u32) {
+        (self.at, self.row.get())
+    }
 }
 
 impl<S: Storage> Timers<S> {
@@ -57,7 +63,7 @@ impl<S: Storage> Timers<S> {
     pub fn set(&mut self, case: u32, row: u32, at: Instant) {
         self.clear(case);
         let last = self.heap.len();
-        if self.heap.push(Due { at, row, case }).is_ok() {
+        if self.heap.push(Due { at, row: Number::new(row), case: Number::new(case) }).is_ok() {
             self.record(last);
             self.sift_up(last);
         }
@@ -76,8 +82,8 @@ impl<S: Storage> Timers<S> {
     /// Takes off the earliest deadline that is not after `now`: whose row it is.
     pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
         let due = *self.heap.as_slice().first().filter(|due| due.at <= now)?;
-        self.clear(due.case);
-        Some(due.row)
+        self.clear(due.case.get());
+        Some(due.row.get())
     }
 
     fn sift_up(&mut self, mut place: usize) {
@@ -107,7 +113,7 @@ impl<S: Storage> Timers<S> {
     /// Whether both places exist and the first is due before the second.
     fn is_before(&self, a: usize, b: usize) -> bool {
         let heap = self.heap.as_slice();
-        heap.get(a).zip(heap.get(b)).is_some_and(|(a, b)| a < b)
+        heap.get(a).zip(heap.get(b)).is_some_and(|(a, b)| a.order() < b.order())
     }
 
     fn swap(&mut self, a: usize, b: usize) {
@@ -121,7 +127,7 @@ impl<S: Storage> Timers<S> {
 
     fn record(&mut self, place: usize) {
         if let Some(due) = self.heap.as_slice().get(place) {
-            self.places.put(due.case, place);
+            self.places.put(due.case.get(), place);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A storage that is one of two, so that a cluster can have nodes with unlike tables.
 
-use swim_core::storage::{Index, List, Metadata, Storage};
+use swim_core::storage::{Bounds, Index, List, Metadata, Queue, Storage};
 
 /// Either of two storages.
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +11,12 @@ pub enum Either<L, R> {
 
 impl<L: Storage, R: Storage> Storage for Either<L, R> {
     type List<T> = EitherList<L::List<T>, R::List<T>>;
+    type Cells<T> = EitherList<L::Cells<T>, R::Cells<T>>;
+    type Parts<T> = EitherList<L::Parts<T>, R::Parts<T>>;
+    type Number = u32;
     type Metadata = EitherMetadata<L::Metadata, R::Metadata>;
     type Index = EitherIndex<L::Index, R::Index>;
+    type Bounds = Either<L::Bounds, R::Bounds>;
 
     fn members_max(&self) -> usize {
         match self {
@@ -35,10 +39,91 @@ impl<L: Storage, R: Storage> Storage for Either<L, R> {
         }
     }
 
+    fn cells<T>(&self) -> Self::Cells<T> {
+        match self {
+            Self::Left(left) => EitherList::Left(left.cells()),
+            Self::Right(right) => EitherList::Right(right.cells()),
+        }
+    }
+
+    fn parts<T>(&self) -> Self::Parts<T> {
+        match self {
+            Self::Left(left) => EitherList::Left(left.parts()),
+            Self::Right(right) => EitherList::Right(right.parts()),
+        }
+    }
+
     fn index(&self) -> Self::Index {
         match self {
             Self::Left(left) => EitherIndex::Left(left.index()),
             Self::Right(right) => EitherIndex::Right(right.index()),
+        }
+    }
+
+    fn bounds(&self) -> Self::Bounds {
+        match self {
+            Self::Left(left) => Either::Left(left.bounds()),
+            Self::Right(right) => Either::Right(right.bounds()),
+        }
+    }
+}
+
+impl<L: Bounds, R: Bounds> Bounds for Either<L, R> {
+    type Packets<T> = EitherQueue<L::Packets<T>, R::Packets<T>>;
+    type Probes<T> = EitherList<L::Probes<T>, R::Probes<T>>;
+    type Relays<T> = EitherList<L::Relays<T>, R::Relays<T>>;
+    type Departed<T> = EitherList<L::Departed<T>, R::Departed<T>>;
+    type Seeds<T> = EitherList<L::Seeds<T>, R::Seeds<T>>;
+    type Sessions<T> = EitherList<L::Sessions<T>, R::Sessions<T>>;
+    type Watched<T> = EitherList<L::Watched<T>, R::Watched<T>>;
+    type Counter = u64;
+
+    fn packets<T>(&self) -> Self::Packets<T> {
+        match self {
+            Self::Left(left) => EitherQueue::Left(left.packets()),
+            Self::Right(right) => EitherQueue::Right(right.packets()),
+        }
+    }
+
+    fn probes<T>(&self) -> Self::Probes<T> {
+        match self {
+            Self::Left(left) => EitherList::Left(left.probes()),
+            Self::Right(right) => EitherList::Right(right.probes()),
+        }
+    }
+
+    fn relays<T>(&self) -> Self::Relays<T> {
+        match self {
+            Self::Left(left) => EitherList::Left(left.relays()),
+            Self::Right(right) => EitherList::Right(right.relays()),
+        }
+    }
+
+    fn departed<T>(&self) -> Self::Departed<T> {
+        match self {
+            Self::Left(left) => EitherList::Left(left.departed()),
+            Self::Right(right) => EitherList::Right(right.departed()),
+        }
+    }
+
+    fn seeds<T>(&self) -> Self::Seeds<T> {
+        match self {
+            Self::Left(left) => EitherList::Left(left.seeds()),
+            Self::Right(right) => EitherList::Right(right.seeds()),
+        }
+    }
+
+    fn sessions<T>(&self) -> Self::Sessions<T> {
+        match self {
+            Self::Left(left) => EitherList::Left(left.sessions()),
+            Self::Right(right) => EitherList::Right(right.sessions()),
+        }
+    }
+
+    fn watched<T>(&self) -> Self::Watched<T> {
+        match self {
+            Self::Left(left) => EitherList::Left(left.watched()),
+            Self::Right(right) => EitherList::Right(right.watched()),
         }
     }
 }
@@ -75,6 +160,49 @@ impl<T, L: List<T>, R: List<T>> List<T> for EitherList<L, R> {
         match self {
             Self::Left(left) => left.pop(),
             Self::Right(right) => right.pop(),
+        }
+    }
+
+    fn len_max(&self) -> usize {
+        match self {
+            Self::Left(left) => left.len_max(),
+            Self::Right(right) => right.len_max(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub enum EitherQueue<L, R> {
+    Left(L),
+    Right(R),
+}
+
+impl<T, L: Queue<T>, R: Queue<T>> Queue<T> for EitherQueue<L, R> {
+    fn push(&mut self, item: T) -> Result<(), T> {
+        match self {
+            Self::Left(left) => left.push(item),
+            Self::Right(right) => right.push(item),
+        }
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        match self {
+            Self::Left(left) => left.pop(),
+            Self::Right(right) => right.pop(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Left(left) => left.len(),
+            Self::Right(right) => right.len(),
+        }
+    }
+
+    fn len_max(&self) -> usize {
+        match self {
+            Self::Left(left) => left.len_max(),
+            Self::Right(right) => right.len_max(),
         }
     }
 }

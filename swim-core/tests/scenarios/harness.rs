@@ -1,13 +1,13 @@
 //! A world driven by hand: a few nodes, packets one can look at, and virtual time.
 //!
-//! Each node runs twice, on [`Fixed`] and on [`Growable`] storage of the same capacity, and every
-//! call must have the same outcome on both, bytes included. Packets take no time; what is sent to
-//! an address where no node lives is only recorded.
+//! Each node runs twice, on [`Fixed`] and on [`Growable`] storage of the same capacity and with the
+//! bounds of a server, and every call must have the same outcome on both, bytes included. Packets
+//! take no time; what is sent to an address where no node lives is only recorded.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use swim_core::storage::{Fixed, Growable};
+use swim_core::storage::{Fixed, Growable, Server, WithBounds};
 use swim_core::wire::{Header, Message, Ping, Update};
 use swim_core::{
     Card, Channel, Config, Detector, Event, Identity, Instant, JoinError, Lifeguard, Member,
@@ -55,7 +55,7 @@ type Packed = (Transmit<u16>, Vec<u8>);
 
 /// One node on both storages.
 pub struct Twin<const MEMBERS: usize, const METADATA: usize> {
-    fixed: Node<u16, Fixed<MEMBERS, METADATA>>,
+    fixed: Node<u16, WithBounds<Fixed<MEMBERS, METADATA>, Server>>,
     growable: Node<u16, Growable>,
 }
 
@@ -66,9 +66,10 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
         seed: u64,
         now: Instant,
     ) -> Result<Self, NewError> {
+        let fixed = WithBounds::new(Fixed::new(), Server);
         let growable = Growable::new(MEMBERS, METADATA);
         match (
-            Node::new(identity, config, Fixed::new(), seed, now),
+            Node::new(identity, config, fixed, seed, now),
             Node::new(identity, config, growable, seed, now),
         ) {
             (Ok(fixed), Ok(growable)) => Ok(Self { fixed, growable }),

@@ -128,6 +128,8 @@ pub struct Profile {
     pub boot: u16,
     /// Whether it flaps and is held out; also of one that died, whose return is not told then.
     pub held_out: bool,
+    /// Whether it has said that it would be silent for a while.
+    pub asleep: bool,
     /// Its tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
@@ -155,6 +157,7 @@ mod tests {
             incarnation: 2,
             boot: 7,
             held_out: false,
+            asleep: false,
             tags: BTreeMap::new(),
         }
     }
@@ -164,7 +167,9 @@ mod tests {
         let report = Report { t_ms: 42, unix_ms: 1_000, news: News::MemberDead(db_1()) };
         let member = r#""id":"c0ffee","name":"db-1","address":"10.0.0.1:7946""#;
         let head = r#""t_ms":42,"unix_ms":1000,"event":"member_dead""#;
-        let expected = format!(r#"{{{head},{member},"incarnation":2,"boot":7,"held_out":false}}"#);
+        let expected = format!(
+            r#"{{{head},{member},"incarnation":2,"boot":7,"held_out":false,"asleep":false}}"#
+        );
         assert_eq!(serde_json::to_string(&report).unwrap(), expected);
     }
 

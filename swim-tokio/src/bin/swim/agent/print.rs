@@ -100,6 +100,7 @@ fn stranger(id: NodeId) -> Profile {
         incarnation: 0,
         boot: 0,
         held_out: false,
+        asleep: false,
         tags: BTreeMap::new(),
     }
 }
@@ -114,6 +115,7 @@ fn profile_of(member: &MemberInfo) -> Profile {
         incarnation: member.incarnation.number(),
         boot: member.boot,
         held_out: member.held_out,
+        asleep: member.asleep,
         tags: tags.iter().flat_map(Tags::iter).map(owned).collect(),
     }
 }
@@ -129,8 +131,9 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
         let tag = |(key, value): (&String, &String)| format!("  {}={}", quoted(key), quoted(value));
         let tags: String = member.tags.iter().map(tag).collect();
         let held_out = if member.held_out { ", held out" } else { "" };
+        let asleep = if member.asleep { ", asleep" } else { "" };
         let name = quoted(&member.name);
-        format!("{elapsed}  {sign} {name}  {address}  {what}{held_out}{tags}")
+        format!("{elapsed}  {sign} {name}  {address}  {what}{held_out}{asleep}{tags}")
     };
     match news {
         News::Listening { id, name, address, pid } => {
@@ -208,6 +211,7 @@ mod tests {
             incarnation: 0,
             boot: 7,
             held_out: false,
+            asleep: false,
             tags: [("zone".to_owned(), "b".to_owned())].into(),
         };
         assert_eq!(
@@ -232,6 +236,7 @@ mod tests {
             boot: 7,
             metadata: Tags::new("db-2").unwrap().encode().into(),
             held_out: true,
+            asleep: false,
         };
         let told = |event, held_out| {
             let member = MemberInfo { held_out, ..member.clone() };

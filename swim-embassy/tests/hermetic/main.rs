@@ -1,0 +1,9 @@
+//! Whole boards without hardware: embassy-net on an Ethernet of the test's own, in virtual time.
+
+mod clock;
+mod cluster;
+mod dead_neighbour;
+mod executor;
+mod hub;
+mod random;
+mod world;
