@@ -68,7 +68,8 @@ fn first_heard(
     heard[first..].iter().find(|heard| heard.event == event).map(|heard| heard.at)
 }
 
-/// Three go to sleep one after the other and are back in time.
+/// Three go to sleep one after the other and are back in time. Before they sleep they may be
+/// suspected like anybody where much is lost.
 fn sleepers_keep_their_word(
     name: &'static str,
     seed: u64,
@@ -77,14 +78,14 @@ fn sleepers_keep_their_word(
 ) -> Outcome {
     for loss_permille in LOSSES {
         let mut cluster = settled(name, seed, (config, loss_permille))?;
-        let start = cluster.now();
-        let mut due = Instant::ZERO;
+        let mut sleepers = Vec::new();
         for sleeper in 3..6 {
-            due = put_to_sleep(&mut cluster, sleeper, nap)?;
+            let due = put_to_sleep(&mut cluster, sleeper, nap)?;
             cluster.switch_off(sleeper, due);
+            sleepers.push((sleeper, cluster.now(), due));
         }
-        cluster.run_for(due.since(cluster.now()))?;
-        for sleeper in 3..6 {
+        for (sleeper, start, due) in sleepers {
+            cluster.run_for(due.since(cluster.now()))?;
             let suspected = Event::MemberSuspected(cluster.id(sleeper));
             let suspected = first_heard(&cluster, suspected, start);
             cluster.expect("nobody suspects a sleeper", suspected.is_none())?;
@@ -129,8 +130,8 @@ fn who_dies_asleep_is_declared_soon_after_its_time() -> Outcome {
         for loss_permille in LOSSES {
             let config = Config::lan();
             let mut cluster = settled(name, seed, (config, loss_permille))?;
-            let start = cluster.now();
             let due = put_to_sleep(&mut cluster, 4, seconds(30))?;
+            let start = cluster.now();
             cluster.run_for(seconds(5))?;
             cluster.crash(4);
             cluster.run_for(seconds(90))?;
@@ -164,8 +165,8 @@ fn who_oversleeps_is_suspected_as_usual_and_comes_back() -> Outcome {
         for loss_permille in LOSSES {
             let config = Config::lan();
             let mut cluster = settled(name, seed, (config, loss_permille))?;
-            let start = cluster.now();
             let due = put_to_sleep(&mut cluster, 4, seconds(10))?;
+            let start = cluster.now();
             cluster.switch_off(4, due.after(seconds(30)));
             cluster.run_for(due.after(seconds(30)).since(cluster.now()))?;
             let dead = first_heard(&cluster, Event::MemberDead(cluster.id(4)), start);
@@ -187,8 +188,8 @@ fn joiners_learn_who_is_asleep() -> Outcome {
     for seed in seeds(1..6) {
         for loss_permille in LOSSES {
             let mut cluster = settled(name, seed, (Config::lan(), loss_permille))?;
-            let start = cluster.now();
             let due = put_to_sleep(&mut cluster, 4, seconds(60))?;
+            let start = cluster.now();
             cluster.switch_off(4, due);
             cluster.run_for(seconds(5))?;
             cluster.add_many(1);
