@@ -53,6 +53,8 @@ const OFFENCES_MAX: u8 = 16;
 
 /// What is remembered of a member's conduct.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+// Every case file has one.
+#[repr(packed)]
 pub struct Conduct {
     /// In parts of a point, as of `noted_at`.
     points: u16,

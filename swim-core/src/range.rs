@@ -3,7 +3,8 @@
 /// One of 2^depth equal parts of all mixed ids, numbered as the nodes of a binary heap: 1 is
 /// everything, the halves of `n` are `2 n` and `2 n + 1`. So a range is one small number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(packed(4))]
+// An agenda is full of them.
+#[repr(packed)]
 pub struct Range(u64);
 
 impl Range {

@@ -36,7 +36,7 @@ const TURN: usize = 37;
 pub struct Agenda<S: Storage> {
     /// The number of the reconciliation it belongs to.
     number: u32,
-    parts: S::Parts<Part>,
+    parts: S::List<Part>,
     /// Rows that may still be looked at.
     budget: usize,
     /// Packets heard so far.
@@ -51,17 +51,31 @@ pub enum Part {
     /// The same; not all of it found room, so the range is to be compared once more.
     Again(Range),
     /// A hash without a row.
-    Want(u32),
+    Want(Unaligned),
     /// A row the other side lacks.
-    Give(u32),
+    Give(Unaligned),
     /// The fingerprints or hashes of a range.
     Expand(Range),
+}
+
+/// A number that needs no padding beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unaligned([u8; 4]);
+
+impl Unaligned {
+    const fn new(number: u32) -> Self {
+        Self(number.to_le_bytes())
+    }
+
+    const fn get(self) -> u32 {
+        u32::from_le_bytes(self.0)
+    }
 }
 
 impl<S: Storage> Agenda<S> {
     /// Nothing to say.
     pub fn new(storage: &S) -> Self {
-        Self { number: 0, parts: storage.parts(), budget: 0, heard: 0 }
+        Self { number: 0, parts: storage.list(), budget: 0, heard: 0 }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -119,7 +133,7 @@ impl<S: Storage> Agenda<S> {
             true => row.card().is_some_and(newer),
             false => row.claim().precedence(&update.claim).is_gt(),
         };
-        !better || self.push(Part::Give(number))
+        !better || self.push(Part::Give(Unaligned::new(number)))
     }
 
     fn compare_parts<A: Address>(
@@ -163,7 +177,9 @@ impl<S: Storage> Agenda<S> {
         match self.list(table, range) {
             Some(rows) if rows.len() <= ENTRY_VALUES_MAX => {
                 self.push(Part::In(range))
-                    && self.turned(&rows).all(|&(number, _)| self.push(Part::Give(number)))
+                    && self
+                        .turned(&rows)
+                        .all(|&(number, _)| self.push(Part::Give(Unaligned::new(number))))
             }
             _ => self.push(Part::Expand(range)),
         }
@@ -185,8 +201,8 @@ impl<S: Storage> Agenda<S> {
         let gives: heapless::Vec<_, { 3 * ENTRY_VALUES_MAX }> =
             ended.into_iter().chain(gives).collect();
         self.push(Part::In(range))
-            && self.turned(&lacks).all(|&hash| self.push(Part::Want(hash)))
-            && self.turned(&gives).all(|&number| self.push(Part::Give(number)))
+            && self.turned(&lacks).all(|&hash| self.push(Part::Want(Unaligned::new(hash))))
+            && self.turned(&gives).all(|&number| self.push(Part::Give(Unaligned::new(number))))
     }
 
     /// Takes out of these hashes those of rows that are not lacking: their members have ended. What
@@ -224,7 +240,9 @@ impl<S: Storage> Agenda<S> {
         let is_wanted = |hash: u64| wanted.iter().any(|wanted| wanted == half.take(hash));
         let given = mine.iter().filter(|(_, hash)| is_wanted(*hash));
         self.push(Part::In(range))
-            && given.map(|&(number, _)| Part::Give(number)).all(|part| self.push(part))
+            && given
+                .map(|&(number, _)| Part::Give(Unaligned::new(number)))
+                .all(|part| self.push(part))
     }
 
     /// All live rows of a range and their hashes; `None` when there are too many to compare.

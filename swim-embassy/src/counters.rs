@@ -13,8 +13,9 @@ pub struct Counters {
     pub sends_paused: u32,
     /// Datagrams not sent because the link was down.
     pub sends_unlinked: u32,
-    /// Datagrams not sent because nobody can be reached at their destination: an IPv6 member, or
-    /// nonsense that was told.
+    /// Datagrams not sent because nobody can be reached at their destination: see
+    /// [`Endpoint::is_usable`](crate::Endpoint::is_usable); or it is the broadcast address of the
+    /// subnet.
     pub sends_unusable: u32,
     /// Datagrams that embassy-net refused to send.
     pub send_errors: u32,

@@ -11,8 +11,9 @@ use swim_core::Address;
 /// An IPv4 address and a UDP port, in 6 bytes.
 ///
 /// On the wire it is a [`SocketAddr`], so boards and servers are members of one cluster. An IPv6
-/// address a server tells becomes [`Endpoint::UNREACHABLE`]: the board knows that the member is
-/// there, and neither sends to it nor tells others where it is.
+/// address that a server tells of is read as [`Endpoint::UNREACHABLE`]. A board does not keep such
+/// members, nor tell others of them; everybody else still does, and the board counts as one whose
+/// table is smaller than the cluster ([`Swim::is_leaf`](crate::Swim::is_leaf)).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint(SocketAddrV4);
 
@@ -60,6 +61,10 @@ impl Endpoint {
 impl Address for Endpoint {
     fn part(&self) -> u64 {
         self.0.part()
+    }
+
+    fn is_reachable(&self) -> bool {
+        self.is_usable()
     }
 }
 

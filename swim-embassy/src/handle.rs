@@ -1,12 +1,13 @@
 //! The handle.
 
 use core::fmt;
+use core::net::Ipv4Addr;
 
 use embassy_futures::select::select;
 use heapless::Vec;
 use swim_core::{
-    Incarnation, Instant, Member, MetadataTooLong, NodeId, SleepError, Standing, Stats, Status,
-    TooManyWatched,
+    BadAddress, Incarnation, Instant, Member, MetadataTooLong, NodeId, SleepError, Standing, Stats,
+    Status, TooManyWatched,
 };
 
 use crate::clock;
@@ -21,7 +22,7 @@ use crate::shared::Shared;
 /// All calls are answered at once, except for those that are `async`.
 #[derive(Clone, Copy)]
 pub struct Swim<'d, const MEMBERS: usize, const METADATA: usize> {
-    pub(crate) shared: &'d Shared<MEMBERS, METADATA>,
+    pub(crate) shared: Shared<'d, MEMBERS, METADATA>,
 }
 
 impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA> {
@@ -51,8 +52,8 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
         self.shared.with(|node| node.live_count())
     }
 
-    /// Whether the cluster is larger than `MEMBERS`, so that this member knows a part of it only:
-    /// see [`Node::is_leaf`](swim_core::Node::is_leaf).
+    /// Whether the cluster is larger than `MEMBERS`, or has members that IPv4 does not reach, so
+    /// that this member knows a part of it only: see [`Node::is_leaf`](swim_core::Node::is_leaf).
     pub fn is_leaf(self) -> bool {
         self.shared.with(|node| node.is_leaf())
     }
@@ -73,7 +74,7 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
     ///
     /// [`SUBSCRIBERS_MAX`](crate::SUBSCRIBERS_MAX) listen already.
     pub fn events(self) -> Result<Events<'d>, TooManySubscribers> {
-        self.shared.events.subscriber().map(Events).map_err(|_| TooManySubscribers)
+        self.shared.notices.events.subscriber().map(Events).map_err(|_| TooManySubscribers)
     }
 
     /// Asks `seed` to be admitted to its cluster, again and again until it answers: see
@@ -129,7 +130,7 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
         let asleep = self
             .shared
             .until(|node| self.shared.sleeps() != sleeps || node.standing() != Standing::Alive);
-        // Whoever wakes it, or makes it leave, before it sleeps, waits no longer than it would have.
+        // Woken before it slept, it is not waited for any longer than it would have slept.
         select(asleep, clock::sleep_until(Some(until))).await;
         Ok(())
     }
@@ -164,6 +165,22 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
         self.shared.command(|node| node.set_metadata(metadata, clock::now()))
     }
 
+    /// Replaces the address at which the others reach this member, after DHCP has given another,
+    /// and lets them know. The port stays.
+    ///
+    /// # Errors
+    ///
+    /// Nobody can be reached there: the caller's fault; the address is what it was.
+    pub fn set_ip(self, ip: Ipv4Addr) -> Result<(), BadAddress> {
+        self.shared.command(|node| {
+            let address = Endpoint::new(ip, node.address().port());
+            if !address.is_usable() {
+                return Err(BadAddress);
+            }
+            node.set_address(address, clock::now())
+        })
+    }
+
     /// What the protocol has done so far.
     pub fn stats(self) -> Stats<u32> {
         self.shared.with(|node| *node.stats())
@@ -187,8 +204,7 @@ impl<const MEMBERS: usize, const METADATA: usize> fmt::Debug for Swim<'_, MEMBER
 pub struct MemberInfo<const METADATA: usize> {
     /// Who it is.
     pub id: NodeId,
-    /// Where it listens. `None` for a member known only by the news of its death;
-    /// [`Endpoint::UNREACHABLE`] for one with an IPv6 address.
+    /// Where it listens. `None` for a member known only by the news of its death.
     pub address: Option<Endpoint>,
     /// What is believed of it.
     pub status: Status,
@@ -232,7 +248,7 @@ impl<const METADATA: usize> MemberInfo<METADATA> {
 /// not.
 #[derive(Clone)]
 pub struct Members<'d, const MEMBERS: usize, const METADATA: usize> {
-    shared: &'d Shared<MEMBERS, METADATA>,
+    shared: Shared<'d, MEMBERS, METADATA>,
     last: Option<NodeId>,
 }
 

@@ -1,5 +1,138 @@
-//! SWIM cluster membership on microcontrollers, over embassy-net.
-
+//! SWIM cluster membership on microcontrollers, over embassy-net: `no_std`, no allocator.
+//!
+//! A board finds the other members of its cluster, boards and servers alike, learns of each that
+//! comes, changes, leaves or dies, and is found by them. The protocol is [`swim_core`]; this crate
+//! gives it a UDP socket, a clock and a task. Servers do the same with `swim-tokio`.
+//!
+//! ```no_run
+//! use embassy_futures::join::join3;
+//! use embassy_net::driver::Driver;
+//! use embassy_net::{Ipv4Address, Ipv4Cidr, StackResources, StaticConfigV4};
+//! use static_cell::{ConstStaticCell, StaticCell};
+//! use swim_embassy::swim_core::{Config, Event, Identity, Label, NodeId};
+//! use swim_embassy::{Endpoint, Options, Resources};
+//!
+//! /// 32 members, the board itself included, with up to 16 bytes of metadata each.
+//! static MEMBERS: ConstStaticCell<Resources<32, 16>> = ConstStaticCell::new(Resources::new());
+//! static SOCKETS: StaticCell<StackResources<1>> = StaticCell::new();
+//!
+//! async fn board(driver: impl Driver, mac: [u8; 6], random: u64) {
+//!     let address = Ipv4Address::new(10, 0, 0, 7);
+//!     let network = embassy_net::Config::ipv4_static(StaticConfigV4 {
+//!         address: Ipv4Cidr::new(address, 24),
+//!         gateway: None,
+//!         dns_servers: Default::default(),
+//!     });
+//!     let sockets = SOCKETS.init(StackResources::new());
+//!     let (stack, mut network) = embassy_net::new(driver, network, sockets, random);
+//!
+//!     let identity = Identity {
+//!         metadata: b"pump",
+//!         ..Identity::new(NodeId::from_mac(mac), Endpoint::new(address, 7946))
+//!     };
+//!     let options = Options::new(Config { label: Label::new("plant"), ..Config::lan() });
+//!     let (swim, runner) =
+//!         swim_embassy::new(stack, MEMBERS.take(), identity, options, random).unwrap();
+//!     // Any member will do, a server or a board. It is asked until it answers.
+//!     swim.join(Endpoint::new(Ipv4Address::new(10, 0, 0, 1), 7946)).unwrap();
+//!
+//!     let application = async {
+//!         let mut events = swim.events().unwrap();
+//!         loop {
+//!             match events.next().await {
+//!                 Ok(Event::MemberDead(id)) => println!("{id} is gone"),
+//!                 Ok(event) => println!("{event:?}"),
+//!                 // Too slow; how things stand now says the table.
+//!                 Err(_lagged) => swim.members().for_each(|member| println!("{member:?}")),
+//!             }
+//!         }
+//!     };
+//!     // Or a task for each, on one executor.
+//!     join3(network.run(), runner.run(), application).await;
+//! }
+//! ```
+//!
+//! # What the firmware provides
+//!
+//! - **A stack** of embassy-net with IPv4 and one socket more than it would need otherwise (and one
+//!   each for DHCP and DNS). With DHCP, wait for the address before making the member: it is what
+//!   the others are told. Stack and runner belong on one executor.
+//! - **A clock**: a time driver of embassy-time that ticks at least a hundred times a second and
+//!   goes on while the board sleeps. When a debugger or deep sleep stops the board, the clock
+//!   jumps; the member notices, reads what has arrived, and accuses nobody. If the clock stands
+//!   still meanwhile, the member cannot know that it was away.
+//! - **A random number** for every start, or the others cannot tell two runs apart.
+//! - **A cache of hardware addresses** large enough: see below.
+//!
+//! # Dead neighbours
+//!
+//! On Ethernet a datagram needs the hardware address of its next hop, which smoltcp, the network
+//! stack inside embassy-net, asks for by ARP, at most **once a second per interface**. Until there
+//! is an answer the datagram stays at the head of the socket's queue, for ever if need be, and
+//! everything behind it stays as well: with a plain socket, one dead member makes a healthy one
+//! mute, and so declared dead. Therefore:
+//!
+//! - There is never more than one datagram in the socket. When it has not gone out after
+//!   [`flush_timeout`](Options::flush_timeout), what was received is read, and the socket is
+//!   replaced. The datagram is lost, as any may be; datagrams are received all the while.
+//! - A neighbour that did not answer gets nothing more for a second, then two, up to 16, or until
+//!   it is heard; otherwise it would win the one question a second again and again, and those who
+//!   live would go without. [`SILENT_MAX`] such neighbours are remembered.
+//!
+//! What remains: after a start the first datagrams to several members wait for one question a
+//! second, or for those members to ask first, so joining is complete after a few seconds. And the
+//! cache of hardware addresses must hold **all neighbours the board talks to**, or it asks all the
+//! time. smoltcp's default is 8; the firmware chooses the size for the whole program by a feature:
+//!
+//! ```toml
+//! [dependencies.smoltcp]
+//! version = "0.13"
+//! default-features = false
+//! features = ["iface-neighbor-cache-count-64"]
+//! ```
+//!
+//! Members behind a gateway share its entry.
+//!
+//! # Boards that sleep
+//!
+//! [`Swim::sleep_until`] tells the others for how long this member will be silent, so that nobody
+//! suspects it, and returns when the board may sleep. After that the runner goes on by itself. A
+//! board that sleeps without a word for longer than others tolerate
+//! ([`pause_tolerance`](swim_core::Config::pause_tolerance)) is declared dead, and is back as soon
+//! as it is heard.
+//!
+//! # Memory
+//!
+//! All of it is in [`Resources`]: the node, whose size grows with the rows and their metadata; four
+//! buffers of `DATAGRAM` bytes (two for what is received, one for what is sent, one to write it
+//! in); and the events not yet read ([`EVENTS_MAX`]). A static of it takes no flash. The node is
+//! made on the stack and then moved there, so [`new`] needs as much stack as the node is large,
+//! once. Where RAM is short, lower `DATAGRAM` together with
+//! [`datagram_len_max`](swim_core::Config::datagram_len_max), down to 127. A table smaller than the
+//! cluster works too: see [`Swim::is_leaf`] and [`Swim::watch`].
+//!
+//! # Bounds
+//!
+//! | bound | name | when it is reached |
+//! |---|---|---|
+//! | members | `MEMBERS` | the member knows a changing part of the cluster |
+//! | metadata | `METADATA` | the member is kept without it, and not passed on |
+//! | datagram sent | `DATAGRAM` | [`NewError::Datagram`] |
+//! | datagram received | `DATAGRAM` | dropped, counted as `datagrams_truncated` |
+//! | datagrams waiting to be read | 16, and twice `DATAGRAM` bytes | embassy-net drops the newest |
+//! | events waiting | [`EVENTS_MAX`] | the oldest are lost, [`Lagged`] |
+//! | subscribers | [`SUBSCRIBERS_MAX`] | [`TooManySubscribers`] |
+//! | silent neighbours | [`SILENT_MAX`] | the one whose pause ends first is forgotten |
+//!
+//! Those of the protocol are in [`swim_core`]. Whatever arrives, the runner neither panics nor
+//! stops: what is wrong is counted, in [`Counters`] by the socket and in
+//! [`Stats`](swim_core::Stats) by the protocol.
+//!
+//! # Features
+//!
+//! - `medium-ethernet` (default): as in embassy-net. Firmware for another medium turns it off and
+//!   chooses its own there.
+//! - `defmt`, `log`: says what the runner could not send or read. Nothing by default.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -9,6 +142,7 @@
     clippy::panic,
     clippy::unwrap_used
 )]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
 // First, so that the others see its macros.
 mod fmt;

@@ -1,11 +1,12 @@
 //! The memory of a member, and how one is made in it.
 
+use core::cell::RefCell;
 use core::mem::MaybeUninit;
 
 use embassy_net::Stack;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
+use swim_core::Identity;
 use swim_core::storage::Fixed;
-use swim_core::{Identity, Node};
 
 use crate::clock;
 use crate::endpoint::Endpoint;
@@ -13,7 +14,7 @@ use crate::error::NewError;
 use crate::handle::Swim;
 use crate::options::Options;
 use crate::runner::Runner;
-use crate::shared::Shared;
+use crate::shared::{Node, Notices, Shared};
 
 /// Received datagrams of full length that can wait to be read.
 const RX_LONG_MAX: usize = 2;
@@ -28,10 +29,11 @@ const TX_MAX: usize = 1;
 /// To be put into a static, such as a `StaticCell` or `ConstStaticCell` of the crate `static_cell`.
 /// The buffers take four times `DATAGRAM` bytes, and the descriptions of 17 packets.
 pub struct Resources<const MEMBERS: usize, const METADATA: usize, const DATAGRAM: usize = 1400> {
-    shared: MaybeUninit<Shared<MEMBERS, METADATA>>,
-    rx_metadata: [PacketMetadata; RX_MAX],
+    node: MaybeUninit<RefCell<Node<MEMBERS, METADATA>>>,
+    notices: MaybeUninit<Notices>,
+    rx_metadata: MaybeUninit<[PacketMetadata; RX_MAX]>,
     rx: [[u8; DATAGRAM]; RX_LONG_MAX],
-    tx_metadata: [PacketMetadata; TX_MAX],
+    tx_metadata: MaybeUninit<[PacketMetadata; TX_MAX]>,
     tx: [u8; DATAGRAM],
     packet: [u8; DATAGRAM],
 }
@@ -39,13 +41,15 @@ pub struct Resources<const MEMBERS: usize, const METADATA: usize, const DATAGRAM
 impl<const MEMBERS: usize, const METADATA: usize, const DATAGRAM: usize>
     Resources<MEMBERS, METADATA, DATAGRAM>
 {
-    /// Memory that is not used yet.
+    /// Memory that is not used yet: zeros or nothing in particular, so that a static of it takes no
+    /// flash.
     pub const fn new() -> Self {
         Self {
-            shared: MaybeUninit::uninit(),
-            rx_metadata: [PacketMetadata::EMPTY; RX_MAX],
+            node: MaybeUninit::uninit(),
+            notices: MaybeUninit::uninit(),
+            rx_metadata: MaybeUninit::uninit(),
             rx: [[0; DATAGRAM]; RX_LONG_MAX],
-            tx_metadata: [PacketMetadata::EMPTY; TX_MAX],
+            tx_metadata: MaybeUninit::uninit(),
             tx: [0; DATAGRAM],
             packet: [0; DATAGRAM],
         }
@@ -83,13 +87,15 @@ pub fn new<'d, const MEMBERS: usize, const METADATA: usize, const DATAGRAM: usiz
     if usize::from(config.datagram_len_max) > DATAGRAM {
         return Err(NewError::Datagram { len_max: config.datagram_len_max, room: DATAGRAM });
     }
-    let node =
-        Node::new(identity, config, Fixed::new(), seed, clock::now()).map_err(NewError::Node)?;
-    let shared = &*resources.shared.write(Shared::new(node));
+    // Straight to its place: on a board, each time it is moved takes its size of the stack.
+    let node = &*resources.node.write(RefCell::new(
+        Node::new(identity, config, Fixed::new(), seed, clock::now()).map_err(NewError::Node)?,
+    ));
+    let shared = Shared { node, notices: resources.notices.write(Notices::new()) };
     let queues = Queues {
-        rx_metadata: &mut resources.rx_metadata,
+        rx_metadata: resources.rx_metadata.write([PacketMetadata::EMPTY; RX_MAX]),
         rx: resources.rx.as_flattened_mut(),
-        tx_metadata: &mut resources.tx_metadata,
+        tx_metadata: resources.tx_metadata.write([PacketMetadata::EMPTY; TX_MAX]),
         tx: &mut resources.tx,
     };
     let runner = Runner {
@@ -117,8 +123,8 @@ impl Queues<'_> {
     pub fn open<'a>(&'a mut self, stack: Stack<'a>, port: u16) -> UdpSocket<'a> {
         let Self { rx_metadata, rx, tx_metadata, tx } = self;
         let mut socket = UdpSocket::new(stack, rx_metadata, rx, tx_metadata, tx);
-        let bound = socket.bind(port);
-        debug_assert!(bound.is_ok(), "the socket is new and the port is not 0");
+        // It cannot fail: the socket is new and the port is not 0.
+        let _ = socket.bind(port);
         socket
     }
 }

@@ -27,7 +27,7 @@ const TURNS_BEFORE_TIMERS: usize = 3;
 #[must_use = "nothing happens before the runner runs"]
 pub struct Runner<'d, const MEMBERS: usize, const METADATA: usize> {
     pub(crate) stack: Stack<'d>,
-    pub(crate) shared: &'d Shared<MEMBERS, METADATA>,
+    pub(crate) shared: Shared<'d, MEMBERS, METADATA>,
     pub(crate) queues: Queues<'d>,
     pub(crate) packet: &'d mut [u8],
     pub(crate) port: u16,
@@ -36,6 +36,10 @@ pub struct Runner<'d, const MEMBERS: usize, const METADATA: usize> {
 
 impl<const MEMBERS: usize, const METADATA: usize> Runner<'_, MEMBERS, METADATA> {
     /// Runs for ever, whatever the network does.
+    ///
+    /// # Panics
+    ///
+    /// embassy-net panics when the `StackResources` of the stack have no socket left.
     pub async fn run(mut self) -> ! {
         let mut silent = Silent::new();
         loop {
@@ -66,7 +70,7 @@ impl<const MEMBERS: usize, const METADATA: usize> fmt::Debug for Runner<'_, MEMB
 /// The life of one socket.
 struct Session<'s, const MEMBERS: usize, const METADATA: usize> {
     stack: Stack<'s>,
-    shared: &'s Shared<MEMBERS, METADATA>,
+    shared: Shared<'s, MEMBERS, METADATA>,
     socket: &'s UdpSocket<'s>,
     packet: &'s mut [u8],
     silent: &'s mut Silent,
@@ -108,7 +112,7 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
             return;
         }
         let deadline = self.shared.with(|node| node.poll_timeout());
-        select3(received, self.shared.touched.wait(), clock::sleep_until(deadline)).await;
+        select3(received, self.shared.notices.touched.wait(), clock::sleep_until(deadline)).await;
     }
 
     /// Reads all that waits, so that no timer fires over an answer that has already arrived: the

@@ -22,8 +22,21 @@ const WAITERS_MAX: usize = 4;
 
 /// The node, and who wants to know of it. Borrows never last across an `await`, and no code of the
 /// application runs inside of one, so they cannot collide.
-pub struct Shared<const MEMBERS: usize, const METADATA: usize> {
-    node: RefCell<Node<MEMBERS, METADATA>>,
+pub struct Shared<'d, const MEMBERS: usize, const METADATA: usize> {
+    pub node: &'d RefCell<Node<MEMBERS, METADATA>>,
+    pub notices: &'d Notices,
+}
+
+impl<const MEMBERS: usize, const METADATA: usize> Clone for Shared<'_, MEMBERS, METADATA> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<const MEMBERS: usize, const METADATA: usize> Copy for Shared<'_, MEMBERS, METADATA> {}
+
+/// What passes between runner and handles besides the node.
+pub struct Notices {
     counters: Cell<Counters>,
     /// How often the node has fallen asleep.
     sleeps: Cell<u32>,
@@ -33,10 +46,9 @@ pub struct Shared<const MEMBERS: usize, const METADATA: usize> {
     waiters: RefCell<MultiWakerRegistration<WAITERS_MAX>>,
 }
 
-impl<const MEMBERS: usize, const METADATA: usize> Shared<MEMBERS, METADATA> {
-    pub fn new(node: Node<MEMBERS, METADATA>) -> Self {
+impl Notices {
+    pub fn new() -> Self {
         Self {
-            node: RefCell::new(node),
             counters: Cell::default(),
             sleeps: Cell::default(),
             events: EventChannel::new(),
@@ -44,7 +56,9 @@ impl<const MEMBERS: usize, const METADATA: usize> Shared<MEMBERS, METADATA> {
             waiters: RefCell::new(MultiWakerRegistration::new()),
         }
     }
+}
 
+impl<const MEMBERS: usize, const METADATA: usize> Shared<'_, MEMBERS, METADATA> {
     pub fn with<R>(&self, read: impl FnOnce(&Node<MEMBERS, METADATA>) -> R) -> R {
         read(&self.node.borrow())
     }
@@ -57,18 +71,18 @@ impl<const MEMBERS: usize, const METADATA: usize> Shared<MEMBERS, METADATA> {
     /// A command of a handle: the runner is woken to drain the node.
     pub fn command<R>(&self, change: impl FnOnce(&mut Node<MEMBERS, METADATA>) -> R) -> R {
         let result = self.with_mut(change);
-        self.touched.signal(());
-        self.waiters.borrow_mut().wake();
+        self.notices.touched.signal(());
+        self.notices.waiters.borrow_mut().wake();
         result
     }
 
     /// Tells subscribers, and wakes whoever waits for a change.
     pub fn tell(&self, event: Event<Endpoint>) {
         if event == Event::Asleep {
-            self.sleeps.update(|sleeps| sleeps.wrapping_add(1));
+            self.notices.sleeps.update(|sleeps| sleeps.wrapping_add(1));
         }
-        self.events.immediate_publisher().publish_immediate(event);
-        self.waiters.borrow_mut().wake();
+        self.notices.events.immediate_publisher().publish_immediate(event);
+        self.notices.waiters.borrow_mut().wake();
     }
 
     /// Waits until the node is as `is_so` wants it, which is asked after every event and command.
@@ -77,23 +91,23 @@ impl<const MEMBERS: usize, const METADATA: usize> Shared<MEMBERS, METADATA> {
             if self.with(&is_so) {
                 return Poll::Ready(());
             }
-            self.waiters.borrow_mut().register(cx.waker());
+            self.notices.waiters.borrow_mut().register(cx.waker());
             Poll::Pending
         })
         .await;
     }
 
     pub fn sleeps(&self) -> u32 {
-        self.sleeps.get()
+        self.notices.sleeps.get()
     }
 
     pub fn counters(&self) -> Counters {
-        self.counters.get()
+        self.notices.counters.get()
     }
 
     pub fn count(&self, counter: impl FnOnce(&mut Counters) -> &mut u32) {
-        let mut counters = self.counters.get();
+        let mut counters = self.notices.counters.get();
         count(counter(&mut counters));
-        self.counters.set(counters);
+        self.notices.counters.set(counters);
     }
 }

@@ -75,3 +75,56 @@ impl Silent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(number: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 0, 0, number)
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn the_pause_doubles_up_to_a_bound_and_ends_with_the_first_word() {
+        let mut silent = Silent::new();
+        let mut now = at(0);
+        for pause in [1, 2, 4, 8, 16, 16] {
+            silent.unanswered(ip(1), now);
+            let end = now.after(Duration::from_secs(pause));
+            assert!(silent.is_paused(ip(1), end.before(Duration::from_millis(1))));
+            assert!(!silent.is_paused(ip(1), end) && !silent.is_paused(ip(2), now));
+            now = end;
+        }
+        silent.unanswered(ip(1), now);
+        silent.answered(ip(1));
+        assert!(!silent.is_paused(ip(1), now));
+    }
+
+    #[test]
+    fn who_was_not_asked_is_not_to_blame() {
+        let mut silent = Silent::new();
+        silent.unanswered(ip(1), at(0));
+        silent.unanswered(ip(2), at(999));
+        assert!(!silent.is_paused(ip(2), at(1_000)));
+        silent.unanswered(ip(2), at(1_000));
+        assert!(silent.is_paused(ip(2), at(1_001)));
+    }
+
+    #[test]
+    fn of_too_many_the_one_whose_pause_ends_first_is_forgotten() {
+        let mut silent = Silent::new();
+        let mut now = at(0);
+        // Silent five times in a row, so that its pause is the longest.
+        for number in [0; 5].into_iter().chain(1..=SILENT_MAX as u8) {
+            silent.unanswered(ip(number), now);
+            now = now.after(PAUSE_MIN);
+        }
+        assert_eq!(silent.neighbours.len(), SILENT_MAX);
+        assert!(silent.is_paused(ip(0), now));
+        assert!(silent.neighbours.iter().all(|neighbour| neighbour.ip != ip(1)));
+    }
+}

@@ -484,14 +484,14 @@ mod tests {
         while now < Instant::from_secs(30) {
             node.handle_timeout(now);
             for (transmit, _) in sent(&mut node, now) {
-                (packets, bytes) = (packets + 1, bytes + transmit.len as u64);
+                (packets, bytes) = (packets + 1, bytes + transmit.len as u32);
             }
             now = node.poll_timeout().unwrap();
             while !told(&mut node).is_empty() {}
         }
         assert!(packets > 5);
         assert_eq!((node.stats().packets_sent, node.stats().bytes_sent), (packets, bytes));
-        assert_eq!(node.stats().bytes_received, introduction.len() as u64);
+        assert_eq!(node.stats().bytes_received, introduction.len() as u32);
     }
 
     /// One broken switch must not speak with several voices.

@@ -50,7 +50,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         while let Some(relay) = self.relays.pop_refused(address) {
             relayed = true;
             if let Some(row) = self.table.find(relay.target) {
-                self.table.note(row, |row| row.case.trial.refused_here = true);
+                self.table.note(row, |row| row.case.trial.note_refusal());
             }
             let nack = Nack { number: relay.request, refused: true };
             self.send(relay.requester, relay.channel, Message::Nack(nack));

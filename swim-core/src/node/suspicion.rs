@@ -29,7 +29,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Sets the deadline of a suspicion: sooner the more voices agree (Lifeguard IV-B, R6). A
     /// verification that has begun runs to its end.
     pub(super) fn time_suspicion(&mut self, row: u32) {
-        let Some(suspect) = self.table.row(row).filter(|suspect| suspect.trial().pings == 0) else {
+        let Some(suspect) = self.table.row(row).filter(|suspect| suspect.trial().pings() == 0)
+        else {
             return;
         };
         let end = suspect.since().after(self.suspicion_wait(suspect));
@@ -38,14 +39,14 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn suspicion_wait(&self, suspect: Row<'_, A>) -> Duration {
         let (voices, members) = (suspect.voices(), self.table.live_count());
-        let mut confirmations = match suspect.trial().reprieved {
+        let mut confirmations = match suspect.trial().reprieved() {
             true => 0,
             false => voices.count().saturating_sub(1),
         };
         if !self.rules.floor {
             return self.config.suspicion_bounds(members).timeout(confirmations);
         }
-        if !suspect.trial().reprieved {
+        if !suspect.trial().reprieved() {
             // A cluster too small to bring all the voices forth does not wait for them.
             let possible = members.saturating_sub(2).min(CONFIRMATIONS_MAX.into());
             let missing = usize::from(CONFIRMATIONS_MAX).saturating_sub(possible);
@@ -61,7 +62,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Whether this node accuses, or is named among those who could not reach the suspect either.
     fn is_accuser(&self, suspect: Row<'_, A>) -> bool {
         let me = Voice::from(self.id());
-        suspect.trial().accused_here || suspect.voices().as_slice().contains(&me)
+        suspect.trial().accused_here() || suspect.voices().as_slice().contains(&me)
     }
 
     fn suspicion_floor(&self) -> Floor {
@@ -86,7 +87,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// R6: an accuser stays one although, of many voices, its own may not be kept.
     pub(super) fn note_own_accusation(&mut self, target: NodeId) {
         if let Some(row) = self.suspect(target) {
-            self.table.note(row, |suspect| suspect.case.trial.accused_here = true);
+            self.table.note(row, |suspect| suspect.case.trial.note_accusation());
             self.time_suspicion(row);
         }
     }
@@ -98,10 +99,10 @@ impl<A: Address, S: Storage> Node<A, S> {
             // Who has gone speaks of nobody any more.
             return self.table.set_deadline(row, self.now.after(self.config.probe_interval));
         }
-        if suspect.since() < self.senses.stall.ended_at() && !suspect.trial().renewed {
+        if suspect.since() < self.senses.stall.ended_at() && !suspect.trial().renewed() {
             return self.begin_anew(row);
         }
-        let Some(pings_left) = VERIFICATION_PINGS.checked_sub(suspect.trial().pings) else {
+        let Some(pings_left) = VERIFICATION_PINGS.checked_sub(suspect.trial().pings()) else {
             return;
         };
         if self.rules.verification && pings_left > 0 {
@@ -139,7 +140,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             _ => floor.verification_spacing(),
         };
         self.table.note(row, |suspect| {
-            suspect.case.trial.pings = suspect.case.trial.pings.saturating_add(1);
+            suspect.case.trial.note_ping();
         });
         self.table.set_deadline(row, self.now.after(pause));
     }
@@ -187,7 +188,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn is_verification(&self, number: u32, sender: NodeId) -> bool {
         let suspect = self.suspect(sender).and_then(|row| self.table.row(row));
         suspect.is_some_and(|row| {
-            row.trial().pings > 0 && self.prober.verification(sender, row.since()) == number
+            row.trial().pings() > 0 && self.prober.verification(sender, row.since()) == number
         })
     }
 
@@ -218,7 +219,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let age = self.now.since(row.since());
         let (suspect, trial) = (row.status() == Status::Suspect, row.trial());
-        if suspect && trial.reprieved && age < REPRIEVE_TIME {
+        if suspect && trial.reprieved() && age < REPRIEVE_TIME {
             return true;
         }
         let another = told.claim.incarnation.ahead_of(row.incarnation()) > 0;
@@ -233,7 +234,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             let judge = self.table.member_by_voice(**voice).filter(|judge| judge.is_live());
             judge.is_some_and(|judge| {
                 judge.id() != accused.id()
-                    && (judge.id() != self.id() || accused.trial().refused_here)
+                    && (judge.id() != self.id() || accused.trial().refused_here())
             })
         };
         self.rules.refusal && claim.voices.as_slice().iter().filter(judges).count() >= JUDGES_MIN

@@ -7,7 +7,7 @@ use crate::storage::{List, Storage};
 use crate::table::Table;
 use crate::wire::{ENTRY_VALUES_MAX, Entry, Half, PacketWriter, Values};
 
-use super::{Agenda, Part, ROW_LEN, ROWS_LOOKED_AT_MAX};
+use super::{Agenda, Part, ROW_LEN, ROWS_LOOKED_AT_MAX, Unaligned};
 
 /// Values said of a range when many others are waiting: narrower steps, but the fewest bytes.
 const VALUES_LEAST: usize = 4;
@@ -77,7 +77,7 @@ impl<S: Storage> Agenda<S> {
         let places = self.turn(self.parts.len())..self.parts.len();
         places.chain(0..self.turn(self.parts.len())).find(|&place| {
             match self.parts.as_slice().get(place) {
-                Some(&Part::Give(number)) => write_row(table, number, writer) == Some(true),
+                Some(&Part::Give(number)) => write_row(table, number.get(), writer) == Some(true),
                 _ => false,
             }
         })
@@ -95,9 +95,9 @@ impl<S: Storage> Agenda<S> {
             wanted.clear();
             let rest = self.parts.as_slice().get(mark..).unwrap_or_default().iter().skip(1);
             for part in rest {
-                let &Part::Want(hash) = part else { break };
+                let &Part::Want(Unaligned(hash)) = part else { break };
                 // An entry holds as many as the list that was compared did.
-                let _ = wanted.push(hash.to_le_bytes());
+                let _ = wanted.push(hash);
             }
             if wanted.is_empty() {
                 continue;
@@ -135,7 +135,7 @@ impl<S: Storage> Agenda<S> {
                 Some(Part::In(_) | Part::Again(_)) => mark = Some(place),
                 Some(&Part::Give(number)) if first != Some(place) => {
                     let fits = if misfits < MISFITS_MAX {
-                        write_row(table, number, writer)
+                        write_row(table, number.get(), writer)
                     } else {
                         Some(false)
                     };

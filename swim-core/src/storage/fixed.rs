@@ -6,8 +6,6 @@ use super::{Board, Index, List, Metadata, Storage};
 
 /// Cells of a table: with more than 128 rows they take in more than 16 each, one by one.
 const CELLS_MAX: usize = 8;
-/// Rows and ranges one packet of a reconciliation can bring up; the rest is found again.
-const PARTS_MAX: usize = 16;
 
 /// Room for `MEMBERS` members, the node itself included, with up to `METADATA` bytes each: no more
 /// than 65 534, or it does not compile.
@@ -29,7 +27,6 @@ impl<const MEMBERS: usize, const METADATA: usize> Fixed<MEMBERS, METADATA> {
 impl<const MEMBERS: usize, const METADATA: usize> Storage for Fixed<MEMBERS, METADATA> {
     type List<T> = heapless::Vec<T, MEMBERS, u16>;
     type Cells<T> = heapless::Vec<T, CELLS_MAX, u8>;
-    type Parts<T> = heapless::Vec<T, PARTS_MAX, u8>;
     type Number = u16;
     type Metadata = heapless::Vec<u8, METADATA, u16>;
     type Index = SortedIndex<MEMBERS>;
@@ -48,10 +45,6 @@ impl<const MEMBERS: usize, const METADATA: usize> Storage for Fixed<MEMBERS, MET
     }
 
     fn cells<T>(&self) -> Self::Cells<T> {
-        heapless::Vec::new()
-    }
-
-    fn parts<T>(&self) -> Self::Parts<T> {
         heapless::Vec::new()
     }
 

@@ -39,7 +39,6 @@ impl Default for Growable {
 impl Storage for Growable {
     type List<T> = BoundedVec<T>;
     type Cells<T> = BoundedVec<T>;
-    type Parts<T> = BoundedVec<T>;
     type Number = u32;
     type Metadata = SmallVec<[u8; 16]>;
     type Index = OrderedHash;
@@ -58,10 +57,6 @@ impl Storage for Growable {
     }
 
     fn cells<T>(&self) -> Self::Cells<T> {
-        self.list()
-    }
-
-    fn parts<T>(&self) -> Self::Parts<T> {
         self.list()
     }
 

@@ -25,8 +25,6 @@ pub trait Storage {
     type List<T>: List<T>;
     /// A bounded list of what is counted once for several members.
     type Cells<T>: List<T>;
-    /// A bounded list of what there is to say in one packet of a reconciliation.
-    type Parts<T>: List<T>;
     /// The number of a row.
     type Number: Number;
     /// The metadata of one member.
@@ -47,9 +45,6 @@ pub trait Storage {
 
     /// An empty list.
     fn cells<T>(&self) -> Self::Cells<T>;
-
-    /// An empty list.
-    fn parts<T>(&self) -> Self::Parts<T>;
 
     /// An empty index.
     fn index(&self) -> Self::Index;

@@ -26,7 +26,6 @@ impl<S, B> WithBounds<S, B> {
 impl<S: Storage, B: Bounds + Copy> Storage for WithBounds<S, B> {
     type List<T> = S::List<T>;
     type Cells<T> = S::Cells<T>;
-    type Parts<T> = S::Parts<T>;
     type Number = S::Number;
     type Metadata = S::Metadata;
     type Index = S::Index;
@@ -46,10 +45,6 @@ impl<S: Storage, B: Bounds + Copy> Storage for WithBounds<S, B> {
 
     fn cells<T>(&self) -> Self::Cells<T> {
         self.storage.cells()
-    }
-
-    fn parts<T>(&self) -> Self::Parts<T> {
-        self.storage.parts()
     }
 
     fn index(&self) -> Self::Index {

@@ -81,7 +81,7 @@ fn one_equal_digest_begins_anew() {
 
 #[test]
 fn an_unsettled_node_acts_on_the_first_difference() {
-    let mut sync = Small::new(at(0), PAUSES.least);
+    let mut sync = Small::new(at(0), PAUSES.least, &Server);
     assert!(sync.differ(LASTING, at(0)), "it has just started");
     let mut sync = settled();
     assert_eq!(session(&mut sync, MOVED_MIN - 1, at(0)), Ended::Useful);
@@ -92,7 +92,7 @@ fn an_unsettled_node_acts_on_the_first_difference() {
 
 #[test]
 fn nothing_starts_while_a_session_runs_or_during_the_pause_after_it() {
-    let mut sync = Small::new(at(0), PAUSES.least);
+    let mut sync = Small::new(at(0), PAUSES.least, &Server);
     assert!(start(&mut sync, 1, RECONCILE, at(0)).is_some());
     assert!(!sync.differ(LASTING, at(50)));
     assert_eq!(sync.close(1, PAUSES, &mut Rng::new(1), at(50)), Ended::Useless);

@@ -21,18 +21,66 @@ pub struct Case {
 }
 
 /// What was done to find out whether a suspect lives. Begins anew with every suspicion.
+///
+/// A byte: four bits count the pings, the others are flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Trial {
+pub struct Trial(u8);
+
+const PINGS: u8 = 0b1111;
+const ACCUSED_HERE: u8 = 1 << 4;
+const RENEWED: u8 = 1 << 5;
+const REFUSED_HERE: u8 = 1 << 6;
+const REPRIEVED: u8 = 1 << 7;
+
+impl Trial {
     /// Pings of the verification sent so far (R8).
-    pub pings: u8,
+    pub const fn pings(self) -> u8 {
+        self.0 & PINGS
+    }
+
     /// This node could not reach it itself.
-    pub accused_here: bool,
+    pub const fn accused_here(self) -> bool {
+        self.0 & ACCUSED_HERE != 0
+    }
+
     /// Its time began anew because this node stood still; once is enough.
-    pub renewed: bool,
+    pub const fn renewed(self) -> bool {
+        self.0 & RENEWED != 0
+    }
+
     /// Its host has refused a packet that this node sent for somebody else.
-    pub refused_here: bool,
+    pub const fn refused_here(self) -> bool {
+        self.0 & REFUSED_HERE != 0
+    }
+
     /// It has answered since it became suspect, at `Row::since`: nobody else's voice counts.
-    pub reprieved: bool,
+    pub const fn reprieved(self) -> bool {
+        self.0 & REPRIEVED != 0
+    }
+
+    /// Another ping was sent.
+    pub const fn note_ping(&mut self) {
+        if self.pings() < PINGS {
+            self.0 = self.0.saturating_add(1);
+        }
+    }
+
+    /// This node could not reach it.
+    pub const fn note_accusation(&mut self) {
+        self.0 |= ACCUSED_HERE;
+    }
+
+    /// Its host refused a packet.
+    pub const fn note_refusal(&mut self) {
+        self.0 |= REFUSED_HERE;
+    }
+
+    /// Its time begins anew: `reprieved` because it was heard from, or else because nobody could
+    /// have been heard meanwhile.
+    pub const fn restart(&mut self, reprieved: bool) {
+        self.0 &= !(PINGS | RENEWED);
+        self.0 |= if reprieved { REPRIEVED } else { RENEWED };
+    }
 }
 
 impl Case {

@@ -343,9 +343,7 @@ impl<A> RowMut<'_, A> {
     /// could have been heard meanwhile.
     pub fn restart_suspicion(&mut self, reprieved: bool, now: Instant) {
         self.entry.since = now;
-        self.case.trial.pings = 0;
-        self.case.trial.reprieved |= reprieved;
-        self.case.trial.renewed = !reprieved;
+        self.case.trial.restart(reprieved);
     }
 }
 

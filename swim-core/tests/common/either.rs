@@ -12,7 +12,6 @@ pub enum Either<L, R> {
 impl<L: Storage, R: Storage> Storage for Either<L, R> {
     type List<T> = EitherList<L::List<T>, R::List<T>>;
     type Cells<T> = EitherList<L::Cells<T>, R::Cells<T>>;
-    type Parts<T> = EitherList<L::Parts<T>, R::Parts<T>>;
     type Number = u32;
     type Metadata = EitherMetadata<L::Metadata, R::Metadata>;
     type Index = EitherIndex<L::Index, R::Index>;
@@ -43,13 +42,6 @@ impl<L: Storage, R: Storage> Storage for Either<L, R> {
         match self {
             Self::Left(left) => EitherList::Left(left.cells()),
             Self::Right(right) => EitherList::Right(right.cells()),
-        }
-    }
-
-    fn parts<T>(&self) -> Self::Parts<T> {
-        match self {
-            Self::Left(left) => EitherList::Left(left.parts()),
-            Self::Right(right) => EitherList::Right(right.parts()),
         }
     }
 

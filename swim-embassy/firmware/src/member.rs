@@ -57,6 +57,9 @@ impl fmt::Display for StartError {
 }
 
 /// The member, asking its seeds.
+// Inlined, its frame would become part of a task's, and the room to make a member in would be taken
+// from the stack for ever.
+#[inline(never)]
 pub fn start(
     stack: Stack<'static>,
     arguments: &Arguments,

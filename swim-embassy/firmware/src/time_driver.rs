@@ -77,9 +77,11 @@ impl State {
         let now = self.clock.now();
         let next = self.queue.next_expiration(now);
         let sleep = next.saturating_sub(now).clamp(1, SLEEP_MAX);
+        let cycles = sleep as u32 * CYCLES_PER_TICK;
         timer(CONTROL).write(0);
-        timer(VALUE).write(sleep as u32 * CYCLES_PER_TICK);
-        timer(RELOAD).write(0);
+        timer(VALUE).write(cycles);
+        // It rings again and again, until it is set anew: with 0 it would not, and QEMU grumbles.
+        timer(RELOAD).write(cycles);
         timer(CONTROL).write(ENABLE_AND_INTERRUPT);
     }
 }

@@ -92,6 +92,11 @@ impl Board {
         self.told("suspected")
     }
 
+    pub fn forget_what_it_said(&mut self) {
+        self.listen();
+        self.log.clear();
+    }
+
     fn told(&mut self, event: &str) -> Vec<NodeId> {
         self.listen();
         let prefix = format!("event={event} ");
@@ -119,8 +124,8 @@ impl Board {
         self.process.wait().expect("it was killed");
     }
 
-    /// The code with which the program ends.
-    pub fn exit_code(mut self) -> (i32, Vec<String>) {
+    /// Waits for the end of the program: its code, and all it has said.
+    pub fn end(mut self) -> (i32, Vec<String>) {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         loop {
             if let Some(status) = self.process.try_wait().expect("a child") {
@@ -153,6 +158,7 @@ impl Drop for Board {
         let _ = self.process.wait();
         if thread::panicking() {
             self.listen();
+            self.log.retain(|line| !line.starts_with("member "));
             eprintln!("{} said:\n{}", self.name, self.log.join("\n"));
         }
     }

@@ -67,7 +67,7 @@ impl Cluster {
         self.boards.iter().map(Board::id).chain(servers).collect()
     }
 
-    /// Where those who run are.
+    /// Where they are.
     pub fn addresses(&self) -> Vec<Ipv4Addr> {
         let servers = self.servers.iter().map(|server| *server.address.ip());
         self.boards.iter().map(|board| board.ip).chain(servers).collect()
@@ -112,10 +112,21 @@ impl Cluster {
         boards.chain(self.servers.iter().flat_map(Server::dead)).collect()
     }
 
-    /// Whom anybody who runs ever suspected.
-    pub fn suspected(&mut self) -> BTreeSet<NodeId> {
+    /// How often `id` was ever suspected, as those who run have heard.
+    pub fn suspected_of(&mut self, id: NodeId) -> usize {
         let boards = self.boards.iter_mut().flat_map(Board::suspected);
-        boards.chain(self.servers.iter().flat_map(Server::suspected)).collect()
+        let all = boards.chain(self.servers.iter().flat_map(Server::suspected));
+        all.filter(|suspected| *suspected == id).count()
+    }
+
+    /// Nothing passes between this board and those who run.
+    pub fn pull_plug(&self, board: Ipv4Addr) {
+        self.addresses().into_iter().for_each(|other| self.lan.cut(board, other));
+    }
+
+    /// Begins to measure how long boards send nothing to those who run.
+    pub fn watch_gaps(&self) {
+        self.lan.watch_gaps(&self.addresses());
     }
 
     pub fn tell_boards(&mut self, command: &str) {
@@ -130,7 +141,7 @@ impl Drop for Cluster {
     }
 }
 
-pub fn living(view: &View) -> impl Iterator<Item = NodeId> {
+fn living(view: &View) -> impl Iterator<Item = NodeId> {
     let lives = |status: &str| status == "alive" || status == "suspect";
     view.iter().filter(move |(_, status)| lives(status)).map(|(id, _)| *id)
 }

@@ -35,7 +35,7 @@ pub fn image() -> Option<PathBuf> {
 }
 
 fn missing() -> Option<String> {
-    let devices = output(Command::new(QEMU).args(["-netdev", "help"]));
+    let devices = output(Command::new(QEMU).args(["-M", "mps2-an385", "-netdev", "help"]));
     match devices {
         None => return Some(format!("{QEMU} is missing (Debian: the package {QEMU})")),
         Some(devices) if !devices.lines().any(|line| line == NETDEV) => {

@@ -15,21 +15,31 @@ mod lan;
 mod server;
 
 use std::collections::BTreeSet;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::{mem, thread};
 
 use swim_embassy::swim_core::NodeId;
 
 use board::Board;
-use cluster::{Cluster, living};
+use cluster::Cluster;
 
 const SEED: u64 = 5;
 /// Of a thousand frames.
 const LOSS: u32 = 50;
 /// No board may be mute for longer, whoever is dead.
 const GAP_MAX: Duration = Duration::from_secs(2);
-/// How long boards are watched after a death: others ask for the dead all the time.
-const WATCH: Duration = Duration::from_secs(10);
+/// smoltcp asks for one hardware address a second, whoever wants to know how many.
+const ACQUAINTANCE: Duration = Duration::from_secs(6);
+/// How long boards are watched while they ask for a dead one.
+const WATCH: Duration = Duration::from_secs(8);
+/// What the firmware ends with.
+const EXIT_LEFT: i32 = 0;
+const EXIT_PANIC: i32 = 102;
+/// Longer than it takes to miss somebody who did not say so.
+const SLEEP: Duration = Duration::from_secs(9);
+const SHORT_SLEEP: Duration = Duration::from_secs(3);
+/// The network is there again a little before the board is.
+const WAKING: Duration = Duration::from_secs(1);
 
 #[test]
 fn boards_and_servers_are_one_cluster() {
@@ -43,7 +53,9 @@ fn boards_and_servers_are_one_cluster() {
     dead.insert(kill_a_board(&mut cluster));
     dead.insert(kill_a_server(&mut cluster));
     assert_eq!(cluster.dead(), dead, "nobody else was ever dead for anybody");
-    cut_off_and_heal(&mut cluster);
+    dead.insert(cut_off_and_heal(&mut cluster));
+    dead.insert(sleep_as_planned(&mut cluster));
+    assert_eq!(cluster.dead(), dead, "nobody else was ever dead for anybody");
     boards_end(cluster);
 }
 
@@ -51,8 +63,18 @@ fn boards_and_servers_are_one_cluster() {
 fn kill_a_board(cluster: &mut Cluster) -> NodeId {
     let killed = cluster.boards.pop().expect("there are some");
     let id = killed.id();
+    cluster.watch_gaps();
     killed.kill();
-    watch_the_living(cluster, id);
+    cluster.wait_until_all_hold(id, "dead");
+    assert_gaps(cluster);
+    // Its hardware address would be known for a minute, and those of the living for ever. When all
+    // are forgotten, those of the living come back, and the dead one is asked for again and again:
+    // news and attempts to heal go to it as well.
+    cluster.tell_boards("forget-neighbours");
+    thread::sleep(ACQUAINTANCE);
+    cluster.watch_gaps();
+    thread::sleep(WATCH);
+    assert_gaps(cluster);
     id
 }
 
@@ -60,61 +82,72 @@ fn kill_a_server(cluster: &mut Cluster) -> NodeId {
     let killed = cluster.servers.pop().expect("there are some");
     let id = killed.id();
     cluster.lan.unplug(*killed.address.ip());
+    cluster.watch_gaps();
     killed.kill(&cluster.runtime);
-    watch_the_living(cluster, id);
+    cluster.wait_until_all_hold(id, "dead");
+    assert_gaps(cluster);
     id
 }
 
-/// Hardware addresses are known for a minute: boards that have just forgotten them stand where
-/// they would then, with somebody to ask for who does not answer.
-fn watch_the_living(cluster: &mut Cluster, dead: NodeId) {
-    cluster.tell_boards("forget-neighbours");
-    let living = cluster.addresses();
-    cluster.lan.watch_gaps(&living);
-    let start = Instant::now();
-    cluster.wait_until_all_hold(dead, "dead");
-    cluster.wait_until_agreed();
-    thread::sleep(WATCH.saturating_sub(start.elapsed()));
+fn assert_gaps(cluster: &Cluster) {
     let gaps = cluster.lan.gaps();
-    for board in &cluster.boards {
-        let gap = gaps.of(board.ip);
-        println!(
-            "{}: mute for {gap:?}, while this process paused for {:?}",
-            board.name,
-            gaps.pause()
-        );
-        assert!(gap < GAP_MAX + gaps.pause(), "{} was mute for {gap:?}", board.name);
+    for Board { name, ip, .. } in &cluster.boards {
+        let gap = gaps.of(*ip);
+        println!("{name} was mute for {gap:?}; this process paused for {:?}", gaps.pause());
+        assert!(gap < GAP_MAX + gaps.pause(), "{name} was mute for {gap:?}");
     }
 }
 
 /// A board that is dead for the others, since nothing passes, is alive again when it does.
-fn cut_off_and_heal(cluster: &mut Cluster) {
-    let (id, ip) = (cluster.boards[0].id(), cluster.boards[0].ip);
-    for other in cluster.addresses() {
-        cluster.lan.cut(ip, other);
-    }
-    cluster.wait_until("one cut off", |view| {
-        let is_own = |held: &String| held == "alive" && living(view).all(|_| true);
-        view.get(&id).is_some_and(|held| held == "dead" || is_own(held))
-    });
+fn cut_off_and_heal(cluster: &mut Cluster) -> NodeId {
+    let mut board = cluster.boards.remove(0);
+    let id = board.id();
+    cluster.pull_plug(board.ip);
+    cluster.wait_until_all_hold(id, "dead");
     cluster.lan.heal();
+    // Whom it held for dead meanwhile is its own affair.
+    board.forget_what_it_said();
+    cluster.boards.push(board);
     cluster.wait_until_agreed();
+    id
+}
+
+/// Who said how long it sleeps is not missed for so long; who does not come back is.
+fn sleep_as_planned(cluster: &mut Cluster) -> NodeId {
+    let (mut true_to_its_word, mut lost) = (cluster.boards.remove(0), cluster.boards.remove(0));
+    let (id, lost_id) = (true_to_its_word.id(), lost.id());
+    let suspected = cluster.suspected_of(id);
+    true_to_its_word.tell(&format!("sleep {}", SLEEP.as_secs()));
+    true_to_its_word.wait_for("asleep");
+    cluster.pull_plug(true_to_its_word.ip);
+    lost.tell(&format!("sleep {}", SHORT_SLEEP.as_secs()));
+    lost.wait_for("asleep");
+    lost.kill();
+    thread::sleep(SLEEP.saturating_sub(WAKING));
+    cluster.lan.heal();
+    true_to_its_word.wait_for("awake");
+    cluster.boards.push(true_to_its_word);
+    cluster.wait_until_all_hold(lost_id, "dead");
+    cluster.wait_until_agreed();
+    assert_eq!(cluster.suspected_of(id), suspected, "{id} slept as announced");
+    lost_id
 }
 
 /// Each with the code of what befell it.
 fn boards_end(mut cluster: Cluster) {
-    let mut crashed = cluster.boards.pop().expect("there are some");
-    crashed.tell("panic");
-    let id = crashed.id();
-    assert_eq!(crashed.exit_code().0, 102);
+    let mut faulty = cluster.boards.pop().expect("there are some");
+    let id = faulty.id();
+    faulty.tell("panic");
+    let (code, _) = faulty.end();
+    assert_eq!(code, EXIT_PANIC);
     cluster.wait_until_all_hold(id, "dead");
-    let boards: Vec<Board> = cluster.boards.drain(..).collect();
-    for mut board in boards {
-        let id = board.id();
+    for mut board in mem::take(&mut cluster.boards) {
+        let (id, name) = (board.id(), board.name.clone());
         board.tell("leave");
-        let (code, log) = board.exit_code();
-        assert_eq!(code, 0, "{log:#?}");
-        println!("{}", log.iter().rev().take(6).rev().cloned().collect::<Vec<_>>().join("\n"));
+        let (code, log) = board.end();
+        assert_eq!(code, EXIT_LEFT, "{name}");
+        let last = |what: &str| log.iter().rfind(|line| line.starts_with(what)).expect("the last");
+        println!("{name}: {}; {}", last("stack "), last("socket "));
         cluster.wait_until_all_hold(id, "left");
     }
     cluster.wait_until_agreed();

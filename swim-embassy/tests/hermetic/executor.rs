@@ -50,9 +50,11 @@ impl Executor {
         panic!("a task never waits");
     }
 
-    /// Polls each task that is awake once. Returns false when there was none.
+    /// Polls each task that is awake once. Returns false when there was none. The youngest come
+    /// first, so that a member does not owe it to the order that its stack has run before it.
     fn turn(&mut self, runs: impl Fn(u8) -> bool) -> bool {
         let awake: Vec<usize> = (0..self.tasks.len())
+            .rev()
             .filter(|&number| runs(self.tasks[number].board))
             .filter(|&number| self.tasks[number].flag.0.swap(false, Ordering::Relaxed))
             .collect();

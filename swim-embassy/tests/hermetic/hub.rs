@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use embassy_net_driver_channel::Runner;
+use embassy_net_driver_channel::driver::LinkState;
 
 use crate::clock;
 use crate::random::Random;
@@ -62,17 +63,17 @@ impl Hub {
 
     /// From now on nothing passes this board's port.
     pub fn unplug(&mut self, board: u8) {
-        self.set_open(board, false);
+        self.port(board).is_open = false;
     }
 
-    /// Everything passes again.
-    pub fn replug(&mut self, board: u8) {
-        self.set_open(board, true);
+    /// What the board's driver says of its link.
+    pub fn set_link(&mut self, board: u8, is_up: bool) {
+        let state = if is_up { LinkState::Up } else { LinkState::Down };
+        self.port(board).driver.set_link_state(state);
     }
 
-    fn set_open(&mut self, board: u8, is_open: bool) {
-        let ports = self.ports.iter_mut().filter(|port| port.board == board);
-        ports.for_each(|port| port.is_open = is_open);
+    fn port(&mut self, board: u8) -> &mut Port {
+        self.ports.iter_mut().find(|port| port.board == board).unwrap()
     }
 
     /// Takes what the boards have sent.

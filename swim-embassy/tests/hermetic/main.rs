@@ -3,7 +3,12 @@
 mod clock;
 mod cluster;
 mod dead_neighbour;
+mod events;
 mod executor;
+mod halt;
+mod hostile;
 mod hub;
 mod random;
+mod server;
+mod sleep;
 mod world;

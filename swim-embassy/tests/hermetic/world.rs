@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use embassy_net::{Ipv4Cidr, Stack, StackResources, StaticConfigV4};
+use embassy_net::{ConfigV4, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
 use embassy_net_driver_channel::State;
 use embassy_net_driver_channel::driver::{HardwareAddress, LinkState};
 use swim_embassy::swim_core::{Event, Identity, NodeId, Status};
@@ -89,16 +89,21 @@ impl World {
         let address = HardwareAddress::Ethernet([2, 0, 0, 0, 0, number]);
         let (mut driver, device) = embassy_net_driver_channel::new(state, address);
         driver.set_link_state(LinkState::Up);
-        let config = embassy_net::Config::ipv4_static(StaticConfigV4 {
-            address: Ipv4Cidr::new(ip(number), 24),
-            gateway: None,
-            dns_servers: Default::default(),
-        });
+        let mut config = embassy_net::Config::default();
+        config.ipv4 = Self::address(number);
         let resources = Box::leak(Box::new(StackResources::<2>::new()));
         let (stack, mut runner) = embassy_net::new(device, config, resources, self.random.next());
         self.executor.spawn(number, async move { runner.run().await });
         self.hub.plug(number, driver);
         stack
+    }
+
+    pub fn address(number: u8) -> ConfigV4 {
+        ConfigV4::Static(StaticConfigV4 {
+            address: Ipv4Cidr::new(ip(number), 24),
+            gateway: None,
+            dns_servers: Default::default(),
+        })
     }
 
     pub fn spawn(&mut self, board: u8, future: impl Future<Output = ()> + 'static) {
