@@ -55,7 +55,7 @@ const HELD_OUT: u8 = 1 << 7;
 /// What is remembered of a member's conduct.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 // Every case file has one.
-#[repr(packed)]
+#[repr(Rust, packed)]
 pub struct Conduct {
     /// In parts of a point, as of `noted_at`.
     points: u16,

@@ -20,6 +20,8 @@ pub struct Leaf<B: Bounds> {
     forgotten: Option<NodeId>,
     /// When the next one may go.
     turn_at: Instant,
+    /// When those watched who are not in the table are asked for next.
+    search_at: Instant,
 }
 
 /// Whether the application has heard that the table is full.
@@ -49,6 +51,7 @@ impl<B: Bounds> Leaf<B> {
             watched: bounds.watched(),
             forgotten: None,
             turn_at,
+            search_at: turn_at,
         }
     }
 
@@ -85,6 +88,16 @@ impl<B: Bounds> Leaf<B> {
     pub fn note_turn(&mut self, forgotten: NodeId, pause: Duration, now: Instant) {
         self.forgotten = Some(forgotten);
         self.turn_at = now.after(pause);
+    }
+
+    /// When somebody watched may have to be asked for.
+    pub fn search_deadline(&self) -> Option<Instant> {
+        (self.is_partial() && !self.watched.is_empty()).then_some(self.search_at)
+    }
+
+    /// Somebody may have been asked for; the next time is after `pause`.
+    pub fn note_search(&mut self, pause: Duration, now: Instant) {
+        self.search_at = now.after(pause);
     }
 
     /// Whether a member must be kept.

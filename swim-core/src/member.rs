@@ -14,7 +14,7 @@ use crate::time::{Instant, millis};
 /// a hashed name or a MAC address eight. Names for people belong into the metadata.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 // Rows and packets hold one each: four bytes less beside it, and no target reads it slower.
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub struct NodeId(u64);
 
 impl NodeId {
@@ -173,7 +173,7 @@ impl fmt::Display for Status {
 /// four coincide with a chance of one in 700 million), at half the price of an id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 // Case files hold four, probes a dozen.
-#[repr(packed)]
+#[repr(Rust, packed)]
 pub struct Voice(pub(crate) u32);
 
 impl From<NodeId> for Voice {

@@ -57,7 +57,7 @@ impl<A> Intent<A> {
 
     /// Not saying its message, but answering it.
     #[must_use]
-    pub fn as_answer(self) -> Self {
+    pub fn answering(self) -> Self {
         Self { answer: true, ..self }
     }
 

@@ -4,7 +4,7 @@
 /// everything, the halves of `n` are `2 n` and `2 n + 1`. So a range is one small number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 // An agenda is full of them.
-#[repr(packed)]
+#[repr(Rust, packed)]
 pub struct Range(u64);
 
 impl Range {

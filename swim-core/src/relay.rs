@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_target_is_pinged_once_more_unless_it_has_answered() {
+    fn the_target_is_pinged_once_more_unless_it_hansweringed() {
         let timing = RelayTiming { again_after: Some(Duration::from_millis(200)), ..TIMING };
         let mut relays = relaying(timing);
         assert_eq!(relays.step(at(199)), None);

@@ -18,7 +18,7 @@ use core::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 // As an id is: see there.
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub struct Instant(u64);
 
 impl Instant {
@@ -72,7 +72,7 @@ impl Instant {
 
 /// A duration in whole microseconds, to be kept: half of what a `Duration` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub(crate) struct Micros(u64);
 
 impl Micros {

@@ -167,9 +167,15 @@ impl<A: Address, S: Storage> Node<A, S> {
         if request.target == self.id() {
             return self.ack(request.number, request.belief, View::Unsaid, origin);
         }
+        let corrected = self.correct_requester(&request, origin);
+        let is_asleep = self.table.member(request.target).is_some_and(|row| row.is_asleep());
+        if corrected.is_some() && is_asleep {
+            // It will not answer, and a nack would be a voice against it.
+            return;
+        }
         let relay = Relay {
             target: request.target,
-            address: self.correct_requester(&request, origin).unwrap_or(request.address),
+            address: corrected.unwrap_or(request.address),
             number: self.rng.next_u32(),
             requester: origin.from,
             channel: origin.channel,

@@ -79,6 +79,22 @@ impl<A: Address, S: Storage> Node<A, S> {
         made
     }
 
+    /// Asks anybody for the row of somebody watched who is not in the table. A round of introductions
+    /// would bring it too, if it came when there is a turn.
+    pub(super) fn search_if_due(&mut self) {
+        if self.leaf.search_deadline().is_none_or(|due| due > self.now) {
+            return;
+        }
+        self.leaf.note_search(self.turn_pause(), self.now);
+        let me = self.id();
+        let is_missing = |id: &NodeId| *id != me && self.table.find(*id).is_none();
+        let missing = self.leaf.watched().iter().copied().filter(is_missing);
+        let chosen = self.rng.below(missing.clone().count());
+        if let Some(id) = missing.into_iter().nth(chosen) {
+            self.pull_row(id.mixed());
+        }
+    }
+
     /// When so many have died that the others may all fit, this node is a leaf no longer, and
     /// fetches them.
     pub(super) fn note_room(&mut self) {

@@ -183,7 +183,25 @@ impl<A: Address, S: Storage> Node<A, S> {
             update.claim.status = Status::Suspect;
             update.claim.voices.insert(Voice::from(origin.header.sender));
         }
-        self.apply(&update, origin.from, spread)
+        let news = self.apply(&update, origin.from, spread);
+        if !news && update.id == origin.header.sender {
+            self.correct_sender(&update, origin);
+        }
+        news
+    }
+
+    /// Somebody speaks of itself in other words than are known of it at the same incarnation, and
+    /// the known ones outrank them: it has restarted, and does not know how it has to outrank its
+    /// former life.
+    fn correct_sender(&mut self, update: &Update<'_, A>, origin: &Origin<A>) {
+        let known = self.table.member(update.id).and_then(|row| row.card());
+        let outranked = known.zip(update.card).is_some_and(|(known, told)| {
+            known.incarnation == told.incarnation && known.content_order(&told).is_gt()
+        });
+        if outranked {
+            let record = Intent::new(origin.from, origin.channel, None).about(Some(update.id));
+            self.post(record.limited(origin.len_max()));
+        }
     }
 
     /// Applies one update. Returns whether it was news; if so, and if `spread`, it is passed on.
@@ -202,9 +220,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let mut applied = self.table.apply(found, update, informant, self.now);
         let newcomer = applied == Applied::NoRoom && update.claim.status.is_live();
-        if newcomer && self.make_room(update.id) {
+        let taken_in = newcomer && self.make_room(update.id);
+        if taken_in {
             applied = self.table.apply(None, update, informant, self.now);
         }
+        // Who introduces itself to a leaf is as a rule known to everybody else.
+        let known_elsewhere = taken_in && update.card.is_some_and(|card| card.address == informant);
         match applied {
             Applied::Known | Applied::NoRoom => false,
             Applied::Stranger => {
@@ -213,7 +234,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             Applied::Changed(change) => {
                 count(&mut self.stats.updates_applied);
-                self.follow_up(change, update.asleep, spread);
+                self.follow_up(change, update.asleep, spread && !known_elsewhere);
                 true
             }
         }

@@ -107,6 +107,13 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
+    /// Pulls a single row from anybody.
+    pub(super) fn pull_row(&mut self, key: u64) {
+        if let Some(peer) = self.random_peer() {
+            self.begin((peer, 0), Work::Pull { from: key, last: key, pages: 0 });
+        }
+    }
+
     fn reconcile_with(&mut self, peer: (A, u32)) {
         self.begin(peer, Work::Reconcile { hop: 0 });
     }
@@ -160,7 +167,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         count(&mut self.stats.pages_sent);
         let intent = Intent::new(origin.from, origin.channel, Some(Message::Pull(pull)));
-        self.post(intent.limited(believable(pull.len_max)).as_answer());
+        self.post(intent.limited(believable(pull.len_max)).answering());
     }
 
     /// Whether answers certainly arrive where questions come from.

@@ -44,6 +44,7 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.step_probe();
                 self.gossip_if_due();
                 self.step_sync();
+                self.search_if_due();
                 self.heal_if_due();
                 self.ask_seeds();
             }
@@ -85,6 +86,7 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.gossip_deadline(),
                 self.heal_deadline(),
                 self.seeds.deadline(),
+                self.leaf.search_deadline(),
                 self.slumber.deadline(),
             ]),
         };

@@ -22,7 +22,7 @@ pub enum News {
 /// What the application was last told about a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 // Every case file has one.
-#[repr(packed)]
+#[repr(Rust, packed)]
 pub struct Told {
     status: Option<Status>,
     boot: u16,

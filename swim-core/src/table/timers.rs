@@ -17,7 +17,7 @@ pub struct Timers<S: Storage> {
 
 /// One deadline.
 #[derive(Clone, Copy)]
-#[repr(packed(2))]
+#[repr(Rust, packed(2))]
 pub struct Due<N> {
     at: Instant,
     case: N,

@@ -193,7 +193,7 @@ impl fmt::Display for Refusal {
 /// A request for a page of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 // Packets wait in an outbox: it has no room for padding.
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub struct Pull {
     /// Random, one for each slice of the table; the page repeats it.
     #[serde(with = "postcard::fixint::le")]
@@ -215,7 +215,7 @@ pub struct Pull {
 /// to `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 // Packets wait in an outbox: it has no room for padding.
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub struct Page {
     /// The number of the pull.
     #[serde(with = "postcard::fixint::le")]

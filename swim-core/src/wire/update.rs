@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::address::Address;
 use crate::judge::{Card, Claim, VOICES_MAX, Voices};
 use crate::member::{Incarnation, NodeId, Patience, Status, Voice};
-use crate::time::millis;
+use crate::time::micros;
 
 use super::error::ParseError;
 use super::frame::{Frame, write_frame};
@@ -163,7 +163,7 @@ impl SleepLeft {
 
     /// The shortest that is at least `left`, or the longest there is.
     fn covering(left: Duration) -> Self {
-        let tenths = millis(left).div_ceil(100);
+        let tenths = micros(left).div_ceil(100_000);
         Self(u32::try_from(tenths).unwrap_or(Self::MOST).min(Self::MOST))
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use swim_core::wire::{Join, Message, Page, Pull, Welcome};
-use swim_core::{Config, Event, Identity, Label, Standing, Status};
+use swim_core::wire::{Join, Message, Page, Pull, Update, Welcome};
+use swim_core::{Card, Config, Event, Identity, Label, Patience, Standing, Status};
 
 use crate::harness::*;
 
@@ -294,4 +294,21 @@ fn a_member_that_moves_while_suspected_is_asked_at_its_new_place() {
     let ping = world.next(|sent| sent.ping().is_some());
     assert_eq!(ping.to, 77);
     assert_eq!(ping.ping().unwrap().belief.unwrap().status, Status::Alive);
+}
+
+/// The digests of a leaf would not tell: it has none.
+#[test]
+fn whoever_restarts_in_words_outranked_by_its_former_life_is_told_so() {
+    let life = |boot| {
+        let (incarnation, patience) = (at(0), Patience::NONE);
+        Update::alive(id(B), Card { incarnation, boot, patience, address: B, metadata: b"" })
+    };
+    for (former, later, told) in [(9, 3, true), (3, 9, false)] {
+        let mut world = alone_with(still(), &[B]);
+        world.gossip(A, &[life(former)]);
+        world.sent();
+        world.tell(A, B, None, &[life(later)]).expect("a packet");
+        let record = |sent: &Sent| sent.to == B && sent.updates().contains(&life(former));
+        assert_eq!(world.sent().iter().any(record), told, "{former} {later}");
+    }
 }

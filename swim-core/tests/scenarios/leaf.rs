@@ -1,5 +1,6 @@
 //! A table smaller than the cluster: the members it holds turn over, watched ones stay.
 
+use swim_core::wire::{Message, Page};
 use swim_core::{Config, Event, Status};
 
 use crate::harness::*;
@@ -85,4 +86,21 @@ fn a_leaf_with_room_to_spare_is_none_any_more() {
     world.gossip(A, &[alive(77, 0)]);
     assert!(world.node(A).is_leaf());
     assert!(!world.events(A).contains(&Event::TableFull), "said once");
+}
+
+/// Of a watched member that nobody mentions a leaf asks others, until it has a row.
+#[test]
+fn a_watched_member_that_is_missing_is_asked_for() {
+    let mut world = leaf();
+    world.act(A, |twin, _| twin.watch(77)).expect("room to watch");
+    let asks = |sent: &Sent| sent.pull().is_some_and(|pull| pull.from == pull.last);
+    let asked = world.next(asks);
+    assert!([B, C, D].contains(&asked.to));
+    let number = asked.pull().expect("a pull").number;
+    let page = Some(Message::Page(Page { number, next: 0 }));
+    world.tell(A, asked.to, page, &[alive(77, 0)]).expect("a page");
+    assert_eq!(world.status(A, 77), Some(Status::Alive));
+    world.sent();
+    world.run(3 * TURN);
+    assert!(!world.sent().iter().any(asks), "it is there");
 }

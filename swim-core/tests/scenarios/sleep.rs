@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use swim_core::wire::Message;
+use swim_core::wire::{Belief, Message, PingRequest};
 use swim_core::{Config, Event, Instant, SleepError, Standing, Status};
 
 use crate::harness::*;
@@ -187,4 +187,27 @@ fn a_probe_of_somebody_who_falls_asleep_meanwhile_accuses_nobody() {
     world.run(20_000);
     assert_eq!(world.status(A, B), Some(Status::Alive));
     assert_eq!(world.stats(A).probes_failed, 0);
+}
+
+/// Or one lost correction would leave a nack, which is a voice.
+#[test]
+fn a_relay_that_knows_of_the_sleep_says_so_and_does_not_nack() {
+    let mut world = alone_with(witness(), &[B]);
+    world.gossip(A, &[alive(C, 1).asleep(NAP)]);
+    world.sent();
+    let (belief, nack_after_ms) = (Some(Belief { incarnation: at(0), status: Status::Alive }), 200);
+    let request = PingRequest { number: 8, target: id(C), address: C, belief, nack_after_ms };
+    world.tell(A, B, Some(Message::PingRequest(request)), &[]).expect("a request");
+    world.run(3_000);
+    let sent = world.sent();
+    assert!(sent.iter().any(|sent| sent.to == B && sent.updates().iter().any(|u| u.id == id(C))));
+    assert!(!sent.iter().any(|sent| sent.to == C || sent.nack().is_some()));
+}
+
+#[test]
+fn the_last_moment_of_a_sleep_is_still_one() {
+    let moment = alive(C, 1).asleep(Duration::from_micros(1));
+    let mut world = alone_with(witness(), &[B]);
+    world.gossip(A, &[moment]);
+    assert_eq!(asleep(&world, A, C), Some(true));
 }
