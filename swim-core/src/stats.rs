@@ -20,8 +20,8 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Plain counters since the node was made: of 64 bits on servers, of 32 bits, which may wrap, on
-    /// boards ([`storage::Bounds`](crate::storage::Bounds)).
+    /// Plain counters since the node was made: of 64 bits on servers, of 32 bits, which may wrap,
+    /// on boards ([`storage::Bounds`](crate::storage::Bounds)).
     ///
     /// Bytes are those of packets: datagram payload, without UDP and IP headers, and stream packets
     /// without their length prefix.
