@@ -99,9 +99,8 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
 
     /// Says goodbye, so that the others hold this member as left, not dead. Returns when enough of
     /// them have been told, or `leave_timeout` is over; at once when this member has left already.
-    /// Dropping the future changes nothing.
-    ///
-    /// The runner runs on, and tells whoever asks that this member has left.
+    /// Dropping the future changes nothing. It takes a runner that runs; that goes on afterwards,
+    /// and tells whoever asks that this member has left.
     pub async fn leave(self) {
         self.shared.command(|node| node.leave(clock::now()));
         self.shared.until(|node| node.standing() != Standing::Leaving).await;
@@ -194,7 +193,8 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
 
 impl<const MEMBERS: usize, const METADATA: usize> fmt::Debug for Swim<'_, MEMBERS, METADATA> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.with(|node| f.debug_struct("Swim").field("node", node).finish())
+        let id = self.id();
+        f.debug_struct("Swim").field("id", &id).finish_non_exhaustive()
     }
 }
 

@@ -20,6 +20,7 @@ mod uart;
 use core::fmt::Display;
 use core::panic::PanicInfo;
 
+use cortex_m_rt::{ExceptionFrame, exception};
 use embassy_executor::Spawner;
 use embassy_time::{Duration, Timer};
 use static_cell::ConstStaticCell;
@@ -33,6 +34,7 @@ const EXIT_ARGUMENTS: u8 = 2;
 const EXIT_NETWORK: u8 = 3;
 const EXIT_LIFE_OVER: u8 = 4;
 const EXIT_PANIC: u8 = 102;
+const EXIT_FAULT: u8 = 103;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -84,6 +86,12 @@ async fn die(life: Option<Duration>) {
 fn fail(code: u8, reason: impl Display) -> ! {
     say!("failed code={code} reason={reason}");
     exit(code)
+}
+
+#[exception]
+unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+    say!("fault at={:#010x} called_from={:#010x}", frame.pc(), frame.lr());
+    exit(EXIT_FAULT)
 }
 
 #[panic_handler]

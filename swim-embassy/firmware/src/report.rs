@@ -76,7 +76,9 @@ pub fn counters(swim: Swim) {
     say!("packets sent={sent} received={received} malformed={}", stats.rejected_malformed);
     let (started, acked, failed) = (stats.probes, stats.probes_acked, stats.probes_failed);
     say!("probes started={started} acked={acked} failed={failed}");
-    say!("socket {:?}", swim.counters());
+    let socket = swim.counters();
+    let (timed_out, paused) = (socket.flushes_timed_out, socket.sends_paused);
+    say!("socket flushes_timed_out={timed_out} sends_paused={paused}");
     let depth = stack::depth();
     say!("stack starting={} running={} size={}", depth.starting, depth.running, depth.size);
 }

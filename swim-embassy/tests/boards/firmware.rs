@@ -15,6 +15,8 @@ const TOOLS: [(&str, &str); 4] = [
     ("/usr/lib/rustlib/src/rust/library/core/Cargo.toml", "rust-web-src"),
     ("/usr/bin/ld.lld", "lld"),
 ];
+/// The second number of the oldest version that builds it, as the workspace says.
+const RUSTC_MINOR_MIN: u32 = 88;
 /// The netdev that speaks over Unix sockets came with QEMU 7.2.
 const NETDEV: &str = "dgram";
 
@@ -35,25 +37,40 @@ pub fn image() -> Option<PathBuf> {
 }
 
 fn missing() -> Option<String> {
-    let devices = output(Command::new(QEMU).args(["-M", "mps2-an385", "-netdev", "help"]));
-    match devices {
-        None => return Some(format!("{QEMU} is missing (Debian: the package {QEMU})")),
-        Some(devices) if !devices.lines().any(|line| line == NETDEV) => {
-            return Some(format!("{QEMU} is older than 7.2: it has no -netdev {NETDEV}"));
-        }
-        Some(_) => {}
+    missing_qemu().or_else(|| match env::var_os("SWIM_FIRMWARE") {
+        Some(_) => None,
+        None => missing_compiler(),
+    })
+}
+
+fn missing_qemu() -> Option<String> {
+    match output(Command::new(QEMU).args(["-M", "mps2-an385", "-netdev", "help"])) {
+        None => Some(format!("{QEMU} is missing (Debian: the package {QEMU})")),
+        Some(devices) if devices.lines().any(|line| line == NETDEV) => None,
+        Some(_) => Some(format!("{QEMU} is older than 7.2: it has no -netdev {NETDEV}")),
     }
-    let targets = output(Command::new("rustup").args(["target", "list", "--installed"]));
-    let has_target = targets.is_some_and(|targets| targets.lines().any(|line| line == TARGET));
-    if has_target || env::var_os("SWIM_FIRMWARE").is_some() {
+}
+
+fn missing_compiler() -> Option<String> {
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "list", "--installed"]).env_remove("RUSTUP_TOOLCHAIN");
+    if output(&mut rustup).is_some_and(|targets| targets.lines().any(|line| line == TARGET)) {
         return None;
     }
     let absent = TOOLS.iter().filter(|(file, _)| !Path::new(file).exists());
     let packages: Vec<_> = absent.map(|(_, package)| *package).collect();
-    (!packages.is_empty()).then(|| {
-        let packages = packages.join(", ");
-        format!("neither rustup's target {TARGET} is there nor Debian's packages {packages}")
-    })
+    if packages.is_empty() {
+        return old_compiler();
+    }
+    let packages = packages.join(", ");
+    Some(format!("neither rustup's target {TARGET} is there nor Debian's packages {packages}"))
+}
+
+/// Debian has had others under this name.
+fn old_compiler() -> Option<String> {
+    let version = output(Command::new("/usr/bin/rustc").arg("--version"))?;
+    let minor = version.split('.').nth(1)?.parse::<u32>().ok()?;
+    (minor < RUSTC_MINOR_MIN).then(|| format!("/usr/bin/rustc is too old: {}", version.trim()))
 }
 
 fn output(command: &mut Command) -> Option<String> {
@@ -61,17 +78,18 @@ fn output(command: &mut Command) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// In a directory of its own, so that only the first time takes long.
+/// In a directory of its own beside that of the tests, so that only the first time takes long.
 fn build() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/build.sh");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is a part of that");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/thumb.sh");
     let built = Command::new(script)
-        .args([TARGET, "--bin", "board"])
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware"))
+        .args(["build", TARGET, "--bin", "board"])
+        .env("CARGO_TARGET_DIR", target)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .expect("a shell");
     assert!(built.status.success(), "the firmware could not be built: {}", built.status);
-    let directory = String::from_utf8(built.stdout).expect("a path");
-    Path::new(directory.trim()).join("board")
+    let said = String::from_utf8(built.stdout).expect("text");
+    Path::new(said.lines().last().expect("a directory")).join("board")
 }

@@ -20,7 +20,7 @@ use std::{mem, thread};
 
 use swim_embassy::swim_core::NodeId;
 
-use board::Board;
+use board::{Board, value};
 use cluster::Cluster;
 
 const SEED: u64 = 5;
@@ -100,15 +100,15 @@ fn assert_gaps(cluster: &Cluster) {
 
 /// A board that is dead for the others, since nothing passes, is alive again when it does.
 fn cut_off_and_heal(cluster: &mut Cluster) -> NodeId {
-    let mut board = cluster.boards.remove(0);
+    let board = cluster.boards.remove(0);
     let id = board.id();
     cluster.pull_plug(board.ip);
     cluster.wait_until_all_hold(id, "dead");
     cluster.lan.heal();
-    // Whom it held for dead meanwhile is its own affair.
-    board.forget_what_it_said();
     cluster.boards.push(board);
     cluster.wait_until_agreed();
+    // Whom it held for dead meanwhile is its own affair.
+    cluster.boards.last_mut().expect("just pushed").forget_what_it_said();
     id
 }
 
@@ -141,14 +141,18 @@ fn boards_end(mut cluster: Cluster) {
     let (code, _) = faulty.end();
     assert_eq!(code, EXIT_PANIC);
     cluster.wait_until_all_hold(id, "dead");
+    let mut given_up = 0;
     for mut board in mem::take(&mut cluster.boards) {
         let (id, name) = (board.id(), board.name.clone());
         board.tell("leave");
         let (code, log) = board.end();
         assert_eq!(code, EXIT_LEFT, "{name}");
-        let last = |what: &str| log.iter().rfind(|line| line.starts_with(what)).expect("the last");
+        let last =
+            |what: &str| log.iter().rfind(|line| line.starts_with(what)).expect("a last one");
         println!("{name}: {}; {}", last("stack "), last("socket "));
+        given_up += value(last("socket "), "flushes_timed_out").parse::<u32>().expect("a number");
         cluster.wait_until_all_hold(id, "left");
     }
     cluster.wait_until_agreed();
+    assert!(given_up > 0, "datagrams to the dead waited in a socket, or nothing was shown");
 }
