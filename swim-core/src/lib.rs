@@ -62,13 +62,14 @@
 //! - **Nothing panics**, whatever the bytes, the clock or the order of calls. Errors are typed per
 //!   operation; after an error the state is what it was.
 //! - **Everything is bounded**, and each bound has a name and a policy; what is refused or dropped
-//!   is counted in [`Stats`]:
+//!   is counted in [`Stats`]. Where a table is in arrays, those of packets, probes, relays, seeds,
+//!   sessions, and of the missing and watched are smaller: [`storage::Board`].
 //!
 //! | bound | name | when it is reached |
 //! |---|---|---|
 //! | members | [`storage`] | a tombstone goes; if there is none, the newcomer is not kept |
 //! | metadata | [`storage`] | the member is kept without it, and not passed on |
-//! | packets waiting | [`OUTBOX_LEN_MAX`] | the newest is dropped |
+//! | packets waiting | [`OUTBOX_LEN_MAX`] | what is due waits; of answers, the newest is dropped |
 //! | probes running | [`PROBES_MAX`] | a round is left out |
 //! | relays asked by one probe | [`RELAYS_ASKED_MAX`] | no more are asked |
 //! | probes relayed | [`RELAYS_MAX`] | left unanswered |

@@ -14,7 +14,9 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::sim::{Checks, Cluster, Failure, Heard, Link, Scenario, seeds};
 use swim_core::storage::{Board, Fixed, Growable, Server, Storage, WithBounds};
-use swim_core::{Config, Detector, Event, Instant, Lifeguard, Node, NodeId, Standing, Status};
+use swim_core::{
+    Config, Detector, Event, Instant, Lifeguard, Node, NodeId, Standing, Stats, Status,
+};
 
 type Outcome = Result<(), Failure>;
 
@@ -594,4 +596,32 @@ fn settings_a_node_refuses_end_the_run() {
     cluster.add(NodeId::new(1));
     let failure = cluster.run_for(SECOND).expect_err("no node was made");
     assert!(failure.to_string().contains("refuses the scenario's settings"), "{failure}");
+}
+
+/// A storm on boards: half of them die, of a cluster that loses a fifth of its packets.
+#[test]
+fn boards_have_room_for_what_a_storm_asks_of_them() -> Outcome {
+    let name = "boards_have_room_for_what_a_storm_asks_of_them";
+    for (seed, config) in [(1, Config::lan()), (2, Config::radio()), (3, Config::lan())] {
+        let link = Link::lan().losing(200);
+        let scenario = Scenario { link, config, ..Scenario::new(name, seed, |_| Fixed::<32, 0>) };
+        let mut cluster = Cluster::new(scenario);
+        cluster.add_many(24);
+        cluster.join_all(0);
+        cluster.run_for(seconds(300))?;
+        (12..20).for_each(|node| cluster.crash(node));
+        cluster.run_for(seconds(600))?;
+        let total = |counter: fn(&Stats) -> u64| cluster.total(counter);
+        let dropped = (total(|stats| stats.outbox_full), total(|stats| stats.probes_skipped));
+        cluster.expect("no packet is dropped, no probe left out", dropped == (0, 0))?;
+        let (relayed, refused) = (total(|stats| stats.relays), total(|stats| stats.relays_refused));
+        println!("{relayed} pings relayed, {refused} refused");
+        cluster.expect("few relays are refused", refused < relayed / 3)?;
+        let buried = cluster.population().all(|node| {
+            (12..20).all(|dead| cluster.status(node, dead).is_none_or(|status| !status.is_live()))
+        });
+        cluster.expect("all the dead are known to be", buried)?;
+        println!("{}", cluster.report());
+    }
+    Ok(())
 }

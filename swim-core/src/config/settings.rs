@@ -59,8 +59,16 @@ macro_rules! settings {
 }
 
 settings! {
-    durations: pause_tolerance probe_interval probe_timeout probe_timeout_min probe_timeout_max patience_max gossip_interval gossip_to_dead_time sync_after sync_pause_min sync_pause_max sync_timeout heal_interval tombstone_time departed_time join_retry_min join_retry_max leave_timeout sleep_max sleep_margin;
-    others: label: Label, indirect_probes: u8, suspicion_mult: u8, suspicion_max_mult: u8, gossip_nodes: u8, retransmit_mult: u8, anti_entropy: bool, sync_over_streams: bool, pages_per_second_max: u16, datagram_len_max: u16, incarnation_skew_max: u32;
+    durations:
+        pause_tolerance probe_interval probe_timeout probe_timeout_min probe_timeout_max
+        patience_max gossip_interval gossip_to_dead_time sync_after sync_pause_min
+        sync_pause_max sync_timeout heal_interval tombstone_time departed_time
+        join_retry_min join_retry_max leave_timeout sleep_max sleep_margin;
+    others:
+        label: Label, indirect_probes: u8, suspicion_mult: u8, suspicion_max_mult: u8,
+        gossip_nodes: u8, retransmit_mult: u8, anti_entropy: bool, sync_over_streams:
+        bool, pages_per_second_max: u16, datagram_len_max: u16, incarnation_skew_max:
+        u32;
 }
 
 /// A duration in four bytes: microseconds up to 35 minutes, then, marked by the upper bit,
