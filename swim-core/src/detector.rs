@@ -177,7 +177,7 @@ impl Rules {
         patience: false,
     };
 
-    const WITNESS: Self = Self {
+    pub(crate) const WITNESS: Self = Self {
         health_max: 8,
         timeout_scaled: false,
         interval_scaled_always: false,

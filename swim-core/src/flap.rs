@@ -9,7 +9,7 @@
 use core::time::Duration;
 
 use crate::member::Status;
-use crate::time::{Instant, part};
+use crate::time::{Instant, part, times};
 
 /// When a member is held out, and for how long. Route flap damping (RFC 2439) for members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,7 @@ impl Default for FlapPolicy {
 const PARTS: u16 = 256;
 /// A doubled penalty is at its maximum long before.
 const OFFENCES_MAX: u8 = 16;
+const HELD_OUT: u8 = 1 << 7;
 
 /// What is remembered of a member's conduct.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,8 +59,8 @@ const OFFENCES_MAX: u8 = 16;
 pub struct Conduct {
     /// In parts of a point, as of `noted_at`.
     points: u16,
-    offences: u8,
-    held_out: bool,
+    /// Terms so far, [`OFFENCES_MAX`] at most, and a bit for whether one is being served.
+    record: u8,
     /// Seconds of the node's time, which may wrap.
     noted_at: u32,
     release_at: u32,
@@ -68,12 +69,12 @@ pub struct Conduct {
 impl Conduct {
     /// Whether the member is held out.
     pub const fn is_held_out(self) -> bool {
-        self.held_out
+        self.record & HELD_OUT != 0
     }
 
     /// Whether nothing is held against the member: as if it were new.
     pub const fn is_clean(self) -> bool {
-        self.points == 0 && self.offences == 0 && !self.held_out
+        self.points == 0 && self.record == 0
     }
 
     /// Notes that a member that was `before` is `after` now.
@@ -88,7 +89,7 @@ impl Conduct {
         self.points = self.points.saturating_add(PARTS.saturating_mul(points));
         let limit = u16::from(policy.points_max).saturating_mul(PARTS);
         self.points = self.points.min(limit.saturating_mul(2));
-        if self.points >= limit && !self.held_out {
+        if self.points >= limit && !self.is_held_out() {
             self.hold_out(policy, now);
         }
     }
@@ -96,7 +97,7 @@ impl Conduct {
     /// Lets the member in again if its time is over and it has behaved; else says when to look
     /// again. `None` when it is in.
     pub fn review(&mut self, policy: &FlapPolicy, now: Instant) -> Option<Instant> {
-        if !self.held_out {
+        if !self.is_held_out() {
             return None;
         }
         self.decay(policy, now);
@@ -108,20 +109,18 @@ impl Conduct {
         if self.points > limit / 2 {
             return Some(now.after(part(policy.half_life, 2)));
         }
-        self.held_out = false;
+        self.record &= !HELD_OUT;
         None
     }
 
     fn hold_out(&mut self, policy: &FlapPolicy, now: Instant) {
         let calm = u64::from(seconds(now).wrapping_sub(self.release_at));
-        if Duration::from_secs(calm) > policy.penalty_max {
-            self.offences = 0;
-        }
-        let doubled = policy.penalty.saturating_mul(1 << self.offences.min(OFFENCES_MAX));
+        let before = self.record & !HELD_OUT;
+        let before = if Duration::from_secs(calm) > policy.penalty_max { 0 } else { before };
+        let doubled = times(policy.penalty, 1 << before.min(OFFENCES_MAX));
         let penalty = doubled.min(policy.penalty_max).as_secs();
-        self.offences = self.offences.saturating_add(1).min(OFFENCES_MAX);
+        self.record = before.saturating_add(1).min(OFFENCES_MAX) | HELD_OUT;
         self.release_at = seconds(now).wrapping_add(u32::try_from(penalty).unwrap_or(u32::MAX));
-        self.held_out = true;
     }
 
     /// Halves the points for every half-life passed, and takes off a line's worth of the rest.

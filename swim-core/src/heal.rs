@@ -24,13 +24,13 @@ pub struct Heal {
     urgent: usize,
     /// The last pause of a node in need; zero when it was not.
     pause: Duration,
-    numbers: heapless::Deque<u32, WAITED_FOR_MAX>,
+    numbers: heapless::Vec<u32, WAITED_FOR_MAX, u8>,
 }
 
 impl Heal {
     /// The first attempt is at `first_at`.
     pub const fn new(first_at: Instant) -> Self {
-        let numbers = heapless::Deque::new();
+        let numbers = heapless::Vec::new();
         Self { next_at: first_at, urgent: 0, pause: Duration::ZERO, numbers }
     }
 
@@ -75,10 +75,10 @@ impl Heal {
     /// Notes that somebody was pinged with this number.
     pub fn asked(&mut self, number: u32) {
         if self.numbers.is_full() {
-            self.numbers.pop_front();
+            self.numbers.remove(0);
         }
         // There is room now.
-        let _ = self.numbers.push_back(number);
+        let _ = self.numbers.push(number);
     }
 
     /// Whether an ack answers one of the last pings; if so, it was the only one.

@@ -33,8 +33,9 @@ pub struct Intent<A> {
     pub to: A,
     pub channel: Channel,
     pub message: Option<Message<A>>,
-    /// Whose record goes first, if any.
-    pub about: Option<NodeId>,
+    /// Whose record goes first, if `is_about` anybody: less than an `Option` takes.
+    about: NodeId,
+    is_about: bool,
     /// The longest packet that the other side may be sent.
     pub len_max: u16,
     /// The message is not said but answered: a pull, by a page.
@@ -44,13 +45,25 @@ pub struct Intent<A> {
 impl<A> Intent<A> {
     /// A packet of any length, without a record in front.
     pub const fn new(to: A, channel: Channel, message: Option<Message<A>>) -> Self {
-        Self { to, channel, message, about: None, len_max: u16::MAX, answer: false }
+        let (about, is_about) = (NodeId::new(0), false);
+        Self { to, channel, message, about, is_about, len_max: u16::MAX, answer: false }
     }
 
     /// With this member's record in front.
     #[must_use]
     pub fn about(self, about: Option<NodeId>) -> Self {
-        Self { about, ..self }
+        Self { about: about.unwrap_or(self.about), is_about: about.is_some(), ..self }
+    }
+
+    /// Not saying its message, but answering it.
+    #[must_use]
+    pub fn as_answer(self) -> Self {
+        Self { answer: true, ..self }
+    }
+
+    /// Whose record goes first.
+    pub fn subject(&self) -> Option<NodeId> {
+        self.is_about.then_some(self.about)
     }
 
     /// No longer than this.

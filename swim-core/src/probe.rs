@@ -19,7 +19,7 @@ use crate::judge::{VOICES_MAX, Voices};
 use crate::member::{NodeId, Voice};
 use crate::rotation::Rotation;
 use crate::storage::{Bounds, List};
-use crate::time::{Instant, Micros, micros};
+use crate::time::{Instant, Micros, micros, times};
 
 /// Relays that one probe can ask altogether.
 pub const RELAYS_ASKED_MAX: usize = 12;
@@ -227,7 +227,7 @@ impl<B: Bounds> Prober<B> {
             && probe.window.is_none()
         {
             let timeouts = if asked > 0 { 2 } else { 1 };
-            probe.step_at = Some(now.after(probe.timeout.duration().saturating_mul(timeouts)));
+            probe.step_at = Some(now.after(times(probe.timeout.duration(), timeouts)));
         }
     }
 
@@ -243,7 +243,7 @@ impl<B: Bounds> Prober<B> {
             AckOf::Relay
         };
         let late = probe.step_at.is_none();
-        let late_max = probe.timeout.duration().saturating_mul(LATE_TIMEOUTS).max(LATE_MAX);
+        let late_max = times(probe.timeout.duration(), LATE_TIMEOUTS).max(LATE_MAX);
         if late && now.since(probe.started_at) > late_max {
             return None;
         }

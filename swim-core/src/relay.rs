@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::member::NodeId;
 use crate::storage::{Bounds, List};
-use crate::time::Instant;
+use crate::time::{Instant, times};
 use crate::wire::Belief;
 
 /// How much longer than a probe interval a requester may want to wait: its local health stretches
@@ -80,7 +80,7 @@ impl<A: Copy + PartialEq, C: Copy, B: Bounds> Relays<A, C, B> {
     /// than [`WAIT_FACTOR_MAX`] lifetimes.
     pub fn add(&mut self, relay: Relay<A, C>, timing: RelayTiming, now: Instant) -> bool {
         let RelayTiming { again_after, nack_after, lifetime } = timing;
-        let nack_after = nack_after.min(lifetime.saturating_mul(WAIT_FACTOR_MAX));
+        let nack_after = nack_after.min(times(lifetime, WAIT_FACTOR_MAX));
         let running = Running {
             relay,
             again_at: again_after.map(|again_after| now.after(again_after)),

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::member::NodeId;
 use crate::rng::Rng;
 use crate::storage::{Bounds, List};
-use crate::time::{Instant, Micros};
+use crate::time::{Instant, Micros, times};
 use crate::wire::Refusal;
 
 /// Attempts, after the first, before the pauses between them grow. Of a thousand nodes that join at
@@ -129,7 +129,7 @@ impl<A: Copy + PartialEq, B: Bounds> Seeds<A, B> {
         match seed.eager.checked_sub(1) {
             Some(left) => seed.eager = left,
             None => {
-                let doubled = seed.pause.duration().saturating_mul(2);
+                let doubled = times(seed.pause.duration(), 2);
                 seed.pause = Micros::of(doubled.min(retry.most));
             }
         }

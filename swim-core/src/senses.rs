@@ -7,7 +7,7 @@ use crate::health::Health;
 use crate::member::Patience;
 use crate::round_trip::{RoundTrips, TimeoutRange};
 use crate::stall::Stall;
-use crate::time::Instant;
+use crate::time::{Instant, times};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Senses {
@@ -33,7 +33,7 @@ impl Senses {
     /// points of bad health.
     pub fn answer_timeout(&self, range: TimeoutRange) -> Duration {
         let factor = u32::from(self.health.score() / 2).saturating_add(1);
-        self.round_trips.timeout(range).saturating_mul(factor)
+        times(self.round_trips.timeout(range), factor)
     }
 }
 

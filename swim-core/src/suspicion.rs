@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use crate::log::log2_q32;
-use crate::time::{micros, part};
+use crate::time::{micros, part, times};
 
 /// The bounds between which a suspicion times out, and how many voices bring it to the lower one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Floor {
         answer_timeout: Duration,
         answer_timeout_min: Duration,
     ) -> Self {
-        let slow = answer_timeout.saturating_sub(answer_timeout_min).saturating_mul(3);
+        let slow = times(answer_timeout.saturating_sub(answer_timeout_min), 3);
         Self { wait_min: tolerance.saturating_add(slow), answer_timeout }
     }
 
@@ -72,7 +72,7 @@ impl Floor {
     pub fn wait(&self, confirmations: usize) -> Duration {
         let last = WAIT_SIXTEENTHS.len().saturating_sub(1);
         let sixteenths = WAIT_SIXTEENTHS.get(confirmations.min(last)).copied().unwrap_or(16);
-        part(self.wait_min.saturating_mul(sixteenths), 16)
+        part(times(self.wait_min, sixteenths), 16)
     }
 
     /// The longest wait: nobody agrees.
@@ -90,7 +90,7 @@ impl Floor {
 
     /// From the first ping of a verification to the verdict, so that the last one can be answered.
     pub fn verification_len(&self) -> Duration {
-        let pings = self.verification_spacing().saturating_mul(VERIFICATION_PINGS.into());
+        let pings = times(self.verification_spacing(), VERIFICATION_PINGS.into());
         pings.saturating_sub(self.verification_spacing()).saturating_add(self.answer_timeout)
     }
 }

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use crate::rng::Rng;
 use crate::storage::{Bounds, List};
-use crate::time::{Instant, Micros};
+use crate::time::{Instant, Micros, times};
 
 /// How many steps of both sides one reconciliation may take. What is still different then is found
 /// by the next one.
@@ -182,7 +182,7 @@ impl<A: Copy + PartialEq, B: Bounds> Sync<A, B> {
             self.streak_since = now;
         }
         self.streak = self.streak.saturating_add(1);
-        let fresh = lasting.saturating_mul(FRESH_FACTOR);
+        let fresh = times(lasting, FRESH_FACTOR);
         let lasts = match self.stirred_at.is_some_and(|at| now.since(at) < fresh) {
             true => self.streak >= STREAK_MIN_FRESH,
             false => self.streak >= STREAK_MIN && now.since(self.streak_since) >= lasting,
@@ -334,14 +334,14 @@ impl<A: Copy + PartialEq, B: Bounds> Sync<A, B> {
             return Ended::NotYet;
         }
         let Harvest { rows, given, lost, pulled } = core::mem::take(&mut self.harvest);
-        let doubled = self.backoff.duration().saturating_mul(2);
+        let doubled = times(self.backoff.duration(), 2);
         self.pull_failed = pulled && !lost && rows < MOVED_MIN;
         if rows >= MOVED_MIN {
             self.settled = false;
             self.stirred_at = Some(now);
             self.backoff = Micros::of(pauses.least);
         } else if lost {
-            let most = pauses.least.saturating_mul(LOST_PAUSE_FACTOR);
+            let most = times(pauses.least, LOST_PAUSE_FACTOR);
             self.backoff = Micros::of(doubled.min(most));
         } else {
             self.backoff = Micros::of(doubled.min(pauses.most));

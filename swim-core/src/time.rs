@@ -102,6 +102,12 @@ pub(crate) const fn millis(duration: Duration) -> u64 {
     whole.saturating_add(duration.subsec_millis() as u64)
 }
 
+/// So many times `duration`, at most `Duration::MAX`.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+pub(crate) const fn times(duration: Duration, factor: u32) -> Duration {
+    duration.saturating_mul(factor)
+}
+
 /// One of so many equal parts of `duration`; all of it if there are none.
 #[cfg_attr(target_pointer_width = "32", inline(never))]
 pub(crate) fn part(duration: Duration, parts: u32) -> Duration {

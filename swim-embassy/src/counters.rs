@@ -8,9 +8,9 @@ pub struct Counters {
     /// Datagrams given up because they could not be sent within
     /// [`flush_timeout`](crate::Options::flush_timeout); the socket was made anew each time.
     pub flushes_timed_out: u32,
-    /// Datagrams not sent because their destination has just been silent, see
-    /// [`SILENT_MAX`](crate::SILENT_MAX).
-    pub sends_paused: u32,
+    /// Datagrams to silent neighbours not sent because another waits for its turn to be asked for
+    /// its hardware address, see [`SILENT_MAX`](crate::SILENT_MAX).
+    pub sends_yielded: u32,
     /// Datagrams not sent because the link was down.
     pub sends_unlinked: u32,
     /// Datagrams not sent because nobody can be reached at their destination: see

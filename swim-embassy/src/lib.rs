@@ -75,9 +75,9 @@
 //! - There is never more than one datagram in the socket. When it has not gone out after
 //!   [`flush_timeout`](Options::flush_timeout), what was received is read, and the socket is
 //!   replaced. The datagram is lost, as any may be; datagrams are received all the while.
-//! - A neighbour that did not answer gets nothing more for a second, then two, up to 16, or until
-//!   it is heard; otherwise it would win the one question a second again and again, and those who
-//!   live would go without. [`SILENT_MAX`] such neighbours are remembered.
+//! - Of several neighbours that have not answered, those who let more questions go unanswered
+//!   leave the next to the others. Otherwise the dead would win the one question a second again
+//!   and again, and those who live would go without. [`SILENT_MAX`] of them are remembered.
 //!
 //! What remains: after a start the first datagrams to several members wait for one question a
 //! second, or for those members to ask first, so joining is complete after a few seconds. And the
@@ -122,7 +122,7 @@
 //! | datagrams waiting to be read | 16, and twice `DATAGRAM` bytes | embassy-net drops the newest |
 //! | events waiting | [`EVENTS_MAX`] | the oldest are lost, [`Lagged`] |
 //! | subscribers | [`SUBSCRIBERS_MAX`] | [`TooManySubscribers`] |
-//! | silent neighbours | [`SILENT_MAX`] | the one whose pause ends first is forgotten |
+//! | silent neighbours | [`SILENT_MAX`] | the one wanted least recently is forgotten |
 //!
 //! Those of the protocol are in [`swim_core`]. Whatever arrives, the runner neither panics nor
 //! stops: what is wrong is counted, in [`Counters`] by the socket and in

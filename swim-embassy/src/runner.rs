@@ -202,8 +202,8 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
             |counters| &mut counters.sends_unusable
         } else if !self.stack.is_link_up() {
             |counters| &mut counters.sends_unlinked
-        } else if self.silent.is_paused(hop, now) {
-            |counters| &mut counters.sends_paused
+        } else if self.silent.yields(hop, now) {
+            |counters| &mut counters.sends_yielded
         } else if !self.enqueue(to, len) {
             |counters| &mut counters.send_errors
         } else {

@@ -6,18 +6,22 @@ use core::time::Duration;
 use heapless::Vec;
 use swim_core::Instant;
 
-/// How many silent neighbours are remembered at a time. Of more, the one whose pause ends first is
-/// forgotten.
+/// How many silent neighbours are remembered at a time. Of more, the one to which nothing was to be
+/// sent for longest is forgotten.
 pub const SILENT_MAX: usize = 8;
 
-/// smoltcp asks for one hardware address a second, whichever sockets want how many: before that is
-/// over there is nothing to be gained by trying again.
-const PAUSE_SECS_MIN: u8 = 1;
-/// A neighbour that is back, and does not speak first, is tried no later than after this.
-const PAUSE_SECS_MAX: u8 = 16;
+/// smoltcp asks for one hardware address a second, whichever sockets want how many.
+const QUESTION_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Neighbours on the link that do not answer. Nothing is sent to them for a while, or they would
-/// take the interface's one question a second from those who live.
+/// How long a neighbour is waited for by those who have been asked in vain more often.
+const TURN_TIME: Duration = Duration::from_secs(2);
+
+/// Neighbours that have not answered yet. As there is but one question a second, those who have let
+/// more of them go unanswered leave it to the others: a dead neighbour, to whom something is to be
+/// sent all the time, would otherwise take it from the living again and again.
+///
+/// While nobody else wants the question nobody is kept from asking, however often in vain: on a
+/// network that loses packets the living too need several.
 pub struct Silent {
     neighbours: Vec<Neighbour, SILENT_MAX>,
     /// When the next question can be asked, as far as known.
@@ -27,8 +31,10 @@ pub struct Silent {
 #[derive(Clone, Copy)]
 struct Neighbour {
     ip: Ipv4Addr,
-    until: Instant,
-    pause_secs: u8,
+    /// When something was last to be sent to it.
+    wanted_at: Instant,
+    /// Questions it did not answer.
+    failures: u8,
 }
 
 impl Silent {
@@ -36,27 +42,31 @@ impl Silent {
         Self { neighbours: Vec::new(), question_at: Instant::ZERO }
     }
 
-    /// Whether nothing should be sent to `ip` now.
-    pub fn is_paused(&self, ip: Ipv4Addr, now: Instant) -> bool {
-        self.neighbours.iter().any(|neighbour| neighbour.ip == ip && now < neighbour.until)
+    /// Something is to be sent to `ip`. Returns whether it should leave the question to another.
+    pub fn yields(&mut self, ip: Ipv4Addr, now: Instant) -> bool {
+        let Some(place) = self.place(ip) else { return false };
+        let Some(neighbour) = self.neighbours.get_mut(place) else { return false };
+        neighbour.wanted_at = now;
+        let failures = neighbour.failures;
+        self.neighbours
+            .iter()
+            .any(|other| other.failures < failures && now.since(other.wanted_at) < TURN_TIME)
     }
 
     /// A datagram to `ip` did not get out since `sent_at`. It is only to blame if it was asked:
     /// another question less than a second before means that it was not.
     pub fn unanswered(&mut self, ip: Ipv4Addr, sent_at: Instant) {
-        if sent_at < self.question_at {
-            return;
+        let was_asked = sent_at >= self.question_at;
+        if was_asked {
+            self.question_at = sent_at.after(QUESTION_INTERVAL);
         }
-        self.question_at = sent_at.after(Duration::from_secs(PAUSE_SECS_MIN.into()));
-        let before = self.forget(ip);
-        let longer = |secs: u8| secs.saturating_mul(2).min(PAUSE_SECS_MAX);
-        let pause_secs = before.map_or(PAUSE_SECS_MIN, longer);
+        let before = self.forget(ip).unwrap_or_default();
         if self.neighbours.is_full() {
-            self.forget_soonest();
+            self.forget_oldest();
         }
-        let until = sent_at.after(Duration::from_secs(pause_secs.into()));
+        let failures = before.saturating_add(was_asked.into());
         // There is room now.
-        let _ = self.neighbours.push(Neighbour { ip, until, pause_secs });
+        let _ = self.neighbours.push(Neighbour { ip, wanted_at: sent_at, failures });
     }
 
     /// `ip` was heard, or a datagram went out to it.
@@ -64,16 +74,20 @@ impl Silent {
         self.forget(ip);
     }
 
-    /// Returns how long it was paused, in seconds.
+    /// Returns how many questions it did not answer.
     fn forget(&mut self, ip: Ipv4Addr) -> Option<u8> {
-        let place = self.neighbours.iter().position(|neighbour| neighbour.ip == ip)?;
-        Some(self.neighbours.swap_remove(place).pause_secs)
+        let place = self.place(ip)?;
+        Some(self.neighbours.swap_remove(place).failures)
     }
 
-    fn forget_soonest(&mut self) {
-        if let Some(neighbour) = self.neighbours.iter().min_by_key(|neighbour| neighbour.until) {
-            self.forget(neighbour.ip);
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.neighbours.iter().min_by_key(|neighbour| neighbour.wanted_at) {
+            self.forget(oldest.ip);
         }
+    }
+
+    fn place(&self, ip: Ipv4Addr) -> Option<usize> {
+        self.neighbours.iter().position(|neighbour| neighbour.ip == ip)
     }
 }
 
@@ -90,19 +104,18 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_doubles_up_to_a_bound_and_ends_with_the_first_word() {
+    fn who_is_silent_for_longer_leaves_the_question_to_the_other() {
         let mut silent = Silent::new();
-        let mut now = at(0);
-        for pause in [1, 2, 4, 8, 16, 16] {
-            silent.unanswered(ip(1), now);
-            let end = now.after(Duration::from_secs(pause));
-            assert!(silent.is_paused(ip(1), end.before(Duration::from_millis(1))));
-            assert!(!silent.is_paused(ip(1), end) && !silent.is_paused(ip(2), now));
-            now = end;
-        }
-        silent.unanswered(ip(1), now);
+        silent.unanswered(ip(1), at(0));
+        assert!(!silent.yields(ip(1), at(1_000)), "nobody else wants it");
+        silent.unanswered(ip(1), at(1_000));
+        silent.unanswered(ip(2), at(2_000));
+        assert!(silent.yields(ip(1), at(3_000)));
+        assert!(!silent.yields(ip(2), at(3_000)));
+        assert!(!silent.yields(ip(3), at(3_000)), "it has not been silent");
+        assert!(!silent.yields(ip(1), at(5_000)), "the other does not want it any more");
         silent.answered(ip(1));
-        assert!(!silent.is_paused(ip(1), now));
+        assert!(!silent.yields(ip(1), at(3_000)));
     }
 
     #[test]
@@ -110,22 +123,19 @@ mod tests {
         let mut silent = Silent::new();
         silent.unanswered(ip(1), at(0));
         silent.unanswered(ip(2), at(999));
-        assert!(!silent.is_paused(ip(2), at(1_000)));
-        silent.unanswered(ip(2), at(1_000));
-        assert!(silent.is_paused(ip(2), at(1_001)));
+        assert!(silent.yields(ip(1), at(1_000)));
+        assert!(!silent.yields(ip(2), at(1_000)));
     }
 
     #[test]
-    fn of_too_many_the_one_whose_pause_ends_first_is_forgotten() {
+    fn of_too_many_the_one_wanted_least_recently_is_forgotten() {
         let mut silent = Silent::new();
-        let mut now = at(0);
-        // Silent five times in a row, so that its pause is the longest.
-        for number in [0; 5].into_iter().chain(1..=SILENT_MAX as u8) {
-            silent.unanswered(ip(number), now);
-            now = now.after(Duration::from_secs(1));
+        for number in 0..SILENT_MAX as u8 {
+            silent.unanswered(ip(number), at(1_000 * u64::from(number)));
         }
+        silent.yields(ip(0), at(90_000));
+        silent.unanswered(ip(99), at(100_000));
         assert_eq!(silent.neighbours.len(), SILENT_MAX);
-        assert!(silent.is_paused(ip(0), now));
-        assert!(silent.neighbours.iter().all(|neighbour| neighbour.ip != ip(1)));
+        assert!(silent.place(ip(0)).is_some() && silent.place(ip(1)).is_none());
     }
 }

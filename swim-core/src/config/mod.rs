@@ -1,23 +1,20 @@
 //! Settings and their presets.
 
 mod presets;
+mod settings;
+
+pub(crate) use settings::Settings;
 
 use core::fmt;
 use core::time::Duration;
 
-use crate::detector::{CONFIRMATIONS_MAX, Confirmations, Detector, Growth, STAGES_MAX};
+use crate::detector::{Detector, STAGES_MAX};
 use crate::flap::FlapPolicy;
-use crate::log::{ln_ceil, log10_ceil, log10_milli};
-use crate::round_trip::TimeoutRange;
-use crate::suspicion::{Bounds, Floor};
-use crate::time::micros;
 
 /// How many relays one probe can ask; the upper bound of [`Config::indirect_probes`].
 pub const INDIRECT_PROBES_MAX: usize = 8;
 /// The upper bound of [`Config::gossip_nodes`].
 pub const GOSSIP_NODES_MAX: usize = 8;
-/// What keeps the healing attempts of a whole cluster below 20 a second.
-const HEAL_INTERVAL_PER_MEMBER: Duration = Duration::from_millis(50);
 /// No update is sent more often than this, however large the cluster.
 pub const TRANSMITS_MAX: u8 = 40;
 /// The lower bound of [`Config::datagram_len_max`]: what one IEEE 802.15.4 frame carries.
@@ -258,86 +255,6 @@ impl Config {
         within("flap.penalty", flap.penalty, second, day)?;
         within("flap.penalty_max", flap.penalty_max, flap.penalty, day)
     }
-
-    /// Between what the answer timeout may vary.
-    pub(crate) fn timeout_range(&self) -> TimeoutRange {
-        TimeoutRange {
-            start: self.probe_timeout,
-            least: self.probe_timeout_min,
-            most: self.probe_timeout_max,
-        }
-    }
-
-    /// Between what the wait for an answer of anti-entropy may vary.
-    pub(crate) fn sync_timeout_range(&self) -> TimeoutRange {
-        let start = self.sync_timeout.saturating_mul(5);
-        TimeoutRange { start, least: self.sync_timeout, most: self.probe_timeout_max.max(start) }
-    }
-
-    /// R6: how long a suspect may take to refute while answers may take `answer_timeout`.
-    pub(crate) fn suspicion_floor(&self, answer_timeout: Duration) -> Floor {
-        Floor::new(self.pause_tolerance, answer_timeout, self.probe_timeout_min)
-    }
-
-    /// R6: how much longer than the accusers all others wait among `members`: as long as news takes
-    /// to reach them all.
-    pub(crate) fn accusers_lead(&self, members: usize) -> Duration {
-        let bits = usize::BITS.saturating_sub(members.leading_zeros());
-        let tick = match self.gossip_interval {
-            Duration::ZERO => self.probe_interval,
-            interval => interval,
-        };
-        tick.saturating_mul(bits)
-    }
-
-    /// How long a suspect may take to refute among `members` known members, under the baselines.
-    pub(crate) fn suspicion_bounds(&self, members: usize) -> Bounds {
-        let members = u32::try_from(members).unwrap_or(u32::MAX);
-        let rules = self.detector.rules();
-        let growth_milli = match rules.growth {
-            Growth::NaturalCeiling => ln_ceil(members.saturating_add(1)).saturating_mul(1_000),
-            Growth::Decimal | Growth::DecimalFromTwo => log10_milli(members).max(1_000),
-        };
-        let interval_milli = micros(self.probe_interval).saturating_mul(u64::from(growth_milli));
-        let timeout_min = Duration::from_micros(
-            interval_milli.saturating_mul(self.suspicion_mult.into()) / 1_000,
-        );
-        let confirmations_needed = self.confirmations_needed(members);
-        let timeout_max = match confirmations_needed {
-            0 => timeout_min,
-            _ => timeout_min.saturating_mul(self.suspicion_max_mult.into()),
-        };
-        Bounds { timeout_min, timeout_max, confirmations_needed }
-    }
-
-    fn confirmations_needed(&self, members: u32) -> u8 {
-        match self.detector.rules().confirmations {
-            Confirmations::Unused => 0,
-            Confirmations::Fixed(needed) => needed,
-            Confirmations::FromMultiplier => {
-                let needed = self.suspicion_mult.saturating_sub(2).min(CONFIRMATIONS_MAX);
-                if members.saturating_sub(2) < needed.into() { 0 } else { needed }
-            }
-        }
-    }
-
-    /// How often an update is sent among `members` known members: lambda log n (SWIM section 4.1).
-    pub(crate) fn transmits_max(&self, members: usize) -> u8 {
-        let next = u32::try_from(members).unwrap_or(u32::MAX).saturating_add(1);
-        let growth = match self.detector.rules().growth {
-            Growth::NaturalCeiling => ln_ceil(next),
-            Growth::Decimal => log10_ceil(next),
-            Growth::DecimalFromTwo => log10_ceil(next).max(2),
-        };
-        let transmits = growth.saturating_mul(self.retransmit_mult.into()).max(1);
-        u8::try_from(transmits).unwrap_or(TRANSMITS_MAX).min(TRANSMITS_MAX)
-    }
-
-    /// Time between two attempts to heal among `members` live members.
-    pub(crate) fn heal_interval_at(&self, members: usize) -> Duration {
-        let members = u32::try_from(members).unwrap_or(u32::MAX);
-        self.heal_interval.max(HEAL_INTERVAL_PER_MEMBER.saturating_mul(members))
-    }
 }
 
 #[cfg_attr(target_pointer_width = "32", inline(never))]
@@ -382,15 +299,9 @@ impl core::error::Error for ConfigError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detector::Lifeguard;
-    use crate::judge::VOICES_MAX;
 
     const PRESETS: [Config; 5] =
         [Config::lan(), Config::lan_fast(), Config::wan(), Config::local(), Config::radio()];
-
-    fn memberlist(config: Config) -> Config {
-        Config { detector: Detector::Lifeguard(Lifeguard::Memberlist), ..config }
-    }
 
     #[test]
     fn presets_are_valid() {
@@ -421,53 +332,5 @@ mod tests {
         let error = config.validate().unwrap_err();
         assert_eq!(error.field, "probe_timeout");
         assert!(error.rule.contains("below probe_interval"));
-    }
-
-    /// memberlist's LAN values (config.go): minimum, then maximum, in milliseconds.
-    #[test]
-    fn suspicion_timeouts_are_memberlist_s() {
-        for (members, least, most) in
-            [(5, 4_000, 24_000), (10, 4_000, 24_000), (32, 6_020, 36_120), (100, 8_000, 48_000)]
-        {
-            let bounds = memberlist(Config::lan()).suspicion_bounds(members);
-            assert_eq!(bounds.timeout_min.as_millis(), least, "{members}");
-            assert_eq!(bounds.timeout_max.as_millis(), most, "{members}");
-            assert_eq!(bounds.confirmations_needed, 2);
-        }
-        let three = memberlist(Config::lan()).suspicion_bounds(3);
-        assert_eq!(three.timeout_max, three.timeout_min);
-    }
-
-    /// SWIM section 5: 3 ceil(ln(N + 1)) periods; Figure 3c steps at N = 20 and 54.
-    #[test]
-    fn swim_counts_whole_natural_logarithms() {
-        let config = Config { detector: Detector::Swim, suspicion_mult: 3, ..Config::lan() };
-        for (members, periods) in [(19, 9), (20, 12), (53, 12), (54, 15)] {
-            assert_eq!(config.suspicion_bounds(members).timeout_max, Duration::from_secs(periods));
-        }
-    }
-
-    #[test]
-    fn no_preset_waits_for_more_voices_than_can_be_told_apart() {
-        for config in PRESETS {
-            let bounds = memberlist(config).suspicion_bounds(1_000);
-            assert_eq!(bounds.timeout(VOICES_MAX - 1), bounds.timeout_min);
-        }
-    }
-
-    #[test]
-    fn the_others_wait_until_news_has_reached_them_all() {
-        let lead = |members| Config::lan().accusers_lead(members).as_millis();
-        assert_eq!([2, 128, 100_000].map(lead), [400, 1_600, 3_400]);
-        let piggybacked = Config { gossip_interval: Duration::ZERO, ..Config::lan() };
-        assert_eq!(piggybacked.accusers_lead(2), Duration::from_secs(2));
-    }
-
-    #[test]
-    fn retransmissions_grow_with_the_logarithm() {
-        for (members, limit) in [(1, 4), (9, 4), (10, 8), (99, 8), (100, 12), (1_000, 16)] {
-            assert_eq!(memberlist(Config::lan()).transmits_max(members), limit, "{members}");
-            assert_eq!(Config::lan().transmits_max(members), limit.max(8), "{members}");
-        }
     }
 }

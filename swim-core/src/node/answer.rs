@@ -92,7 +92,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let claim = known?;
         let spoken = Claim::new(header.incarnation, Status::Alive);
         let outdated = claim.precedence(&spoken).is_gt();
-        let hushed = claim.status == Status::Suspect && !self.rules.buddy;
+        let hushed = claim.status == Status::Suspect && !self.config.rules.buddy;
         (outdated && !hushed).then_some(header.sender)
     }
 
@@ -201,8 +201,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         let wanted = Duration::from_millis(nack_after_ms.into());
         let own = self.answer_timeout();
         RelayTiming {
-            again_after: (self.rules.stages > 0).then(|| part(own, 2)),
-            nack_after: match self.rules.timeout_measured && !wanted.is_zero() {
+            again_after: (self.config.rules.stages > 0).then(|| part(own, 2)),
+            nack_after: match self.config.rules.timeout_measured && !wanted.is_zero() {
                 true => wanted.max(own),
                 false => wanted,
             },

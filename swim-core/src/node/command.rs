@@ -53,7 +53,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.slumber.end();
         self.table.wake_me();
         self.sync.clear();
-        self.leave_until = now.after(self.config.leave_timeout);
+        self.leave_until = now.after(self.config.leave_timeout());
         self.table.reincarnate(self.incarnation(), Status::Left, now);
         self.gossip_to_some(usize::from(self.config.gossip_nodes));
     }
@@ -72,7 +72,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.seeds.restart(self.retry(), now);
         self.prober.clear();
         self.senses.heard_at = now;
-        self.prober.skip(self.config.probe_interval, now);
+        self.prober.skip(self.config.probe_interval(), now);
         self.sync.clear();
         self.relays.clear();
         self.gossip_to_some(usize::from(self.config.gossip_nodes));
@@ -86,7 +86,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// metadata is what it was.
     pub fn set_metadata(&mut self, metadata: &[u8], now: Instant) -> Result<(), MetadataTooLong> {
         self.advance(now);
-        let len_max = metadata_len_max(self.table.metadata_len_max(), &self.config);
+        let len_max = metadata_len_max(self.table.metadata_len_max(), self.config.datagram_len_max);
         if metadata.len() > len_max {
             return Err(MetadataTooLong { len: metadata.len(), len_max });
         }

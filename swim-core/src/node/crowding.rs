@@ -89,7 +89,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     pub(super) fn turn_pause(&self) -> Duration {
-        self.config.probe_interval.saturating_mul(PROBES_PER_TURN)
+        self.config.probe_interval().saturating_mul(PROBES_PER_TURN)
     }
 
     pub(super) fn pop_leaf_news(&mut self) -> Option<Event<A>> {

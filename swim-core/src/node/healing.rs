@@ -125,7 +125,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub fn remember_some(&mut self, acquaintances: &mut Acquaintances<A>, now: Instant) {
         let now = self.advance(now);
         if !self.is_alone() {
-            acquaintances.expire(self.config.departed_time, now);
+            acquaintances.expire(self.config.departed_time(), now);
         }
         for _ in 0..acquaintances.len().min(REMEMBERED_PER_CALL_MAX) {
             if !self.departed.has_room() {
@@ -162,13 +162,13 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// This node has nobody: it may not wait for its next attempt.
     pub(super) fn hurry_to_heal(&mut self) {
-        let soon = self.rng.up_to(self.config.join_retry_min);
+        let soon = self.rng.up_to(self.config.join_retry_min());
         self.heal.hurry(self.departed.len_max(), self.now.after(soon));
     }
 
     /// Only where somebody can be missed.
     pub(super) fn heal_deadline(&self) -> Option<Instant> {
-        let possible = !self.config.heal_interval.is_zero()
+        let possible = !self.config.heal_interval().is_zero()
             && (self.table.has_tombstones() || !self.seeds.is_empty() || !self.departed.is_empty());
         possible.then(|| self.heal.deadline())
     }
@@ -178,7 +178,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if self.heal_deadline().is_none_or(|due| due > self.now) {
             return;
         }
-        let expired = self.departed.expire(self.config.departed_time, self.now);
+        let expired = self.departed.expire(self.config.departed_time(), self.now);
         self.stats.departed_expired.add(expired);
         self.schedule_heal();
         // A remembered dead, a row that is still here, or a seed, as chance decides.
@@ -197,7 +197,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn schedule_heal(&mut self) {
         if self.heal.take_urgent() || self.is_alone() {
-            let pauses = (self.config.join_retry_min, self.config.join_retry_max);
+            let pauses = (self.config.join_retry_min(), self.config.join_retry_max());
             self.heal.wait_in_need(pauses, &mut self.rng, self.now);
         } else {
             let interval = self.config.heal_interval_at(self.table.live_count());

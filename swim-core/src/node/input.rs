@@ -84,7 +84,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn hear_round(&mut self, round: u16) {
-        if self.rules.rotation && !self.prober.rotation.hear(round) {
+        if self.config.rules.rotation && !self.prober.rotation.hear(round) {
             count(&mut self.stats.rounds_jumped);
         }
     }
@@ -246,7 +246,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.challenge_rival((card.boot, card.address));
         }
         count(&mut self.stats.refutations);
-        self.senses.health.worsen(self.rules.refutation_costs_health.into());
+        self.senses.health.worsen(self.config.rules.refutation_costs_health.into());
         self.outrank(told);
         self.answer_accusers(&update.claim.voices);
         true
@@ -254,7 +254,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// R7: whoever accuses is the first to hear that it is wrong, and judges first as well.
     fn answer_accusers(&mut self, voices: &Voices) {
-        if !self.rules.told_directly {
+        if !self.config.rules.told_directly {
             return;
         }
         for &voice in voices.as_slice() {
@@ -293,7 +293,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             Status::Suspect => self.time_suspicion(change.row),
             Status::Dead | Status::Left => {
-                self.table.set_deadline(change.row, self.now.after(self.config.tombstone_time));
+                self.table.set_deadline(change.row, self.now.after(self.config.tombstone_time()));
                 self.note_end(change.row);
             }
         }

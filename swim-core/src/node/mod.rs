@@ -16,10 +16,9 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::address::{Address, as_read};
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::cookie::Cookies;
 use crate::departed::Departed;
-use crate::detector::Rules;
 use crate::error::{BadAddress, MetadataTooLong, NewError};
 use crate::gossip::GossipTick;
 use crate::heal::Heal;
@@ -97,8 +96,7 @@ const PAGES_BURST_MAX: u16 = 50;
 /// Methods fall into four kinds: inputs (`handle_*`), commands (plain verbs), outputs (`poll_*`,
 /// to be drained after every input and command), and getters.
 pub struct Node<A: Address, S: Storage> {
-    config: Config,
-    rules: Rules,
+    config: Settings,
     table: Table<A, S>,
     rng: Rng,
     now: Instant,
@@ -143,7 +141,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let mut rng = Rng::new(seed);
         let cookies = Cookies::new((rng.next_u64(), rng.next_u64()));
         let Identity { id, address, metadata, incarnation, patience } = identity;
-        let len_max = metadata_len_max(storage.metadata_len_max(), &config);
+        let len_max = metadata_len_max(storage.metadata_len_max(), config.datagram_len_max);
         if metadata.len() > len_max {
             return Err(NewError::Metadata(MetadataTooLong { len: metadata.len(), len_max }));
         }
@@ -152,9 +150,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let card = Card { incarnation, boot: rng.next_u32() as u16, patience, address, metadata };
         let (agenda, bounds) = (Agenda::new(&storage), storage.bounds());
         let table = Table::new(storage, id, &card, now).ok_or(NewError::Storage)?;
-        let rules = config.detector.rules();
         Ok(Self {
-            rules,
             table,
             now,
             standing: Standing::Alive,
@@ -162,7 +158,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             departure_untold: false,
             slumber: Slumber::new(),
             leaf: Leaf::new(now.after(config.probe_interval), &bounds),
-            senses: Senses::new(rules.health_max, patience, now),
+            senses: Senses::new(config.detector.rules().health_max, patience, now),
             prober: Prober::new(
                 now.after(rng.up_to(config.probe_interval)),
                 rng.next_u64(),
@@ -180,7 +176,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             challenge: Challenge::new(),
             outbox: Outbox::new(&bounds),
             stats: Stats::default(),
-            config,
+            config: Settings::of(&config),
             rng,
         })
     }
@@ -249,9 +245,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         &self.stats
     }
 
-    /// The settings it runs with.
-    pub fn config(&self) -> &Config {
-        &self.config
+    /// The settings it runs with. Durations above 35 minutes are kept to 10 ms.
+    pub fn config(&self) -> Config {
+        self.config.config()
     }
 
     /// Takes over the time of an input: never backwards. Gossip ticks without news pass unused.
@@ -262,7 +258,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         self.now = self.now.max(now);
         if self.table.gossip_len() == 0 {
-            self.gossip.skip(self.config.gossip_interval, self.now);
+            self.gossip.skip(self.config.gossip_interval(), self.now);
         }
         self.now
     }
@@ -301,20 +297,20 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn retry(&self) -> Retry {
-        Retry { least: self.config.join_retry_min, most: self.config.join_retry_max }
+        Retry { least: self.config.join_retry_min(), most: self.config.join_retry_max() }
     }
 
     fn pauses(&self) -> Pauses {
         Pauses {
             timeout: self.senses.round_trips.timeout(self.config.sync_timeout_range()),
-            least: self.config.sync_pause_min,
-            most: self.config.sync_pause_max,
+            least: self.config.sync_pause_min(),
+            most: self.config.sync_pause_max(),
         }
     }
 
     /// How long an answer may take before it no longer matters.
     fn answer_wait(&self) -> Duration {
-        self.config.probe_interval
+        self.config.probe_interval()
     }
 }
 
@@ -329,9 +325,9 @@ impl<A: Address, S: Storage> fmt::Debug for Node<A, S> {
 }
 
 /// Metadata must fit the rows, and beside header, message and address into one datagram.
-fn metadata_len_max(of_storage: usize, config: &Config) -> usize {
+fn metadata_len_max(of_storage: usize, datagram_len_max: u16) -> usize {
     const OVERHEAD_LEN_MAX: usize = 87;
-    of_storage.min(usize::from(config.datagram_len_max).saturating_sub(OVERHEAD_LEN_MAX))
+    of_storage.min(usize::from(datagram_len_max).saturating_sub(OVERHEAD_LEN_MAX))
 }
 
 /// One more of something.

@@ -102,7 +102,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             round: self.prober.rotation.round(),
         };
         let mut writer = PacketWriter::new(buffer, &header)?;
-        self.table.tell_as_of(self.now.after(self.config.sleep_margin));
+        self.table.tell_as_of(self.now.after(self.config.sleep_margin()));
         match intent.message {
             Some(Message::Pull(pull)) if intent.answer => return self.write_page(pull, writer),
             Some(message) if !writer.message(&message) => return None,
@@ -160,7 +160,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// The record that is to come first.
     fn write_about(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) {
-        let row = intent.about.and_then(|id| self.table.member(id));
+        let row = intent.subject().and_then(|id| self.table.member(id));
         if row.and_then(|row| row.update()).is_some_and(|update| writer.update(&update)) {
             count(&mut self.stats.updates_sent);
         }
@@ -187,7 +187,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let transmits_max = self.config.transmits_max(self.table.live_count());
         let sent = &mut self.stats.updates_sent;
         self.table.piggyback(transmits_max, MISFITS_MAX, |row| {
-            if intent.about == Some(row.id()) {
+            if intent.subject() == Some(row.id()) {
                 return true;
             }
             let Some(update) = row.update() else { return true };

@@ -27,7 +27,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Refusals about anybody who is not being probed mean nothing and are counted.
     pub fn handle_unreachable(&mut self, address: A, now: Instant) {
         self.advance(now);
-        if !self.rules.refusal || self.standing != Standing::Alive {
+        if !self.config.rules.refusal || self.standing != Standing::Alive {
             return;
         }
         let relayed = self.relay_refusals(address);
@@ -87,9 +87,9 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn start_probe(&mut self) {
         let plan = self.probe_plan();
-        let interval = match (plan.window, self.rules.interval_scaled_always) {
+        let interval = match (plan.window, self.config.rules.interval_scaled_always) {
             (Some(window), true) => window,
-            _ => self.config.probe_interval,
+            _ => self.config.probe_interval(),
         };
         let row = self.next_target().and_then(|row| self.table.row(row));
         let Some((row, address)) = row.and_then(|row| Some((row, row.address()?))) else {
@@ -110,11 +110,13 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Who is asleep cannot answer: somebody else has its turn. A table that holds only part of the
     /// cluster has another order than the others.
     fn next_target(&mut self) -> Option<u32> {
-        if self.rules.rotation {
+        if self.config.rules.rotation {
             self.prober.rotation.advance();
         }
         let rotated = match self.prober.rotation.shift(self.table.live_count()) {
-            Some(steps) if self.rules.rotation && !self.is_leaf() => self.table.nth_after_me(steps),
+            Some(steps) if self.config.rules.rotation && !self.is_leaf() => {
+                self.table.nth_after_me(steps)
+            }
             _ => None,
         };
         rotated
@@ -129,11 +131,15 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn probe_plan(&self) -> Plan {
         let timeout = self.answer_timeout();
         let health = self.senses.health;
-        match self.rules.stages {
+        match self.config.rules.stages {
             0 => Plan {
-                timeout: if self.rules.timeout_scaled { health.scale(timeout) } else { timeout },
+                timeout: if self.config.rules.timeout_scaled {
+                    health.scale(timeout)
+                } else {
+                    timeout
+                },
                 stages: 1,
-                window: Some(health.scale(self.config.probe_interval)),
+                window: Some(health.scale(self.config.probe_interval())),
             },
             stages => Plan { timeout, stages, window: None },
         }
@@ -141,16 +147,16 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// How long to wait for an answer.
     pub(super) fn answer_timeout(&self) -> Duration {
-        match self.rules.timeout_measured {
+        match self.config.rules.timeout_measured {
             true => self.senses.answer_timeout(self.config.timeout_range()),
-            false => self.config.probe_timeout,
+            false => self.config.probe_timeout(),
         }
     }
 
     /// What a ping tells its target, under the buddy system; not what this node keeps to itself.
     pub(super) fn belief(&self, claim: &Claim) -> Option<Belief> {
         let Claim { incarnation, status, .. } = *claim;
-        let told = self.rules.buddy && (status == Status::Alive || !self.is_isolated());
+        let told = self.config.rules.buddy && (status == Status::Alive || !self.is_isolated());
         told.then_some(Belief { incarnation, status })
     }
 
@@ -174,7 +180,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
         }
         self.prober.stage_begun(number, relays.len(), self.now);
-        if self.rules.stream_ping {
+        if self.config.rules.stream_ping {
             self.send(address, Channel::Stream, ping);
         }
     }
@@ -213,7 +219,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn nack_after_ms(&self) -> u32 {
-        let percent = u64::from(self.rules.nack_percent);
+        let percent = u64::from(self.config.rules.nack_percent);
         let millis = micros(self.probe_plan().timeout).saturating_mul(percent) / 100_000;
         u32::try_from(millis).unwrap_or(u32::MAX)
     }
@@ -222,11 +228,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         count(&mut self.stats.probes_failed);
         self.worsen_health(&findings);
         let unwitnessed = findings.asked > 0 && findings.nacks == 0;
-        if self.rules.witness_needed && unwitnessed && !self.is_without_witnesses() {
+        if self.config.rules.witness_needed && unwitnessed && !self.is_without_witnesses() {
             return count(&mut self.stats.accusations_withheld);
         }
         let mut voices = Voices::one(Voice::from(self.id()));
-        if self.rules.nacks_are_voices {
+        if self.config.rules.nacks_are_voices {
             voices = voices.union(&findings.nackers);
         }
         self.accuse(target, voices);
@@ -237,11 +243,11 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// always (Lifeguard); in stages, nothing counts as long as one came.
     fn worsen_health(&mut self, findings: &Findings) {
         let Findings { asked, nacks, .. } = *findings;
-        let points = if self.rules.stages > 0 {
+        let points = if self.config.rules.stages > 0 {
             u8::from(asked > 0 && nacks == 0)
         } else {
-            let expected = if self.rules.nack_percent > 0 { asked } else { 0 };
-            let failure = self.rules.failure_costs_health || expected == 0;
+            let expected = if self.config.rules.nack_percent > 0 { asked } else { 0 };
+            let failure = self.config.rules.failure_costs_health || expected == 0;
             expected.saturating_sub(nacks).saturating_add(u8::from(failure))
         };
         self.senses.health.worsen(points);
@@ -260,7 +266,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.apply(&Update::claim(target, claim), self.address(), spread);
         self.note_own_accusation(target);
         let address = self.table.member(target).and_then(|row| row.address());
-        if let Some(to) = address.filter(|_| self.rules.told_directly && spread) {
+        if let Some(to) = address.filter(|_| self.config.rules.told_directly && spread) {
             let (channel, about) = (Channel::Datagram, Some(target));
             self.post(Intent::new(to, channel, None).about(about));
         }

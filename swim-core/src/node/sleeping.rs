@@ -27,7 +27,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// The caller's fault; nothing changed.
     pub fn sleep(&mut self, duration: Duration, now: Instant) -> Result<(), SleepError> {
         let now = self.advance(now);
-        let sleep_max = self.config.sleep_max;
+        let sleep_max = self.config.sleep_max();
         if self.standing != Standing::Alive {
             return Err(SleepError::NotAlive);
         }
@@ -35,10 +35,10 @@ impl<A: Address, S: Storage> Node<A, S> {
             return Err(SleepError::TooLong { sleep_max });
         }
         let until = now.after(duration);
-        self.slumber.announce(until, now.after(self.config.leave_timeout));
+        self.slumber.announce(until, now.after(self.config.leave_timeout()));
         self.sync.clear();
         self.outrank(self.incarnation());
-        self.table.put_to_sleep(ME, until.after(self.config.sleep_margin));
+        self.table.put_to_sleep(ME, until.after(self.config.sleep_margin()));
         self.gossip_to_some(usize::from(self.config.gossip_nodes));
         Ok(())
     }
@@ -65,7 +65,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn awaken(&mut self) {
         self.void_what_ran();
         self.senses.stall.slept(self.now);
-        self.prober.skip(self.config.probe_interval, self.now);
+        self.prober.skip(self.config.probe_interval(), self.now);
         self.sync.unsettle(usize::MAX, self.pauses(), &mut self.rng, self.now);
         self.table.wake_me();
         if self.standing == Standing::Alive {
@@ -101,7 +101,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         count(&mut self.stats.sleeps_heard);
         let Some(sleeper) = self.table.row(change.row).map(|row| row.id()) else { return };
         self.prober.forget(sleeper);
-        let granted = asleep.min(self.config.sleep_max).saturating_add(self.config.sleep_margin);
+        let granted =
+            asleep.min(self.config.sleep_max()).saturating_add(self.config.sleep_margin());
         self.table.note(change.row, |row| row.case.told.note_update());
         self.table.put_to_sleep(change.row, self.now.after(granted));
     }

@@ -43,7 +43,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             true => 0,
             false => voices.count().saturating_sub(1),
         };
-        if !self.rules.floor {
+        if !self.config.rules.floor {
             return self.config.suspicion_bounds(members).timeout(confirmations);
         }
         if !suspect.trial().reprieved() {
@@ -53,7 +53,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             confirmations = confirmations.saturating_add(missing);
         }
         let wait = self.suspicion_floor().wait(confirmations).max(self.patience_with(suspect));
-        match self.rules.accusers_first && !self.is_accuser(suspect) {
+        match self.config.rules.accusers_first && !self.is_accuser(suspect) {
             true => wait.saturating_add(self.config.accusers_lead(members)),
             false => wait,
         }
@@ -71,14 +71,14 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// How long this node grants a member that asks for patience (R12).
     fn patience_with(&self, member: Row<'_, A>) -> Duration {
-        match self.rules.patience {
-            true => member.patience().duration().min(self.config.patience_max),
+        match self.config.rules.patience {
+            true => member.patience().duration().min(self.config.patience_max()),
             false => Duration::ZERO,
         }
     }
 
     fn verification_start(&self, end: Instant) -> Instant {
-        match self.rules.verification {
+        match self.config.rules.verification {
             true => end.before(self.suspicion_floor().verification_len()),
             false => end,
         }
@@ -97,7 +97,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(suspect) = self.table.row(row) else { return };
         if self.standing != Standing::Alive {
             // Who has gone speaks of nobody any more.
-            return self.table.set_deadline(row, self.now.after(self.config.probe_interval));
+            return self.table.set_deadline(row, self.now.after(self.config.probe_interval()));
         }
         if suspect.since() < self.senses.stall.ended_at() && !suspect.trial().renewed() {
             return self.begin_anew(row);
@@ -105,7 +105,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(pings_left) = VERIFICATION_PINGS.checked_sub(suspect.trial().pings()) else {
             return;
         };
-        if self.rules.verification && pings_left > 0 {
+        if self.config.rules.verification && pings_left > 0 {
             self.verify(row, pings_left);
         } else {
             self.bury(row);
@@ -169,8 +169,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Of the moment of the last input; false while nobody is known.
     pub fn is_isolated(&self) -> bool {
         let longest = self.suspicion_floor().wait_max();
-        let longest = longest.max(self.config.probe_interval.saturating_mul(ISOLATION_PROBES_MIN));
-        self.rules.witness_needed && self.table.live_count() > 1 && self.silence() > longest
+        let longest =
+            longest.max(self.config.probe_interval().saturating_mul(ISOLATION_PROBES_MIN));
+        self.config.rules.witness_needed && self.table.live_count() > 1 && self.silence() > longest
     }
 
     /// Where R4 ends: after so long a silence nobody is waited for as a witness. That all others
@@ -194,7 +195,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// R8: a suspect has answered. Its time begins anew, and only this node's voice counts.
     pub(super) fn reprieve(&mut self, id: NodeId) {
-        let Some(row) = self.suspect(id).filter(|_| self.rules.verification) else { return };
+        let Some(row) = self.suspect(id).filter(|_| self.config.rules.verification) else { return };
         count(&mut self.stats.reprieves);
         let now = self.now;
         self.table.note(row, |suspect| suspect.restart_suspicion(true, now));
@@ -209,7 +210,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// R9: news of the death of somebody who was not long suspect here. Most who died were suspect
     /// everywhere before; who was not, has had no chance to refute.
     pub(super) fn is_sudden_death(&self, told: &Update<'_, A>) -> bool {
-        if !self.rules.no_sudden_death || told.claim.status != Status::Dead {
+        if !self.config.rules.no_sudden_death || told.claim.status != Status::Dead {
             return false;
         }
         let living = self.table.member(told.id).filter(|row| row.is_live());
@@ -237,12 +238,13 @@ impl<A: Address, S: Storage> Node<A, S> {
                     && (judge.id() != self.id() || accused.trial().refused_here())
             })
         };
-        self.rules.refusal && claim.voices.as_slice().iter().filter(judges).count() >= JUDGES_MIN
+        self.config.rules.refusal
+            && claim.voices.as_slice().iter().filter(judges).count() >= JUDGES_MIN
     }
 
     /// What a change says about a member's conduct, under a flap policy.
     pub(super) fn note_conduct(&mut self, change: &Change) {
-        let (Some(policy), Some(before)) = (self.config.flap, change.before) else { return };
+        let (Some(policy), Some(before)) = (self.config.flap(), change.before) else { return };
         if self.is_isolated() {
             return;
         }
@@ -260,7 +262,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let review = |policy| {
             self.table.note(row, |member| member.case.conduct.review(&policy, now)).flatten()
         };
-        match self.config.flap.and_then(review) {
+        match self.config.flap().and_then(review) {
             Some(later) => self.table.set_deadline(row, later),
             None => self.table.clear_deadline(row),
         }
@@ -269,10 +271,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// R12: an input comes much later than something was due. If it was this process that stood
     /// still, what ran is void, and the others are asked for patience.
     pub(super) fn notice_stall(&mut self, now: Instant) {
-        let Some(due) = self.poll_timeout().filter(|_| self.rules.stall) else { return };
+        let Some(due) = self.poll_timeout().filter(|_| self.config.rules.stall) else { return };
         let lateness = now.since(due);
         let alone = self.table.live_count() == 1;
-        let least = STALL_MIN.max(self.config.probe_timeout_min);
+        let least = STALL_MIN.max(self.config.probe_timeout_min());
         if lateness <= least || alone || self.standing != Standing::Alive {
             return;
         }
@@ -280,10 +282,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         count(&mut self.stats.stalls);
         self.void_what_ran();
         self.senses.health.worsen(1);
-        let raised = self.senses.stall.end(lateness, self.config.patience_max, now);
+        let raised = self.senses.stall.end(lateness, self.config.patience_max(), now);
         // What everybody is granted anyway need not be asked for.
-        let needed = self.patience() > part(self.config.pause_tolerance, 2);
-        if raised && needed && self.rules.patience {
+        let needed = self.patience() > part(self.config.pause_tolerance(), 2);
+        if raised && needed && self.config.rules.patience {
             self.table.set_my_patience(self.senses.stall.patience());
             self.outrank(self.incarnation());
         }

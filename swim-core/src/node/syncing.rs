@@ -46,7 +46,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn take_view(&mut self, ack: &Ack, origin: &Origin<A>) {
         match ack.view {
             View::Unsaid => {}
-            View::Equal => self.sync.agree(self.config.sync_pause_min),
+            View::Equal => self.sync.agree(self.config.sync_pause_min()),
             View::Differs { digest, cookie } => {
                 self.compare(digest, ack.number, (origin.from, cookie));
             }
@@ -58,11 +58,11 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn compare(&mut self, theirs: Digest, number: u32, peer: (A, u32)) {
         let Some(mine) = self.digest(number) else { return };
         if mine == theirs {
-            return self.sync.agree(self.config.sync_pause_min);
+            return self.sync.agree(self.config.sync_pause_min());
         }
         count(&mut self.stats.digests_unequal);
         // Whoever has much less pulls by itself.
-        let due = self.sync.differ(self.config.sync_after, self.now);
+        let due = self.sync.differ(self.config.sync_after(), self.now);
         if due && !is_much_smaller(theirs.members, mine.members) {
             self.sync_with(peer, theirs.members);
         }
@@ -160,7 +160,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         count(&mut self.stats.pages_sent);
         let intent = Intent::new(origin.from, origin.channel, Some(Message::Pull(pull)));
-        self.post(Intent { answer: true, ..intent.limited(believable(pull.len_max)) });
+        self.post(intent.limited(believable(pull.len_max)).as_answer());
     }
 
     /// Whether answers certainly arrive where questions come from.
@@ -246,7 +246,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(session) = self.sync.find(number).filter(asked) else { return };
         self.sync.gain(learnt, 0);
         if hop == 1 && packet.entries().next().is_none() && packet.updates().next().is_none() {
-            self.sync.agree(self.config.sync_pause_min);
+            self.sync.agree(self.config.sync_pause_min());
             return self.close(number);
         }
         if hop == 1 && is_much_smaller(self.members_told(), members) && self.sync.pulls() {

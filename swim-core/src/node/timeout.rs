@@ -101,8 +101,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// gossips its goodbye even where news otherwise travels on probes alone.
     fn gossip_interval(&self) -> Option<Duration> {
         let leaving = self.standing == Standing::Leaving;
-        match self.config.gossip_interval {
-            Duration::ZERO => leaving.then_some(self.config.probe_interval),
+        match self.config.gossip_interval() {
+            Duration::ZERO => leaving.then_some(self.config.probe_interval()),
             interval => Some(interval),
         }
     }
@@ -158,7 +158,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Sends news to members chosen at random, those who died of late among them: they may live.
     pub(super) fn gossip_to_some(&mut self, wanted: usize) {
-        let (now, window) = (self.now, self.config.gossip_to_dead_time);
+        let (now, window) = (self.now, self.config.gossip_to_dead_time());
         let rows = self.table.pick::<GOSSIP_NODES_MAX>(wanted, true, &mut self.rng, |row| {
             let recent = now.since(row.since()) <= window;
             row.status().is_live() || (row.status() == Status::Dead && recent)

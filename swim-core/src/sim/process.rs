@@ -43,6 +43,8 @@ pub(super) struct Process<S: Storage> {
     /// Whether its host answers for it when it does not run.
     is_killed: bool,
     frozen_until: Option<Instant>,
+    /// While frozen, whether nothing of what arrives is kept.
+    is_off: bool,
     jammed_until: Option<Instant>,
     /// While jammed, whether it has come to send a probe. memberlist probes from one thread, which
     /// then stands in that send until the jam ends; only suspicions go on to time out.
@@ -73,6 +75,7 @@ impl<S: Storage> Process<S> {
             alarm: None,
             is_killed: false,
             frozen_until: None,
+            is_off: false,
             jammed_until: None,
             is_blocked: false,
             starvation: None,
@@ -96,7 +99,7 @@ impl<S: Storage> Process<S> {
     /// Returns whether it ran.
     pub fn stop(&mut self, host_lives: bool) -> bool {
         (self.alarm, self.frozen_until, self.jammed_until) = (None, None, None);
-        self.is_blocked = false;
+        (self.is_blocked, self.is_off) = (false, false);
         let ran = self.node.take().is_some();
         self.is_killed = host_lives && (ran || self.is_killed);
         ran
@@ -124,6 +127,17 @@ impl<S: Storage> Process<S> {
     /// Stands still until `until`, or longer if it already does.
     pub fn freeze(&mut self, until: Instant) {
         self.frozen_until = self.frozen_until.max(Some(until));
+    }
+
+    /// Stands still as when frozen, and loses what arrives.
+    pub fn switch_off(&mut self, until: Instant) {
+        self.freeze(until);
+        self.is_off = true;
+    }
+
+    /// Whether it loses what arrives.
+    pub fn is_off(&self) -> bool {
+        self.is_off
     }
 
     /// Sends and reads nothing until `until`, or longer if it already does.
@@ -173,6 +187,7 @@ impl<S: Storage> Process<S> {
         for until in [&mut self.frozen_until, &mut self.jammed_until] {
             woken |= until.take_if(|until| *until <= now).is_some();
         }
+        self.is_off &= self.is_frozen();
         woken && !self.is_frozen()
     }
 

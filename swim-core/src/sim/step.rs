@@ -8,6 +8,7 @@ use crate::wire::{Message, Packet};
 use super::cluster::Cluster;
 use super::network::Fate;
 use super::oracle::{Row, Violation, deadline_is_ahead, packet_fits, table_is_sound};
+use super::process::Process;
 use super::queue::{Flight, FlightId, What};
 use super::report::Step;
 use super::scenario::{Checks, SimAddress, address_number};
@@ -55,7 +56,8 @@ impl<S: Storage> Cluster<S> {
     /// A packet comes to be read by the process on its host.
     fn read(&mut self, id: FlightId) -> (usize, Result<(), Violation>) {
         let listener = self.listener(self.queue.flight(id).to);
-        let Some(node) = listener.filter(|&node| self.processes[node].node.is_some()) else {
+        let takes = |process: &Process<S>| process.node.is_some() && !process.is_off();
+        let Some(node) = listener.filter(|&node| takes(&self.processes[node])) else {
             self.unclaimed(id);
             return (0, Ok(()));
         };

@@ -101,6 +101,34 @@ impl<S: Storage> Cluster<S> {
         self.recorder.step(self.now, node, Step::Froze);
     }
 
+    /// Lets a node announce that it will be [silent](Node::sleep) for so long. Returns whether it
+    /// took the command. It is silent from [`Event::Asleep`](crate::Event::Asleep) on, but it still
+    /// answers, unless it is [switched off](Self::switch_off).
+    pub fn sleep(&mut self, node: usize, duration: Duration) -> bool {
+        self.command(node, |node, now| node.sleep(duration, now).is_ok()) == Some(true)
+    }
+
+    /// The moment up to which a node has announced to be silent, if it sleeps.
+    pub fn sleeps_until(&self, node: usize) -> Option<Instant> {
+        let process = &self.processes[node];
+        let sleeper = process.node.as_ref().filter(|node| node.me().asleep)?;
+        Some(process.clock.moment(sleeper.poll_timeout()?))
+    }
+
+    /// Lets a whole process stand still with its radio off until then: packets to it are lost.
+    /// Nobody is expected to wait longer than it [sleeps](Self::sleeps_until).
+    pub fn switch_off(&mut self, node: usize, until: Instant) {
+        if self.processes[node].node.is_none() {
+            return;
+        }
+        if self.sleeps_until(node).is_none_or(|announced| announced < until) {
+            self.oracle.excuse_false_deaths();
+        }
+        self.processes[node].switch_off(until);
+        self.queue.push(until, What::Wake { process: node as u32 });
+        self.recorder.step(self.now, node, Step::Froze);
+    }
+
     /// Lets a process neither send nor read: the anomaly of Lifeguard's threshold and interval
     /// experiments, on an agent of several threads. Its timers run until it comes to send a probe,
     /// which its probing thread waits for; suspicions go on to time out. When it ends, what waited

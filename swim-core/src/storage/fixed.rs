@@ -27,10 +27,13 @@ impl<const MEMBERS: usize, const METADATA: usize> Fixed<MEMBERS, METADATA> {
 impl<const MEMBERS: usize, const METADATA: usize> Storage for Fixed<MEMBERS, METADATA> {
     type List<T> = heapless::Vec<T, MEMBERS, u16>;
     type Cells<T> = heapless::Vec<T, CELLS_MAX, u8>;
+    type Links<T> = heapless::Vec<T, 0, u8>;
     type Number = u16;
     type Metadata = heapless::Vec<u8, METADATA, u16>;
     type Index = SortedIndex<MEMBERS>;
     type Bounds = Board;
+
+    const CASES_POOLED: bool = false;
 
     fn members_max(&self) -> usize {
         MEMBERS
@@ -45,6 +48,10 @@ impl<const MEMBERS: usize, const METADATA: usize> Storage for Fixed<MEMBERS, MET
     }
 
     fn cells<T>(&self) -> Self::Cells<T> {
+        heapless::Vec::new()
+    }
+
+    fn links<T>(&self) -> Self::Links<T> {
         heapless::Vec::new()
     }
 

@@ -39,10 +39,13 @@ impl Default for Growable {
 impl Storage for Growable {
     type List<T> = BoundedVec<T>;
     type Cells<T> = BoundedVec<T>;
+    type Links<T> = BoundedVec<T>;
     type Number = u32;
     type Metadata = SmallVec<[u8; 16]>;
     type Index = OrderedHash;
     type Bounds = Server;
+
+    const CASES_POOLED: bool = true;
 
     fn members_max(&self) -> usize {
         self.members_max
@@ -57,6 +60,10 @@ impl Storage for Growable {
     }
 
     fn cells<T>(&self) -> Self::Cells<T> {
+        self.list()
+    }
+
+    fn links<T>(&self) -> Self::Links<T> {
         self.list()
     }
 

@@ -25,6 +25,8 @@ pub trait Storage {
     type List<T>: List<T>;
     /// A bounded list of what is counted once for several members.
     type Cells<T>: List<T>;
+    /// A bounded list that only storages need where case files are pooled.
+    type Links<T>: List<T>;
     /// The number of a row.
     type Number: Number;
     /// The metadata of one member.
@@ -33,6 +35,10 @@ pub trait Storage {
     type Index: Index;
     /// How much room there is for what does not grow with the cluster.
     type Bounds: Bounds;
+
+    /// Whether case files are pooled, so that a row without one costs less. Otherwise each row has
+    /// its own, which has the same number.
+    const CASES_POOLED: bool;
 
     /// How many members the table can hold, the node itself included.
     fn members_max(&self) -> usize;
@@ -45,6 +51,9 @@ pub trait Storage {
 
     /// An empty list.
     fn cells<T>(&self) -> Self::Cells<T>;
+
+    /// An empty list.
+    fn links<T>(&self) -> Self::Links<T>;
 
     /// An empty index.
     fn index(&self) -> Self::Index;

@@ -26,10 +26,13 @@ impl<S, B> WithBounds<S, B> {
 impl<S: Storage, B: Bounds + Copy> Storage for WithBounds<S, B> {
     type List<T> = S::List<T>;
     type Cells<T> = S::Cells<T>;
+    type Links<T> = S::Links<T>;
     type Number = S::Number;
     type Metadata = S::Metadata;
     type Index = S::Index;
     type Bounds = B;
+
+    const CASES_POOLED: bool = S::CASES_POOLED;
 
     fn members_max(&self) -> usize {
         self.storage.members_max()
@@ -45,6 +48,10 @@ impl<S: Storage, B: Bounds + Copy> Storage for WithBounds<S, B> {
 
     fn cells<T>(&self) -> Self::Cells<T> {
         self.storage.cells()
+    }
+
+    fn links<T>(&self) -> Self::Links<T> {
+        self.storage.links()
     }
 
     fn index(&self) -> Self::Index {

@@ -18,6 +18,8 @@ pub struct Case {
     pub trial: Trial,
     /// It has said that it will be silent until its deadline.
     pub asleep: bool,
+    /// It is in use.
+    open: bool,
 }
 
 /// What was done to find out whether a suspect lives. Begins anew with every suspicion.
@@ -86,7 +88,7 @@ impl Trial {
 impl Case {
     fn new(told: Told) -> Self {
         let (conduct, voices, trial) = (Conduct::default(), Voices::NONE, Trial::default());
-        Self { conduct, voices, told, trial, asleep: false }
+        Self { conduct, voices, told, trial, asleep: false, open: false }
     }
 
     /// Whether it says no more than that the application was `told` so.
@@ -99,11 +101,14 @@ impl Case {
     }
 }
 
-/// The case files, numbered; the numbers of those closed are used again.
+/// The case files, numbered. Where they are pooled, the numbers of those closed are used again;
+/// otherwise a case has the number of its row.
 pub struct Cases<S: Storage> {
     cases: S::List<Case>,
-    /// Whose each is; of a vacant one, the next vacant one.
-    rows: S::List<S::Number>,
+    /// Of a pool, the case of each row.
+    of_rows: S::Links<S::Number>,
+    /// Of a pool, the row of each case; of a vacant one, the next vacant one.
+    rows: S::Links<S::Number>,
     /// The first vacant one.
     vacant: u32,
     open: usize,
@@ -115,7 +120,13 @@ const CLOSED_MAX: usize = 256;
 
 impl<S: Storage> Cases<S> {
     pub fn new(storage: &S) -> Self {
-        Self { cases: storage.list(), rows: storage.list(), vacant: NONE, open: 0 }
+        let (of_rows, rows) = (storage.links(), storage.links());
+        Self { cases: storage.list(), of_rows, rows, vacant: NONE, open: 0 }
+    }
+
+    /// Makes room for one more row number.
+    pub fn grow(&mut self) -> bool {
+        !S::CASES_POOLED || self.of_rows.push(S::Number::new(NONE)).is_ok()
     }
 
     /// How many there have ever been at once.
@@ -131,36 +142,42 @@ impl<S: Storage> Cases<S> {
         self.cases.as_mut_slice().get_mut(case as usize)
     }
 
+    /// The case of a row, if it has one.
+    pub fn find(&self, row: u32) -> Option<u32> {
+        if S::CASES_POOLED {
+            self.of_rows.as_slice().get(row as usize).map(|case| case.get()).filter(|&c| c != NONE)
+        } else {
+            self.get(row).filter(|case| case.open).map(|_| row)
+        }
+    }
+
     /// The row a case belongs to.
     pub fn row(&self, case: u32) -> Option<u32> {
-        self.rows.as_slice().get(case as usize).map(|row| row.get())
+        if S::CASES_POOLED {
+            self.rows.as_slice().get(case as usize).map(|row| row.get())
+        } else {
+            Some(case)
+        }
     }
 
     /// Opens a case for a row of which the application was `told`. There is room for one each.
     pub fn open(&mut self, row: u32, told: Told) -> Option<u32> {
-        let number = match self.row(self.vacant) {
-            Some(next) => core::mem::replace(&mut self.vacant, next),
-            None => {
-                let number = u32::try_from(self.cases.len()).ok()?;
-                self.cases.push(Case::new(told)).ok()?;
-                self.rows.push(S::Number::new(row)).ok()?;
-                number
-            }
-        };
-        *self.get_mut(number)? = Case::new(told);
-        self.set_row(number, row);
+        let number = if S::CASES_POOLED { self.draw(row)? } else { row };
+        while self.cases.len() <= number as usize {
+            self.cases.push(Case::new(Told::default())).ok()?;
+        }
+        *self.get_mut(number)? = Case { open: true, ..Case::new(told) };
         self.open = self.open.saturating_add(1);
         Some(number)
     }
 
     /// Closes a case.
     pub fn close(&mut self, number: u32) {
-        let next = self.vacant;
-        if let Some(case) = self.get_mut(number) {
-            *case = Case::new(Told::default());
-            self.set_row(number, next);
-            self.vacant = number;
-            self.open = self.open.saturating_sub(1);
+        let Some(case) = self.get_mut(number) else { return };
+        *case = Case::new(Told::default());
+        self.open = self.open.saturating_sub(1);
+        if S::CASES_POOLED {
+            self.give_back(number);
         }
     }
 
@@ -176,7 +193,31 @@ impl<S: Storage> Cases<S> {
         self.vacant = NONE;
     }
 
-    fn set_row(&mut self, case: u32, row: u32) {
+    /// A number out of the pool, for a row.
+    fn draw(&mut self, row: u32) -> Option<u32> {
+        let number = match self.row(self.vacant) {
+            Some(next) => core::mem::replace(&mut self.vacant, next),
+            None => {
+                self.rows.push(S::Number::new(row)).ok()?;
+                u32::try_from(self.rows.len()).ok()?.checked_sub(1)?
+            }
+        };
+        self.link(number, row);
+        *self.of_rows.as_mut_slice().get_mut(row as usize)? = S::Number::new(number);
+        Some(number)
+    }
+
+    fn give_back(&mut self, number: u32) {
+        let row = self.row(number).unwrap_or(NONE);
+        if let Some(case) = self.of_rows.as_mut_slice().get_mut(row as usize) {
+            *case = S::Number::new(NONE);
+        }
+        self.link(number, self.vacant);
+        self.vacant = number;
+    }
+
+    /// Notes whose a case is, or which vacant one comes after it.
+    fn link(&mut self, case: u32, row: u32) {
         if let Some(there) = self.rows.as_mut_slice().get_mut(case as usize) {
             *there = S::Number::new(row);
         }

@@ -65,7 +65,8 @@ impl<A: Address, S: Storage> Table<A, S> {
         let live = self.roster.live();
         (0..DRAWS_PER_PICK_MAX).find_map(|_| {
             let row = live.get(rng.below(live.len()))?.get();
-            let found = self.entry(row).filter(|found| found.case().is_none() && fits(found.id))?;
+            let calm = self.cases.find(row).is_none();
+            let found = self.entry(row).filter(|found| calm && fits(found.id))?;
             Some((row, found.id))
         })
     }

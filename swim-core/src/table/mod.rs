@@ -4,7 +4,7 @@
 //! numbers; the facts stand in the rows and are read when they are needed, so news always goes
 //! out in its latest version. No operation walks the table.
 //!
-//! Nearly all members are alive, and all who ought to know do. Of these there is an entry of 40
+//! Nearly all members are alive, and all who ought to know do. Of these there is an entry of 36
 //! bytes, and their places in index and roster. Whoever is suspect or gone, news, or flapping, has
 //! a case file besides, and only case files are queued for gossip, for events and for deadlines.
 
@@ -133,6 +133,7 @@ impl<A: Address, S: Storage> Table<A, S> {
             storage,
         };
         let fits = table.roster.grow()
+            && table.cases.grow()
             && table.attached.set(ME, card.metadata, table.storage.metadata_len_max())
             && table.index.insert(id.mixed(), ME, |_| id.mixed());
         table.me.set_card(card, fits);
@@ -243,7 +244,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     /// Forgets a row. Returns false, and keeps it, while the application has not heard of its end.
     pub fn forget(&mut self, row: u32) -> bool {
         let Some(entry) = self.entry(row) else { return true };
-        let (id, case, hash) = (entry.id, entry.case(), entry.hash());
+        let (id, case, hash) = (entry.id, self.cases.find(row), entry.hash());
         if row == ME || case.is_some_and(|case| self.news.contains(case)) {
             return false;
         }
@@ -356,7 +357,7 @@ impl<A: Address, S: Storage> Table<A, S> {
         let row = u32::try_from(self.others.len().saturating_add(1)).ok()?;
         let room = (row as usize) < self.storage.members_max();
         let grown = room && self.others.push(Slot::Vacant { next: NONE }).is_ok();
-        (grown && self.roster.grow()).then_some(row)
+        (grown && self.roster.grow() && self.cases.grow()).then_some(row)
     }
 
     /// Leaves a row number to whoever comes next.
@@ -402,9 +403,10 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     fn read<'a>(&'a self, row: u32, entry: &'a Entry<A>) -> Row<'a, A> {
-        let case = entry.case().and_then(|case| self.cases.get(case));
+        let number = self.cases.find(row);
+        let case = number.and_then(|case| self.cases.get(case));
         let asleep = case.is_some_and(|case| case.asleep);
-        let awake_at = entry.case().filter(|_| asleep).and_then(|case| self.timers.deadline(case));
+        let awake_at = number.filter(|_| asleep).and_then(|case| self.timers.deadline(case));
         let sleep_left = awake_at.map_or(Duration::ZERO, |awake_at| awake_at.since(self.told_at));
         Row { entry, case, metadata: self.attached.get(row), sleep_left }
     }
@@ -412,13 +414,6 @@ impl<A: Address, S: Storage> Table<A, S> {
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn entry(&self, row: u32) -> Option<&Entry<A>> {
         entry_in(&self.me, &self.others, row)
-    }
-
-    fn entry_mut(&mut self, row: u32) -> Option<&mut Entry<A>> {
-        if row == ME {
-            return Some(&mut self.me);
-        }
-        taken(&mut self.others, row)
     }
 
     fn slot(&mut self, row: u32) -> Option<&mut Slot<A>> {

@@ -26,20 +26,24 @@ pub enum News {
 pub struct Told {
     status: Option<Status>,
     boot: u16,
-    held_out: bool,
-    /// Address or metadata have changed since.
-    updated: bool,
+    /// [`HELD_OUT`], [`UPDATED`].
+    marks: u8,
 }
+
+/// It was told that the member is held out.
+const HELD_OUT: u8 = 1;
+/// Address or metadata have changed since.
+const UPDATED: u8 = 2;
 
 impl Told {
     /// All there is to tell about a row with this status and boot that is not held out.
     pub const fn all(status: Status, boot: u16) -> Self {
-        Self { status: Some(status), boot, held_out: false, updated: false }
+        Self { status: Some(status), boot, marks: 0 }
     }
 
     /// Notes that address or metadata changed.
     pub fn note_update(&mut self) {
-        self.updated = true;
+        self.marks |= UPDATED;
     }
 
     /// Whether there is something to tell about a row that has now this status and boot, and is
@@ -52,10 +56,10 @@ impl Told {
     /// The next thing to tell, noted as told. Repeat until there is nothing more.
     pub fn tell(&mut self, status: Status, boot: u16, held_out: bool) -> Option<News> {
         let known_live = self.status.is_some_and(Status::is_live);
-        if status.is_live() && (held_out || self.held_out) {
+        if status.is_live() && (held_out || self.is_held_out()) {
             return self.tell_held_out(known_live, held_out);
         }
-        self.held_out = false;
+        self.marks &= !HELD_OUT;
         match self.status {
             Some(told) if told.is_live() && status.is_live() => {
                 self.tell_living(told, status, boot)
@@ -66,7 +70,7 @@ impl Told {
             _ => {
                 let arrival = status.is_live();
                 self.status = Some(if arrival { Status::Alive } else { status });
-                (self.boot, self.updated) = (boot, false);
+                self.restart(boot);
                 Some(match status {
                     Status::Dead => News::Dead,
                     Status::Left => News::Left,
@@ -78,8 +82,11 @@ impl Told {
 
     /// Of a member that is held out nothing is told but that, and nothing at all if it was dead.
     fn tell_held_out(&mut self, known_live: bool, held_out: bool) -> Option<News> {
-        let changed = known_live && self.held_out != held_out;
-        self.held_out = held_out && known_live;
+        let changed = known_live && self.is_held_out() != held_out;
+        self.marks &= !HELD_OUT;
+        if held_out && known_live {
+            self.marks |= HELD_OUT;
+        }
         match (changed, held_out) {
             (true, true) => Some(News::HeldOut),
             (true, false) => Some(News::Readmitted),
@@ -89,10 +96,11 @@ impl Told {
 
     fn tell_living(&mut self, told: Status, status: Status, boot: u16) -> Option<News> {
         if boot != self.boot {
-            (self.boot, self.updated) = (boot, false);
+            self.restart(boot);
             return Some(News::Restarted);
         }
-        if core::mem::take(&mut self.updated) {
+        if self.marks & UPDATED != 0 {
+            self.marks &= !UPDATED;
             return Some(News::Updated);
         }
         self.status = Some(status);
@@ -101,6 +109,16 @@ impl Told {
             (Status::Suspect, Status::Alive) => Some(News::Recovered),
             _ => None,
         }
+    }
+
+    /// This boot is told, and with it all that was news of another.
+    fn restart(&mut self, boot: u16) {
+        self.boot = boot;
+        self.marks &= !UPDATED;
+    }
+
+    const fn is_held_out(self) -> bool {
+        self.marks & HELD_OUT != 0
     }
 }
 

@@ -160,31 +160,23 @@ impl<A: Address, S: Storage> Table<A, S> {
 
     /// The case file of a row; a new one if it has none.
     pub(super) fn open_case(&mut self, row: u32) -> Option<u32> {
-        let entry = self.entry(row)?;
-        if let Some(case) = entry.case() {
+        let told = self.entry(row)?.told();
+        if let Some(case) = self.case(row) {
             return Some(case);
         }
         let cases_before = self.cases.len();
-        let case = self.cases.open(row, entry.told())?;
-        if self.cases.len() > cases_before && !self.grow_queues() {
-            return None;
-        }
-        self.entry_mut(row)?.set_case(Some(case));
-        Some(case)
+        let case = self.cases.open(row, told)?;
+        (cases_before..self.cases.len()).all(|_| self.grow_queues()).then_some(case)
     }
 
     /// Closes the case file of a row if there is nothing left to do.
     pub(super) fn close_if_empty(&mut self, row: u32) {
         let Some(entry) = self.entry(row) else { return };
-        let Some(case) = entry.case() else { return };
+        let Some(case) = self.case(row) else { return };
         let file_is_empty = self.cases.get(case).is_none_or(|file| file.is_empty(entry.told()));
         let queued =
             self.gossip.contains(case) || self.news.contains(case) || self.timers.contains(case);
-        if file_is_empty
-            && !queued
-            && let Some(entry) = self.entry_mut(row)
-        {
-            entry.set_case(None);
+        if file_is_empty && !queued {
             self.cases.close(case);
             self.give_back_cases();
         }
@@ -215,7 +207,7 @@ impl<A: Address, S: Storage> Table<A, S> {
     }
 
     fn case(&self, row: u32) -> Option<u32> {
-        self.entry(row)?.case()
+        self.cases.find(row)
     }
 
     fn grow_queues(&mut self) -> bool {

@@ -18,6 +18,7 @@ pub struct GossipQueue<S: Storage> {
 
 /// The place of one case in its list.
 #[derive(Clone, Copy)]
+#[repr(packed)]
 pub struct Link<N> {
     before: N,
     after: N,

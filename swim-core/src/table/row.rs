@@ -11,9 +11,8 @@ use crate::wire::{PacketWriter, Update};
 
 use super::case::{Case, Trial};
 use super::news::Told;
-use super::places::NONE;
 
-/// What is kept of every member: 40 bytes with an IPv4 address.
+/// What is kept of every member: 36 bytes with an IPv4 address.
 #[derive(Debug)]
 pub struct Entry<A> {
     pub id: NodeId,
@@ -23,8 +22,6 @@ pub struct Entry<A> {
     incarnation: Incarnation,
     /// At which incarnation it last said something of itself.
     card_incarnation: Incarnation,
-    /// The number of its case file, or [`NONE`].
-    case: u32,
     /// Where it listens; before it is introduced, where the news came from.
     address: A,
     pub boot: u16,
@@ -53,23 +50,12 @@ impl<A: Copy> Entry<A> {
             since: now,
             incarnation: Incarnation::default(),
             card_incarnation: Incarnation::default(),
-            case: NONE,
             address: informant,
             boot: 0,
             patience: Patience::NONE,
             status: Status::Alive,
             words: Words::None,
         }
-    }
-
-    /// The number of its case file, if it has one.
-    pub fn case(&self) -> Option<u32> {
-        (self.case != NONE).then_some(self.case)
-    }
-
-    /// Notes which case file it has.
-    pub fn set_case(&mut self, case: Option<u32>) {
-        self.case = case.unwrap_or(NONE);
     }
 
     /// What the application was told of it while it has no case file.
@@ -354,6 +340,6 @@ mod tests {
 
     #[test]
     fn rows_are_small() {
-        assert_eq!(size_of::<Option<Entry<SocketAddrV4>>>(), 40);
+        assert_eq!(size_of::<Option<Entry<SocketAddrV4>>>(), 36);
     }
 }

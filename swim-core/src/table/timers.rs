@@ -3,7 +3,7 @@
 use crate::storage::{List, Number, Storage};
 use crate::time::Instant;
 
-use super::places::Places;
+use super::places::{NONE, Places};
 
 /// At most one deadline per case, the earliest on top of a binary heap: setting, clearing and
 /// taking one are O(log N), asking for the earliest is O(1).
@@ -11,37 +11,34 @@ pub struct Timers<S: Storage> {
     heap: S::List<Due<S::Number>>,
     /// Where in `heap` each case is.
     places: Places<S>,
+    /// Where cases are pooled, whose each is.
+    rows: S::Links<S::Number>,
 }
 
 /// One deadline.
 #[derive(Clone, Copy)]
+#[repr(packed(2))]
 pub struct Due<N> {
     at: Instant,
-    row: N,
     case: N,
-}
-
-impl<N: Number> Due<N> {
-    /// The row breaks ties: which case it has depends on history, and the order must not.
-    fn order(&self) -> (Instant, u32) {
-        (self.at, self.row.get())
-    }
 }
 
 impl<S: Storage> Timers<S> {
     pub fn new(storage: &S) -> Self {
-        Self { heap: storage.list(), places: Places::new(storage) }
+        Self { heap: storage.list(), places: Places::new(storage), rows: storage.links() }
     }
 
     /// Makes room for one more case.
     pub fn grow(&mut self) -> bool {
-        self.places.grow()
+        let linked = !S::CASES_POOLED || self.rows.push(S::Number::new(NONE)).is_ok();
+        linked && self.places.grow()
     }
 
     /// There are no cases any more.
     pub fn reset(&mut self) {
         self.heap.reset();
         self.places.reset();
+        self.rows.reset();
     }
 
     /// The earliest deadline.
@@ -62,8 +59,11 @@ impl<S: Storage> Timers<S> {
     /// Sets or moves the deadline of `case`, which is that of `row`.
     pub fn set(&mut self, case: u32, row: u32, at: Instant) {
         self.clear(case);
+        if let Some(there) = self.rows.as_mut_slice().get_mut(case as usize) {
+            *there = S::Number::new(row);
+        }
         let last = self.heap.len();
-        if self.heap.push(Due { at, row: Number::new(row), case: Number::new(case) }).is_ok() {
+        if self.heap.push(Due { at, case: Number::new(case) }).is_ok() {
             self.record(last);
             self.sift_up(last);
         }
@@ -81,9 +81,15 @@ impl<S: Storage> Timers<S> {
 
     /// Takes off the earliest deadline that is not after `now`: whose row it is.
     pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
-        let due = *self.heap.as_slice().first().filter(|due| due.at <= now)?;
+        let due = *self.heap.as_slice().first().filter(|due| { due.at } <= now)?;
         self.clear(due.case.get());
-        Some(due.row.get())
+        Some(self.row(&due))
+    }
+
+    /// Whose row it is.
+    fn row(&self, due: &Due<S::Number>) -> u32 {
+        let case = due.case.get();
+        self.rows.as_slice().get(case as usize).map_or(case, |row| row.get())
     }
 
     fn sift_up(&mut self, mut place: usize) {
@@ -113,7 +119,9 @@ impl<S: Storage> Timers<S> {
     /// Whether both places exist and the first is due before the second.
     fn is_before(&self, a: usize, b: usize) -> bool {
         let heap = self.heap.as_slice();
-        heap.get(a).zip(heap.get(b)).is_some_and(|(a, b)| a.order() < b.order())
+        // The row breaks ties: which case it has depends on history, and the order must not.
+        let order = |due: &Due<_>| (due.at, self.row(due));
+        heap.get(a).zip(heap.get(b)).is_some_and(|(a, b)| order(a) < order(b))
     }
 
     fn swap(&mut self, a: usize, b: usize) {
@@ -136,11 +144,11 @@ impl<S: Storage> Timers<S> {
 mod tests {
     use super::*;
     use crate::rng::Rng;
-    use crate::storage::Fixed;
+    use crate::storage::Growable;
 
     #[test]
     fn deadlines_come_out_in_order_whatever_was_set_moved_or_cleared() {
-        let mut timers = Timers::new(&Fixed::<64, 0>::new());
+        let mut timers = Timers::new(&Growable::new(64, 0));
         (0..64).for_each(|_| assert!(timers.grow()));
         let mut model = [None::<Instant>; 64];
         let mut rng = Rng::new(8);

@@ -192,6 +192,8 @@ impl fmt::Display for Refusal {
 
 /// A request for a page of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+// Packets wait in an outbox: it has no room for padding.
+#[repr(packed(4))]
 pub struct Pull {
     /// Random, one for each slice of the table; the page repeats it.
     #[serde(with = "postcard::fixint::le")]
@@ -212,6 +214,8 @@ pub struct Pull {
 /// A page of the table: live rows by ascending mixed id, none left out from the pull's `from` up
 /// to `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+// Packets wait in an outbox: it has no room for padding.
+#[repr(packed(4))]
 pub struct Page {
     /// The number of the pull.
     #[serde(with = "postcard::fixint::le")]

@@ -12,10 +12,13 @@ pub enum Either<L, R> {
 impl<L: Storage, R: Storage> Storage for Either<L, R> {
     type List<T> = EitherList<L::List<T>, R::List<T>>;
     type Cells<T> = EitherList<L::Cells<T>, R::Cells<T>>;
+    type Links<T> = EitherList<L::Links<T>, R::Links<T>>;
     type Number = u32;
     type Metadata = EitherMetadata<L::Metadata, R::Metadata>;
     type Index = EitherIndex<L::Index, R::Index>;
     type Bounds = Either<L::Bounds, R::Bounds>;
+
+    const CASES_POOLED: bool = L::CASES_POOLED && R::CASES_POOLED;
 
     fn members_max(&self) -> usize {
         match self {
@@ -42,6 +45,13 @@ impl<L: Storage, R: Storage> Storage for Either<L, R> {
         match self {
             Self::Left(left) => EitherList::Left(left.cells()),
             Self::Right(right) => EitherList::Right(right.cells()),
+        }
+    }
+
+    fn links<T>(&self) -> Self::Links<T> {
+        match self {
+            Self::Left(left) => EitherList::Left(left.links()),
+            Self::Right(right) => EitherList::Right(right.links()),
         }
     }
 

@@ -49,7 +49,8 @@ fn arrives_whole<const MEMBERS: usize>(datagram_len_max: u16, pages_min: usize) 
     let pages: Vec<_> = sent.iter().filter(|sent| sent.page().is_some()).collect();
     assert!(pages.len() >= pages_min, "{}", pages.len());
     assert!(pages.iter().all(|page| page.bytes.len() <= datagram_len_max.into()));
-    assert_eq!(pages.last().unwrap().page().unwrap().next, 0);
+    let last = pages.last().unwrap().page().unwrap();
+    assert_eq!({ last.next }, 0);
     let rows: usize = pages.iter().map(|page| page.updates().len()).sum();
     assert_eq!(rows, MEMBERS, "each row once, the seed and the joiner among them");
     assert_eq!(world.stats(B).pages_received, pages.len() as u64);
@@ -132,7 +133,7 @@ fn a_late_page_does_not_turn_an_exchange_back() {
     world.sent();
     world.hand(B, A, &first.bytes).unwrap();
     assert!(world.sent().iter().all(|sent| sent.pull().is_none()), "no pull for a page known");
-    assert_ne!(third.pull().unwrap().from, 0);
+    assert_ne!({ third.pull().unwrap().from }, 0);
     world.run(0);
     assert_eq!(missing(&world), 0);
 }

@@ -26,7 +26,7 @@ fn a_fifth_of_all_frames_lost_kills_nobody() {
         let mut world = World::new(seed);
         world.hub.loss = 20;
         let boards = world.cluster(6, Options::default());
-        world.run_until(secs(30), || boards.iter().all(|board| board.living().len() == 6));
+        world.run_until(secs(60), || boards.iter().all(|board| board.living().len() == 6));
         world.run_for(secs(120));
         for board in &boards {
             assert_eq!(board.living(), [1, 2, 3, 4, 5, 6], "seed {seed}");

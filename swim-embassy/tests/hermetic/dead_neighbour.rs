@@ -6,7 +6,7 @@ use std::time::Duration;
 use swim_embassy::Options;
 use swim_embassy::swim_core::{Event, Status};
 
-use crate::world::{Board, World, id, now, secs};
+use crate::world::{Board, World, endpoint, id, now, secs};
 
 const SEEDS: u64 = 20;
 /// As many as fit smoltcp's cache of hardware addresses by default, and the board itself less.
@@ -45,6 +45,23 @@ fn without_a_deadline_for_the_flush_somebody_does() {
     let outcome = one_dies(0, options);
     assert!(outcome.gap > GAP_MAX, "{:?}", outcome.gap);
     assert!(outcome.is_slander);
+}
+
+/// smoltcp asks for one hardware address a second: four seeds are four seconds, if each has its
+/// turn.
+#[test]
+fn dead_seeds_do_not_keep_a_board_from_the_living_one() {
+    for seed in 0..SEEDS {
+        let mut world = World::new(seed);
+        let _cluster = world.cluster(4, Options::default());
+        world.run_for(secs(20) + Duration::from_millis(seed * 13));
+        let late = world.board(9, Options::default());
+        for dead in 101..=103 {
+            late.swim.join(endpoint(dead)).unwrap();
+        }
+        late.swim.join(endpoint(1)).unwrap();
+        world.run_until(secs(6), || late.living().len() == 5);
+    }
 }
 
 fn one_dies(seed: u64, options: Options) -> Outcome {

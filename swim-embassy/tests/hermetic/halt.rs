@@ -19,7 +19,8 @@ fn a_halted_board_accuses_nobody() {
         world.run_for(secs(pause + 60));
         assert_eq!(accusations(&boards[2], halted_at), [], "after {pause} s");
         assert!(boards.iter().all(|board| board.living().len() == 6), "after {pause} s");
-        assert_eq!(boards[2].swim.stats().stalls, 1);
+        // After one second it may have missed nothing.
+        assert!(pause == 1 || boards[2].swim.stats().stalls == 1, "after {pause} s");
     }
 }
 

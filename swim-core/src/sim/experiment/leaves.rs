@@ -169,17 +169,17 @@ impl Loads {
     }
 
     fn readings(&self, before: &Self, duration: Duration) -> [Reading; 4] {
-        let rate = |name, (now, count): (Load, usize), before: Load, number: fn(Load) -> u64| {
-            let seconds = duration.as_secs_f64() * count.max(1) as f64;
-            Reading::rate(name, number(now.since(before)) as f64 / seconds)
+        let mean = |(now, count): (Load, usize), (before, _): (Load, usize)| {
+            let (load, seconds) = (now.since(before), duration.as_secs_f64() * count.max(1) as f64);
+            [load.bytes_out, load.bytes_in].map(|bytes| bytes as f64 / seconds)
         };
-        let (out, into): (fn(Load) -> u64, fn(Load) -> u64) =
-            (|load| load.bytes_out, |load| load.bytes_in);
+        let [leaf_out, leaf_in] = mean(self.leaves, before.leaves);
+        let [other_out, other_in] = mean(self.full, before.full);
         [
-            rate("leaf bytes out per second", self.leaves, before.leaves.0, out),
-            rate("leaf bytes in per second", self.leaves, before.leaves.0, into),
-            rate("other bytes out per second", self.full, before.full.0, out),
-            rate("other bytes in per second", self.full, before.full.0, into),
+            Reading::rate("leaf bytes out per second", leaf_out),
+            Reading::rate("leaf bytes in per second", leaf_in),
+            Reading::rate("other bytes out per second", other_out),
+            Reading::rate("other bytes in per second", other_in),
         ]
     }
 }

@@ -1,0 +1,45 @@
+//! What a node in static memory takes, held to it: whoever adds a field sees what it costs.
+
+use serde::{Deserialize, Serialize};
+use swim_core::storage::Fixed;
+use swim_core::{Address, Node};
+
+/// Where a board listens, in six bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Endpoint {
+    ip: [u8; 4],
+    port: u16,
+}
+
+impl Address for Endpoint {}
+
+/// Bytes of a node with a table of so many rows, each with so much metadata.
+fn size<A: Address, const MEMBERS: usize, const METADATA: usize>() -> usize {
+    size_of::<Node<A, Fixed<MEMBERS, METADATA>>>()
+}
+
+/// On 64 bits; a microcontroller pads less.
+#[test]
+fn nodes_without_a_heap_take_no_more_than_this() {
+    let sizes = [
+        ("radio, 8 rows", size::<u16, 8, 0>(), U16[0]),
+        ("radio, 32 rows", size::<u16, 32, 0>(), U16[1]),
+        ("radio, 128 rows", size::<u16, 128, 0>(), U16[2]),
+        ("radio, 8 rows, metadata", size::<u16, 8, 16>(), U16[3]),
+        ("radio, 32 rows, metadata", size::<u16, 32, 16>(), U16[4]),
+        ("radio, 128 rows, metadata", size::<u16, 128, 16>(), U16[5]),
+        ("IPv4, 8 rows", size::<Endpoint, 8, 0>(), IPV4[0]),
+        ("IPv4, 32 rows", size::<Endpoint, 32, 0>(), IPV4[1]),
+        ("IPv4, 128 rows", size::<Endpoint, 128, 0>(), IPV4[2]),
+        ("IPv4, 8 rows, metadata", size::<Endpoint, 8, 16>(), IPV4[3]),
+        ("IPv4, 32 rows, metadata", size::<Endpoint, 32, 16>(), IPV4[4]),
+        ("IPv4, 128 rows, metadata", size::<Endpoint, 128, 16>(), IPV4[5]),
+    ];
+    for (node, size, most) in sizes {
+        println!("{node}: {size} bytes");
+        assert!(size <= most, "{node}: {size} bytes, more than {most}");
+    }
+}
+
+const U16: [usize; 6] = [0; 6];
+const IPV4: [usize; 6] = [0; 6];
