@@ -3,6 +3,7 @@
 # as measured on six boards in a cluster. Builds everything, and runs boards in QEMU for a minute:
 # see README.md for what has to be there; besides, readelf (binutils).
 set -euo pipefail
+[ -z "${CARGO_TARGET_DIR:-}" ] || export CARGO_TARGET_DIR=$(realpath -m "$CARGO_TARGET_DIR")
 cd "$(dirname "$0")"
 exec </dev/null
 
@@ -61,8 +62,9 @@ qemu() {
 stack() {
     local log
     log=$(mktemp)
-    SWIM_BOARDS=required SWIM_FIRMWARE=$1 cargo test --manifest-path ../Cargo.toml \
-        --test boards -- --nocapture >"$log" 2>&1 || { cat "$log"; exit 1; }
+    # From elsewhere, since cargo builds for boards in this directory.
+    (cd .. && SWIM_BOARDS=required SWIM_FIRMWARE=$1 cargo test --test boards -- --nocapture) \
+        >"$log" 2>&1 || { cat "$log"; exit 1; }
     echo "Stack, bytes, the most of any board in a cluster of nine, with 5 % loss"
     awk '{ for (word = 1; word <= NF; word++) {
                split($word, pair, "=")

@@ -5,6 +5,7 @@
 # Where rustup has the target, this is plain cargo. Else Debian's compiler is taken, which builds
 # `core` itself: packages cargo-web, rustc-web, rust-web-src, lld; for clippy, rust-web-clippy.
 set -euo pipefail
+[ -z "${CARGO_TARGET_DIR:-}" ] || CARGO_TARGET_DIR=$(realpath -m "$CARGO_TARGET_DIR")
 cd "$(dirname "$0")"
 
 verb=${1:-build}

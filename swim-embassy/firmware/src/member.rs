@@ -23,6 +23,9 @@ const SOCKETS_MAX: usize = 1;
 pub type Swim = swim_embassy::Swim<'static, MEMBERS, METADATA>;
 
 /// The network, with the addresses the arguments say.
+// Not inlined, nor is the other: their frames would become part of a task's, and the room to make
+// these things in would be taken from the stack for ever.
+#[inline(never)]
 pub fn start_stack(
     network: &'static mut Lan9118,
     arguments: &Arguments,
@@ -57,8 +60,6 @@ impl fmt::Display for StartError {
 }
 
 /// The member, asking its seeds.
-// Inlined, its frame would become part of a task's, and the room to make a member in would be taken
-// from the stack for ever.
 #[inline(never)]
 pub fn start(
     stack: Stack<'static>,
