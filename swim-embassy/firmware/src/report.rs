@@ -77,8 +77,8 @@ pub fn counters(swim: Swim) {
     let (started, acked, failed) = (stats.probes, stats.probes_acked, stats.probes_failed);
     say!("probes started={started} acked={acked} failed={failed}");
     let socket = swim.counters();
-    let (timed_out, paused) = (socket.flushes_timed_out, socket.sends_paused);
-    say!("socket flushes_timed_out={timed_out} sends_paused={paused}");
+    let (timed_out, yielded) = (socket.flushes_timed_out, socket.sends_yielded);
+    say!("socket flushes_timed_out={timed_out} sends_yielded={yielded}");
     let depth = stack::depth();
     say!("stack starting={} running={} size={}", depth.starting, depth.running, depth.size);
 }
