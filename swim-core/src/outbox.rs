@@ -100,8 +100,8 @@ impl<A, B: Bounds> Outbox<A, B> {
 
     /// Whether there is room for so many, or for as many as there can be.
     pub fn has_room_for(&self, packets: usize) -> bool {
-        let room = self.waiting.len_max().saturating_sub(self.waiting.len());
-        room >= packets || self.waiting.is_empty()
+        let room = || self.waiting.len_max().saturating_sub(self.waiting.len());
+        self.waiting.is_empty() || room() >= packets
     }
 
     /// Drops everything.

@@ -1,5 +1,6 @@
 //! Time as the state machine sees it: a number the driver hands in.
 
+use core::fmt;
 use core::time::Duration;
 
 /// A moment, in microseconds since an epoch of the driver's choice (process start, boot, 1970).
@@ -88,6 +89,52 @@ impl Micros {
     }
 }
 
+/// A duration as it is kept.
+pub trait Span: Copy + fmt::Debug {
+    /// As much of `duration` as can be kept.
+    fn of(duration: Duration) -> Self;
+
+    /// What was kept.
+    fn duration(self) -> Duration;
+}
+
+/// To the nanosecond, in 16 bytes.
+impl Span for Duration {
+    fn of(duration: Duration) -> Self {
+        duration
+    }
+
+    fn duration(self) -> Duration {
+        self
+    }
+}
+
+/// In four bytes: microseconds up to 35 minutes, then, marked by the upper bit,
+/// hundredths of a second up to 248 days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortSpan(u32);
+
+const LONG: u32 = 1 << 31;
+const LONG_UNIT: u64 = 10_000;
+
+impl Span for ShortSpan {
+    // Never zero unless the duration is.
+    fn of(duration: Duration) -> Self {
+        let micros = micros(duration).max(u64::from(!duration.is_zero()));
+        match u32::try_from(micros) {
+            Ok(short) if short < LONG => Self(short),
+            _ => Self(u32::try_from(micros / LONG_UNIT).unwrap_or(LONG) | LONG),
+        }
+    }
+
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    fn duration(self) -> Duration {
+        let number = u64::from(self.0 & !LONG);
+        let unit = if self.0 & LONG == 0 { 1 } else { LONG_UNIT };
+        Duration::from_micros(number.saturating_mul(unit))
+    }
+}
+
 /// Whole microseconds in `duration`, at most `u64::MAX`.
 #[cfg_attr(target_pointer_width = "32", inline(never))]
 pub(crate) const fn micros(duration: Duration) -> u64 {
@@ -123,5 +170,16 @@ mod tests {
         assert_eq!(Instant::MAX.after(Duration::from_secs(1)), Instant::MAX);
         assert_eq!(Instant::ZERO.after(Duration::MAX), Instant::MAX);
         assert_eq!(Instant::ZERO.since(Instant::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn spans_are_exact_to_the_microsecond_or_a_hundredth_of_a_second() {
+        let kept = |nanos| ShortSpan::of(Duration::from_nanos(nanos)).duration().as_nanos();
+        assert_eq!([0, 1, 999, 1_999].map(kept), [0, 1_000, 1_000, 1_000]);
+        let limit = u64::from(LONG) * 1_000;
+        assert_eq!(kept(limit - 1), u128::from(limit - 1_000));
+        assert_eq!(kept(limit), u128::from(limit / 10_000_000 * 10_000_000));
+        let month = Duration::from_secs(30 * 86_400) + Duration::from_millis(10);
+        assert_eq!(ShortSpan::of(month).duration(), month);
     }
 }

@@ -1,4 +1,5 @@
-//! The settings as a node keeps them: a third of the bytes, and what follows from them.
+//! The settings as a node keeps them, on a board in a third of the bytes, and what follows from
+//! them.
 
 use core::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::flap::FlapPolicy;
 use crate::log::{ln_ceil, log10_ceil, log10_milli};
 use crate::round_trip::TimeoutRange;
 use crate::suspicion::{Bounds, Floor};
-use crate::time::{micros, times};
+use crate::time::{Span, micros, times};
 
 use super::{Config, Label, TRANSMITS_MAX};
 
@@ -20,20 +21,20 @@ macro_rules! settings {
     (durations: $($duration:ident)*; others: $($other:ident: $kind:ty),*;) => {
         /// A [`Config`], kept.
         #[derive(Clone, Copy, Debug)]
-        pub(crate) struct Settings {
-            $($duration: Span,)*
+        pub(crate) struct Settings<D> {
+            $($duration: D,)*
             $(pub $other: $kind,)*
             pub rules: Rules,
             /// The rules are those of no detector that has a name.
             is_custom: bool,
-            flap: Option<Flap>,
+            flap: Option<Flap<D>>,
         }
 
-        impl Settings {
-            /// The same as `config`, to the microsecond; longer than 35 minutes, to 10 ms.
+        impl<D: Span> Settings<D> {
+            /// The same as `config`, as exact as the spans are.
             pub fn of(config: &Config) -> Self {
                 Self {
-                    $($duration: Span::of(config.$duration),)*
+                    $($duration: D::of(config.$duration),)*
                     $($other: config.$other,)*
                     rules: config.detector.rules(),
                     is_custom: matches!(config.detector, Detector::Custom(_)),
@@ -71,56 +72,30 @@ settings! {
         u32;
 }
 
-/// A duration in four bytes: microseconds up to 35 minutes, then, marked by the upper bit,
-/// hundredths of a second up to 248 days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span(u32);
-
-const LONG: u32 = 1 << 31;
-const LONG_UNIT: u64 = 10_000;
-
-impl Span {
-    /// What is whole of `duration`, and never zero unless it is.
-    fn of(duration: Duration) -> Self {
-        let micros = micros(duration).max(u64::from(!duration.is_zero()));
-        match u32::try_from(micros) {
-            Ok(short) if short < LONG => Self(short),
-            _ => Self(u32::try_from(micros / LONG_UNIT).unwrap_or(LONG) | LONG),
-        }
-    }
-
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn duration(self) -> Duration {
-        let number = u64::from(self.0 & !LONG);
-        let unit = if self.0 & LONG == 0 { 1 } else { LONG_UNIT };
-        Duration::from_micros(number.saturating_mul(unit))
-    }
-}
-
 /// A flap policy, kept.
 #[derive(Clone, Copy, Debug)]
-struct Flap {
+struct Flap<D> {
     points_max: u8,
-    half_life: Span,
-    penalty: Span,
-    penalty_max: Span,
+    half_life: D,
+    penalty: D,
+    penalty_max: D,
 }
 
-impl Flap {
+impl<D: Span> Flap<D> {
     fn of(policy: &FlapPolicy) -> Self {
         let [half_life, penalty, penalty_max] =
-            [policy.half_life, policy.penalty, policy.penalty_max].map(Span::of);
+            [policy.half_life, policy.penalty, policy.penalty_max].map(D::of);
         Self { points_max: policy.points_max, half_life, penalty, penalty_max }
     }
 
     fn policy(self) -> FlapPolicy {
         let [half_life, penalty, penalty_max] =
-            [self.half_life, self.penalty, self.penalty_max].map(Span::duration);
+            [self.half_life, self.penalty, self.penalty_max].map(D::duration);
         FlapPolicy { points_max: self.points_max, half_life, penalty, penalty_max }
     }
 }
 
-impl Settings {
+impl<D: Span> Settings<D> {
     /// How failures are detected.
     pub fn detector(&self) -> Detector {
         let (paper, memberlist) = (Lifeguard::Paper, Lifeguard::Memberlist);
@@ -223,10 +198,11 @@ impl Settings {
 mod tests {
     use super::*;
     use crate::judge::VOICES_MAX;
+    use crate::time::ShortSpan;
 
-    fn memberlist(config: Config) -> Settings {
+    fn memberlist(config: Config) -> Settings<ShortSpan> {
         let detector = Detector::Lifeguard(Lifeguard::Memberlist);
-        Settings::of(&Config { detector, ..config })
+        Settings::<ShortSpan>::of(&Config { detector, ..config })
     }
 
     #[test]
@@ -236,19 +212,9 @@ mod tests {
         let flap = Some(FlapPolicy::new());
         let swim = Config { detector: Detector::Swim, flap, ..Config::radio() };
         for config in presets.into_iter().chain([custom, swim]) {
-            assert_eq!(Settings::of(&config).config(), config);
+            assert_eq!(Settings::<Duration>::of(&config).config(), config);
+            assert_eq!(Settings::<ShortSpan>::of(&config).config(), config);
         }
-    }
-
-    #[test]
-    fn spans_are_exact_to_the_microsecond_or_a_hundredth_of_a_second() {
-        let kept = |nanos| Span::of(Duration::from_nanos(nanos)).duration().as_nanos();
-        assert_eq!([0, 1, 999, 1_999].map(kept), [0, 1_000, 1_000, 1_000]);
-        let limit = u64::from(LONG) * 1_000;
-        assert_eq!(kept(limit - 1), u128::from(limit - 1_000));
-        assert_eq!(kept(limit), u128::from(limit / 10_000_000 * 10_000_000));
-        let month = Duration::from_secs(30 * 86_400) + Duration::from_millis(10);
-        assert_eq!(Span::of(month).duration(), month);
     }
 
     /// memberlist's LAN values (config.go): minimum, then maximum, in milliseconds.
@@ -272,7 +238,7 @@ mod tests {
         let config = Config { detector: Detector::Swim, suspicion_mult: 3, ..Config::lan() };
         for (members, periods) in [(19, 9), (20, 12), (53, 12), (54, 15)] {
             assert_eq!(
-                Settings::of(&config).suspicion_bounds(members).timeout_max,
+                Settings::<ShortSpan>::of(&config).suspicion_bounds(members).timeout_max,
                 Duration::from_secs(periods)
             );
         }
@@ -288,10 +254,14 @@ mod tests {
 
     #[test]
     fn the_others_wait_until_news_has_reached_them_all() {
-        let lead = |members| Settings::of(&Config::lan()).accusers_lead(members).as_millis();
+        let lead =
+            |members| Settings::<ShortSpan>::of(&Config::lan()).accusers_lead(members).as_millis();
         assert_eq!([2, 128, 100_000].map(lead), [400, 1_600, 3_400]);
         let piggybacked = Config { gossip_interval: Duration::ZERO, ..Config::lan() };
-        assert_eq!(Settings::of(&piggybacked).accusers_lead(2), Duration::from_secs(2));
+        assert_eq!(
+            Settings::<ShortSpan>::of(&piggybacked).accusers_lead(2),
+            Duration::from_secs(2)
+        );
     }
 
     #[test]
@@ -299,7 +269,7 @@ mod tests {
         for (members, limit) in [(1, 4), (9, 4), (10, 8), (99, 8), (100, 12), (1_000, 16)] {
             assert_eq!(memberlist(Config::lan()).transmits_max(members), limit, "{members}");
             assert_eq!(
-                Settings::of(&Config::lan()).transmits_max(members),
+                Settings::<ShortSpan>::of(&Config::lan()).transmits_max(members),
                 limit.max(8),
                 "{members}"
             );

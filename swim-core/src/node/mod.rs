@@ -96,7 +96,7 @@ const PAGES_BURST_MAX: u16 = 50;
 /// Methods fall into four kinds: inputs (`handle_*`), commands (plain verbs), outputs (`poll_*`,
 /// to be drained after every input and command), and getters.
 pub struct Node<A: Address, S: Storage> {
-    config: Settings,
+    config: Settings<<S::Bounds as Bounds>::Span>,
     table: Table<A, S>,
     rng: Rng,
     now: Instant,
@@ -245,7 +245,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         &self.stats
     }
 
-    /// The settings it runs with. Durations above 35 minutes are kept to 10 ms.
+    /// The settings it runs with. On a board durations above 35 minutes are kept to 10 ms.
     pub fn config(&self) -> Config {
         self.config.config()
     }

@@ -206,5 +206,8 @@ impl<A: Address, S: Storage> Node<A, S> {
 }
 
 fn earliest<const N: usize>(deadlines: [Option<Instant>; N]) -> Option<Instant> {
-    deadlines.into_iter().flatten().min()
+    deadlines.iter().fold(None, |first, deadline| match (first, *deadline) {
+        (Some(first), Some(deadline)) => Some(deadline.min(first)),
+        (first, deadline) => first.or(deadline),
+    })
 }

@@ -1,6 +1,10 @@
 //! How many there may be of what does not grow with the cluster: packets waiting, probes, relays.
 
+use core::time::Duration;
+
 use heapless::{Deque, Vec};
+
+use crate::time::{ShortSpan, Span};
 
 use super::List;
 
@@ -48,6 +52,8 @@ pub trait Bounds {
     type Watched<T>: List<T>;
     /// What counts everything that happens.
     type Counter: Counter;
+    /// In what the durations of a [`Config`](crate::Config) are kept.
+    type Span: Span;
 
     /// No packets.
     fn packets<T>(&self) -> Self::Packets<T>;
@@ -107,6 +113,7 @@ impl Bounds for Server {
     type Sessions<T> = Vec<T, SYNC_SESSIONS_MAX, u8>;
     type Watched<T> = Vec<T, WATCHED_MAX, u8>;
     type Counter = u64;
+    type Span = Duration;
 
     fn packets<T>(&self) -> Self::Packets<T> {
         Deque::new()
@@ -146,6 +153,7 @@ impl Bounds for Board {
     type Sessions<T> = Vec<T, { Self::SYNC_SESSIONS_MAX }, u8>;
     type Watched<T> = Vec<T, { Self::WATCHED_MAX }, u8>;
     type Counter = u32;
+    type Span = ShortSpan;
 
     fn packets<T>(&self) -> Self::Packets<T> {
         Deque::new()
@@ -215,6 +223,10 @@ impl<T, const MAX: usize> Queue<T> for Deque<T, MAX> {
 
     fn len_max(&self) -> usize {
         MAX
+    }
+
+    fn is_empty(&self) -> bool {
+        Deque::is_empty(self)
     }
 }
 

@@ -8,6 +8,7 @@ mod fixed;
 mod growable;
 mod with_bounds;
 
+pub use crate::time::{ShortSpan, Span};
 pub use bounds::{Board, Bounds, Counter, Queue, Server};
 pub use bounds::{
     DEPARTED_MAX, OUTBOX_LEN_MAX, PROBES_MAX, RELAYS_MAX, SEEDS_MAX, SYNC_SESSIONS_MAX, WATCHED_MAX,

@@ -1,5 +1,7 @@
 //! A storage that is one of two, so that a cluster can have nodes with unlike tables.
 
+use std::time::Duration;
+
 use swim_core::storage::{Bounds, Index, List, Metadata, Queue, Storage};
 
 /// Either of two storages.
@@ -79,6 +81,7 @@ impl<L: Bounds, R: Bounds> Bounds for Either<L, R> {
     type Sessions<T> = EitherList<L::Sessions<T>, R::Sessions<T>>;
     type Watched<T> = EitherList<L::Watched<T>, R::Watched<T>>;
     type Counter = u64;
+    type Span = Duration;
 
     fn packets<T>(&self) -> Self::Packets<T> {
         match self {
