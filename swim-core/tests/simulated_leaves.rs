@@ -165,7 +165,6 @@ fn watched_members_stay_and_their_death_is_told() -> Tested {
 /// Before anybody misses it, at the same incarnation; half of the time the words of its former life
 /// are the greater ones, and only digests would show the difference, which a leaf does not send.
 #[test]
-#[ignore = "nobody tells a leaf that its former life has the last word"]
 fn a_leaf_that_restarts_at_once_is_known_anew() -> Tested {
     let name = "a_leaf_that_restarts_at_once_is_known_anew";
     for seed in seeds(1..21) {

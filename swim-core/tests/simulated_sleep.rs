@@ -45,7 +45,7 @@ fn put_to_sleep(
 ) -> Result<Instant, Failure> {
     let took_it = cluster.sleep(node, duration);
     cluster.expect("it may sleep", took_it)?;
-    let config = cluster.node(node).map_or(Config::lan(), |node| node.config());
+    let config = cluster.node(node).map_or(Config::lan(), Node::config);
     let start = cluster.now();
     let asleep = cluster.run_until(config.leave_timeout * 2, |cluster| {
         let heard = cluster.heard().iter().rev().take_while(|heard| heard.at >= start);
