@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::time::{Instant, millis};
 
@@ -12,7 +12,7 @@ use crate::time::{Instant, millis};
 ///
 /// It travels as a varint, so a small number chosen by hand costs one or two bytes on a radio, and
 /// a hashed name or a MAC address eight. Names for people belong into the metadata.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 // Rows and packets hold one each: four bytes less beside it, and no target reads it slower.
 #[repr(Rust, packed(4))]
 pub struct NodeId(u64);
@@ -60,6 +60,20 @@ impl NodeId {
     /// The id spread evenly over 64 bits by a bijection: the order of tables and of page cursors.
     pub(crate) const fn mixed(self) -> u64 {
         mix(self.0)
+    }
+}
+
+impl Serialize for NodeId {
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.number())
+    }
+}
+
+impl<'de> Deserialize<'de> for NodeId {
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(Self)
     }
 }
 

@@ -28,16 +28,28 @@ impl<A: Address, S: Storage> Table<A, S> {
         rng: &mut Rng,
         fits: impl Fn(&Row<'_, A>) -> bool,
     ) -> heapless::Vec<u32, N> {
+        let mut picked = heapless::Vec::new();
+        self.pick_into(&mut picked, wanted.min(N), tombstones, rng, &fits);
+        picked
+    }
+
+    /// The same for every `N` and every `fits`: there is one of it.
+    fn pick_into(
+        &self,
+        picked: &mut heapless::VecView<u32>,
+        wanted: usize,
+        tombstones: bool,
+        rng: &mut Rng,
+        fits: &dyn Fn(&Row<'_, A>) -> bool,
+    ) {
         let live = self.roster.live();
         let rows = if tombstones { self.roster.all() } else { live };
-        let wanted = wanted.min(N);
-        let mut picked = heapless::Vec::new();
         let mut consider = |row: Option<&S::Number>| -> bool {
             let Some(row) = row.map(|row| row.get()) else { return false };
             let fits = self.row(row).is_some_and(|found| {
                 found.address().is_some() && !found.is_asleep() && fits(&found)
             });
-            // There is room: `wanted` is at most `N`.
+            // There is room: as many are wanted as fit, or fewer.
             fits && picked.len() < wanted && !picked.contains(&row) && picked.push(row).is_ok()
         };
         let mut missing = wanted;
@@ -56,7 +68,6 @@ impl<A: Address, S: Storage> Table<A, S> {
                 consider(rows.get(place.checked_rem(rows.len()).unwrap_or(0)));
             }
         }
-        picked
     }
 
     /// A living member at random about whom there is nothing to do, and that `fits`; if a few draws

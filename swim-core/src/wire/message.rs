@@ -56,7 +56,7 @@ pub struct Belief {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ping {
     /// Random; the ack repeats it.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// Who is meant. Anybody else at this address keeps silent.
     pub target: NodeId,
@@ -72,7 +72,7 @@ pub struct Ping {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
     /// The number of the ping or of the request.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// Whether the pinged member does not know the pinging one, or only an earlier incarnation.
     pub stranger: bool,
@@ -92,7 +92,7 @@ pub enum View {
         /// What the pinged member's table amounts to; the half is that of the ping's number.
         digest: Digest,
         /// What proves to the pinged member that its answers arrive where its questions come from.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "super::number")]
         cookie: u32,
     },
 }
@@ -101,7 +101,7 @@ pub enum View {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PingRequest<A> {
     /// Random; ack and nack repeat it.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// Whom to ping.
     pub target: NodeId,
@@ -119,7 +119,7 @@ pub struct PingRequest<A> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nack {
     /// The number of the request.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// Whether the target's host said that nothing listens there (R11).
     pub refused: bool,
@@ -129,7 +129,7 @@ pub struct Nack {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Join {
     /// Random; the answer repeats it.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
 }
 
@@ -137,12 +137,12 @@ pub struct Join {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The number of the join.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// Live members in the sender's table.
     pub members: u32,
     /// To be repeated by whoever pulls the sender's table.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub cookie: u32,
 }
 
@@ -150,7 +150,7 @@ pub struct Welcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refuse {
     /// The number of the join.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// Why.
     pub reason: Refusal,
@@ -196,10 +196,10 @@ impl fmt::Display for Refusal {
 #[repr(Rust, packed(4))]
 pub struct Pull {
     /// Random, one for each slice of the table; the page repeats it.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// The cookie the other side gave out; 0 if there is none yet.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub cookie: u32,
     /// The smallest mixed id wanted.
     #[serde(with = "postcard::fixint::le")]
@@ -218,7 +218,7 @@ pub struct Pull {
 #[repr(Rust, packed(4))]
 pub struct Page {
     /// The number of the pull.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// Where the next page starts; 0 when this is the last.
     #[serde(with = "postcard::fixint::le")]
@@ -229,10 +229,10 @@ pub struct Page {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sync {
     /// Random, one for the whole reconciliation; says which [`Half`](super::Half) is compared.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// The cookie the other side gave out; 0 if there is none yet.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub cookie: u32,
     /// Steps of both sides before this one.
     pub hop: u8,
@@ -245,7 +245,7 @@ pub struct Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncReply {
     /// The number of the step it answers.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// Steps of both sides before this one.
     pub hop: u8,
@@ -259,10 +259,10 @@ pub struct SyncReply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cookie {
     /// The number of the request.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
     /// To be repeated.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub cookie: u32,
 }
 
@@ -270,7 +270,7 @@ pub struct Cookie {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Busy {
     /// The number of the request.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "super::number")]
     pub number: u32,
 }
 

@@ -20,6 +20,7 @@ mod error;
 mod frame;
 mod header;
 mod message;
+mod number;
 mod packet;
 mod update;
 
