@@ -126,8 +126,8 @@ impl fmt::Display for SleepError {
 
 impl core::error::Error for SleepError {}
 
-/// A node watches as many members as it can already:
-/// [`Bounds::watched`](crate::storage::Bounds::watched). The caller's fault; they are still watched.
+/// A node watches as many members as it can already, by its
+/// [`Bounds::watched`](crate::storage::Bounds::watched): the caller's fault; they are still watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyWatched;
 
