@@ -7,7 +7,7 @@ mod launch;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -252,7 +252,7 @@ fn an_agent_with_a_state_directory_starts_above_its_former_life() {
         assert_eq!(agent.end().code(), Some(0));
     }
 
-    let file = fs::read_dir(&directory).unwrap().next().unwrap().unwrap().path();
+    let file = state_file(&directory);
     fs::write(&file, "torn").unwrap();
     let mut third = Agent::start("a", &keeping);
     let reason = third.wait_for("state_trouble")["reason"].as_str().unwrap().to_owned();
@@ -277,7 +277,7 @@ fn an_agent_that_stood_still_accuses_nobody_and_keeps_what_it_learned() {
     std::thread::sleep(STOP);
     assert!(signal("-CONT"));
 
-    let file = fs::read_dir(&directory).unwrap().next().unwrap().unwrap().path();
+    let file = state_file(&directory);
     let deadline = Instant::now() + PATIENCE;
     while patience_in(&file) < STOP {
         assert!(Instant::now() < deadline, "{}", fs::read_to_string(&file).unwrap());
@@ -288,6 +288,20 @@ fn an_agent_that_stood_still_accuses_nobody_and_keeps_what_it_learned() {
     assert_eq!(sleeper.end().code(), Some(0));
     friend.close_stdin();
     assert_eq!(friend.end().code(), Some(0));
+}
+
+/// The state, and not what it is written through while the agent lives.
+fn state_file(directory: &Path) -> PathBuf {
+    let paths = || fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let is_state = |path: &PathBuf| path.extension().is_some_and(|end| end == "state");
+        if let Some(file) = paths().find(is_state) {
+            return file;
+        }
+        assert!(Instant::now() < deadline, "{:?}", paths().collect::<Vec<_>>());
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn patience_in(file: &Path) -> Duration {
