@@ -126,8 +126,9 @@ impl fmt::Display for SleepError {
 
 impl core::error::Error for SleepError {}
 
-/// A node watches as many members as it can already, by its
-/// [`Bounds::watched`](crate::storage::Bounds::watched): the caller's fault; they are still watched.
+/// A node watches as many members as it can already
+/// ([`Bounds::Watched`](crate::storage::Bounds::Watched)): the caller's fault; they are still
+/// watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyWatched;
 
