@@ -79,8 +79,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         made
     }
 
-    /// Asks anybody for the row of somebody watched who is not in the table. A round of introductions
-    /// would bring it too, if it came when there is a turn.
+    /// Asks anybody for the row of somebody watched who is not in the table. A round of
+    /// introductions would bring it too, if it came when there is a turn.
     pub(super) fn search_if_due(&mut self) {
         if self.leaf.search_deadline().is_none_or(|due| due > self.now) {
             return;
