@@ -64,6 +64,11 @@ impl Slumber {
         self.until().is_some_and(|until| until <= now)
     }
 
+    /// Whether it is about to sleep, and others have yet to be told.
+    pub const fn is_announcing(&self) -> bool {
+        matches!(self.phase, Phase::Announcing { .. })
+    }
+
     /// Whether it sleeps, all who ought to know having been told.
     pub const fn is_asleep(&self) -> bool {
         matches!(self.phase, Phase::Asleep { .. })

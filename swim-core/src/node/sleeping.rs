@@ -85,6 +85,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Falls asleep when its announcement has been sent as often as any update is, when nobody is
     /// left to hear it, or when it has tried long enough.
     pub(super) fn sleep_if_heard(&mut self) {
+        if !self.slumber.is_announcing() {
+            return;
+        }
         let heard = !self.table.is_gossiped(ME) || self.is_alone();
         if self.slumber.settle(heard, self.now) {
             count(&mut self.stats.sleeps);

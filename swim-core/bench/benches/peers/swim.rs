@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use swim_core::storage::Growable;
 use swim_core::wire::{Ack, Header, Message, Packet, PacketWriter, Ping, Update, View};
@@ -10,6 +11,7 @@ use swim_core::{Card, Config, Identity, Incarnation, Instant, Label, Node, NodeI
 use super::{DATAGRAM_LEN_MAX, Datagram, Peer, address, own_address};
 
 const LOADED_AT_ONCE: usize = 50;
+const GOSSIP_INTERVAL: Duration = Config::lan().gossip_interval;
 
 pub struct Swim {
     node: Node<SocketAddr, Growable>,
@@ -68,7 +70,7 @@ impl Peer for Swim {
     }
 
     fn gossip_tick(&mut self) {
-        self.now = self.now.after(self.node.config().gossip_interval);
+        self.now = self.now.after(GOSSIP_INTERVAL);
         self.timeout();
     }
 

@@ -21,7 +21,8 @@ pub struct Radio {
     crashes: u32,
 
     /// Datagrams lost, of a thousand; several give a row each.
-    #[arg(long, value_name = "PERMILLE,...", value_delimiter = ',', default_values_t = [0, 200, 300],
+    #[arg(long, value_name = "PERMILLE,...", value_delimiter = ',',
+        default_values_t = [0, 200, 300],
         value_parser = clap::value_parser!(u16).range(..=1000))]
     loss: Vec<u16>,
 
