@@ -155,6 +155,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !won {
             self.outbox.clear();
             self.sync.clear();
+            self.give_up_sleep();
             match self.standing {
                 Standing::Leaving => self.depart(),
                 Standing::Departed => {}

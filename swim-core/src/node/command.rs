@@ -50,8 +50,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             Standing::Leaving | Standing::Departed => return,
         }
         self.standing = Standing::Leaving;
-        self.slumber.end();
-        self.table.wake_me();
+        self.give_up_sleep();
         self.sync.clear();
         self.leave_until = now.after(self.config.leave_timeout());
         self.table.reincarnate(self.incarnation(), Status::Left, now);

@@ -51,6 +51,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
+    /// This node takes no part any more, so nobody waits for it.
+    pub(super) fn give_up_sleep(&mut self) {
+        self.slumber.end();
+        self.table.wake_me();
+    }
+
     /// The time of a sleep is over, however long ago.
     pub(super) fn wake_if_over(&mut self, now: Instant) {
         if self.slumber.is_over(now) {
