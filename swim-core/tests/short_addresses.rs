@@ -166,7 +166,7 @@ fn id(address: u16) -> NodeId {
     NodeId::new(address.into())
 }
 
-/// Strangers meet, metadata changes, a board dies, one leaves, one restarts at once, one comes back.
+/// Strangers meet, metadata changes, a board dies, one leaves, one restarts at once, one is back.
 fn live(seed: u64, loss_permille: u64) -> (Air, [u64; 6]) {
     let mut air = Air::new(seed, loss_permille);
     (1..=BOARDS).for_each(|address| air.start(address));

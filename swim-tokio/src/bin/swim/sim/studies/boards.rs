@@ -152,8 +152,8 @@ impl Study for Leaves {
 
     fn notes(&self) -> Vec<String> {
         vec![
-            "right: a view holds exactly those who run, that of a leaf nobody else; the time counts \
-             from the last return"
+            "right: a view holds exactly those who run, that of a leaf nobody else; the time \
+             counts from the last return"
                 .to_owned(),
             "dispersion: of how often each member was taken in, variance by mean; chance gives 1"
                 .to_owned(),
