@@ -104,6 +104,8 @@ impl core::error::Error for JoinError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SleepError {
+    /// Of no length.
+    Zero,
     /// Nobody would wait so long.
     TooLong {
         /// The longest silence that the configuration grants.
@@ -116,6 +118,7 @@ pub enum SleepError {
 impl fmt::Display for SleepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Zero => f.write_str("a sleep of no length is none"),
             Self::TooLong { sleep_max } => {
                 write!(f, "nobody waits longer for a sleeper than {} s", sleep_max.as_secs())
             }

@@ -62,7 +62,8 @@ pub enum Event<A> {
     MemberForgotten(NodeId),
     /// The announcement of [`sleep`](crate::Node::sleep) has been sent as often as any news is, or
     /// nobody was there to hear it, or `leave_timeout` is over: the driver may stop calling until
-    /// then.
+    /// the end of the sleep. Also told if that came first. Not told of a sleep that was ended by
+    /// `wake` or `leave` before.
     Asleep,
     /// The goodbye has been sent as often as any news is, or nobody was left to hear it, or
     /// `leave_timeout` is over: the process may end now.

@@ -68,7 +68,8 @@ impl Heal {
         now: Instant,
     ) {
         let grown = self.pause.saturating_add(part(self.pause, ATTEMPTS_PER_PAUSE));
-        self.pause = grown.clamp(part(least, ATTEMPTS_PER_PAUSE), part(most, ATTEMPTS_PER_PAUSE));
+        let [least, most] = [least, most].map(|pause| part(pause, ATTEMPTS_PER_PAUSE));
+        self.pause = grown.max(least).min(most);
         self.next_at = now.after(rng.jittered(self.pause));
     }
 

@@ -52,6 +52,11 @@ impl Slumber {
         settled
     }
 
+    /// Its time is over. If it was announcing all the while, that is told now.
+    pub fn run_out(&mut self) {
+        *self = Self { phase: Phase::Awake, untold: self.is_announcing() };
+    }
+
     /// Is awake again. Returns whether it was not.
     pub fn end(&mut self) -> bool {
         let ended = !matches!(self.phase, Phase::Awake);

@@ -110,7 +110,7 @@ impl Span for Duration {
 }
 
 /// In four bytes: microseconds up to 35 minutes, then, marked by the upper bit,
-/// hundredths of a second up to 248 days.
+/// hundredths of a second up to 248 days; what is longer counts as that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShortSpan(u32);
 
@@ -118,12 +118,15 @@ const LONG: u32 = 1 << 31;
 const LONG_UNIT: u64 = 10_000;
 
 impl Span for ShortSpan {
-    // Never zero unless the duration is.
+    // Rounded up, so that of two durations the longer is never the shorter, and none is lost.
     fn of(duration: Duration) -> Self {
         let micros = micros(duration).max(u64::from(!duration.is_zero()));
         match u32::try_from(micros) {
             Ok(short) if short < LONG => Self(short),
-            _ => Self(u32::try_from(micros / LONG_UNIT).unwrap_or(LONG) | LONG),
+            _ => {
+                let units = u32::try_from(micros.div_ceil(LONG_UNIT)).unwrap_or(u32::MAX);
+                Self(units.min(LONG - 1) | LONG)
+            }
         }
     }
 
@@ -173,12 +176,23 @@ mod tests {
     }
 
     #[test]
+    fn a_longer_duration_is_never_kept_as_a_shorter_one() {
+        let kept = |micros| ShortSpan::of(Duration::from_micros(micros)).duration();
+        let limit = u64::from(LONG);
+        assert!(kept(limit - 1) < kept(limit) && kept(limit) <= kept(limit + 1));
+        assert_eq!(kept(limit - 1), Duration::from_micros(limit - 1));
+        assert!(kept(1) > Duration::ZERO && kept(limit) >= Duration::from_micros(limit));
+        let longest = ShortSpan::of(Duration::MAX).duration();
+        assert!(longest > Duration::from_secs(248 * 86_400), "{longest:?}");
+    }
+
+    #[test]
     fn spans_are_exact_to_the_microsecond_or_a_hundredth_of_a_second() {
         let kept = |nanos| ShortSpan::of(Duration::from_nanos(nanos)).duration().as_nanos();
         assert_eq!([0, 1, 999, 1_999].map(kept), [0, 1_000, 1_000, 1_000]);
         let limit = u64::from(LONG) * 1_000;
         assert_eq!(kept(limit - 1), u128::from(limit - 1_000));
-        assert_eq!(kept(limit), u128::from(limit / 10_000_000 * 10_000_000));
+        assert_eq!(kept(limit), u128::from(limit.next_multiple_of(10_000_000)));
         let month = Duration::from_secs(30 * 86_400) + Duration::from_millis(10);
         assert_eq!(ShortSpan::of(month).duration(), month);
     }

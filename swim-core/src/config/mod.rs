@@ -76,7 +76,7 @@ impl Label {
 /// | `join_retry_min` | 400ms | 400ms | 1s | 200ms | 5s |
 /// | `join_retry_max` | 10s | 10s | 30s | 2s | 120s |
 /// | `leave_timeout` | 5s | 5s | 10s | 2s | 30s |
-/// | `sleep_max` | 3600s | 3600s | 3600s | 3600s | 86400s |
+/// | `sleep_max` | 86400s | 86400s | 86400s | 86400s | 86400s |
 /// | `sleep_margin` | 2s | 2s | 5s | 2s | 20s |
 /// | `datagram_len_max` | 1400 | 1400 | 1400 | 1400 | 127 |
 /// | `incarnation_skew_max` | 268435456 | 268435456 | 268435456 | 268435456 | 268435456 |
@@ -171,7 +171,7 @@ pub struct Config {
     /// `Asleep`. 1 ms to 1 h.
     pub leave_timeout: Duration,
     /// The longest silence a member may announce, or is granted: whoever says more is expected back
-    /// after this. 0 (none) to 30 days.
+    /// after this, by this node and those it tells. 0 (none) to 30 days.
     pub sleep_max: Duration,
     /// How much later than it said a sleeper may be back before it is probed: for clocks that
     /// drift, and the time it takes to wake. 0 to 1 h.

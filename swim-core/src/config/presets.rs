@@ -39,7 +39,7 @@ impl Config {
             join_retry_min: Duration::from_millis(400),
             join_retry_max: Duration::from_secs(10),
             leave_timeout: Duration::from_secs(5),
-            sleep_max: Duration::from_secs(3_600),
+            sleep_max: Duration::from_secs(86_400),
             sleep_margin: Duration::from_secs(2),
             datagram_len_max: 1_400,
             flap: None,
@@ -127,7 +127,6 @@ impl Config {
             join_retry_min: Duration::from_secs(5),
             join_retry_max: Duration::from_secs(120),
             leave_timeout: Duration::from_secs(30),
-            sleep_max: Duration::from_secs(86_400),
             sleep_margin: Duration::from_secs(20),
             datagram_len_max: DATAGRAM_LEN_MIN as u16,
             ..Self::lan()

@@ -168,10 +168,17 @@ impl<A: Address, S: Storage> Node<A, S> {
         if request.target == self.id() {
             return self.ack(request.number, request.belief, View::Unsaid, origin);
         }
+        if self.slumber.is_asleep() {
+            return count(&mut self.stats.relays_refused);
+        }
         let corrected = self.correct_requester(&request, origin);
         let is_asleep = self.table.member(request.target).is_some_and(|row| row.is_asleep());
-        if corrected.is_some() && is_asleep {
+        if is_asleep {
             // It will not answer, and a nack would be a voice against it.
+            if corrected.is_none() {
+                let record = Intent::new(origin.from, origin.channel, None);
+                self.post(record.about(Some(request.target)).limited(origin.len_max()));
+            }
             return;
         }
         let relay = Relay {

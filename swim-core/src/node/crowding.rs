@@ -17,13 +17,15 @@ use super::{Node, count};
 const PROBES_PER_TURN: u32 = 4;
 
 impl<A: Address, S: Storage> Node<A, S> {
-    /// Keeps `id` in the table once it is there, and lets it in whenever it is heard of, although
-    /// the cluster may be larger than the table. Nothing changes for a node that has room for all.
+    /// Keeps `id` in the table while it lives, asks for it while it is missing, and lets it in
+    /// whenever it is heard of, although the cluster may be larger than the table. Once it is dead
+    /// it makes room first, as the dead do. Nothing changes for a node that has room for all.
     ///
     /// # Errors
     ///
-    /// The node watches [`WATCHED_MAX`](crate::WATCHED_MAX) members already: the caller's fault;
-    /// they are still watched.
+    /// The node watches as many as it can already: [`WATCHED_MAX`](crate::WATCHED_MAX), or what
+    /// [`Bounds::watched`](crate::storage::Bounds::watched) of its storage says. The caller's
+    /// fault; they are still watched.
     pub fn watch(&mut self, id: NodeId) -> Result<(), TooManyWatched> {
         match self.leaf.watch(id) {
             true => Ok(()),
@@ -82,7 +84,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Asks anybody for the row of somebody watched who is not in the table. A round of
     /// introductions would bring it too, if it came when there is a turn.
     pub(super) fn search_if_due(&mut self) {
-        if self.leaf.search_deadline().is_none_or(|due| due > self.now) {
+        let due = self.leaf.search_deadline().is_some_and(|due| due <= self.now);
+        if !due || !self.outbox.has_room_for(1) {
             return;
         }
         self.leaf.note_search(self.turn_pause(), self.now);

@@ -175,7 +175,8 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Tries somebody who is missing here, if it is time.
     pub(super) fn heal_if_due(&mut self) {
-        if self.heal_deadline().is_none_or(|due| due > self.now) {
+        let due = self.heal_deadline().is_some_and(|due| due <= self.now);
+        if !due || !self.outbox.has_room_for(1) {
             return;
         }
         let expired = self.departed.expire(self.config.departed_time(), self.now);

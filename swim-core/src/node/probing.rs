@@ -47,7 +47,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Passes a refusal on to everybody who wanted to know. Returns whether there was anybody.
     fn relay_refusals(&mut self, address: A) -> bool {
         let mut relayed = false;
-        while let Some(relay) = self.relays.pop_refused(address) {
+        while self.outbox.has_room_for(1)
+            && let Some(relay) = self.relays.pop_refused(address)
+        {
             relayed = true;
             if let Some(row) = self.table.find(relay.target) {
                 self.table.note(row, |row| row.case.trial.note_refusal());
@@ -174,12 +176,14 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !relays.is_empty() && self.prober.is_first_stage(number) {
             count(&mut self.stats.probes_indirect);
         }
+        let mut asked = 0usize;
         for &(relay, to) in &relays {
-            if self.prober.asked(number, relay) {
+            if self.outbox.has_room_for(1) && self.prober.asked(number, relay) {
                 self.send(to, Channel::Datagram, Message::PingRequest(request));
+                asked = asked.saturating_add(1);
             }
         }
-        self.prober.stage_begun(number, relays.len(), self.now);
+        self.prober.stage_begun(number, asked, self.now);
         if self.config.rules.stream_ping {
             self.send(address, Channel::Stream, ping);
         }

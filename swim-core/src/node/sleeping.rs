@@ -31,8 +31,14 @@ impl<A: Address, S: Storage> Node<A, S> {
         if self.standing != Standing::Alive {
             return Err(SleepError::NotAlive);
         }
+        if duration.is_zero() {
+            return Err(SleepError::Zero);
+        }
         if duration > sleep_max {
             return Err(SleepError::TooLong { sleep_max });
+        }
+        if self.slumber.is_asleep() {
+            self.end_absence();
         }
         let until = now.after(duration);
         self.slumber.announce(until, now.after(self.config.leave_timeout()));
@@ -60,24 +66,28 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// The time of a sleep is over, however long ago.
     pub(super) fn wake_if_over(&mut self, now: Instant) {
         if self.slumber.is_over(now) {
-            self.slumber.end();
+            self.slumber.run_out();
             self.now = self.now.max(now);
             self.awaken();
         }
     }
 
-    /// What ran is void and whoever was suspect has time anew, as after any stall; but nobody is
-    /// asked for patience.
     fn awaken(&mut self) {
-        self.void_what_ran();
-        self.senses.stall.slept(self.now);
-        self.prober.skip(self.config.probe_interval(), self.now);
-        self.sync.unsettle(usize::MAX, self.pauses(), &mut self.rng, self.now);
+        self.end_absence();
         self.table.wake_me();
         if self.standing == Standing::Alive {
             self.outrank(self.incarnation());
             self.gossip_to_some(usize::from(self.config.gossip_nodes));
         }
+    }
+
+    /// What ran is void and whoever was suspect has time anew, as after any stall; but nobody is
+    /// asked for patience.
+    fn end_absence(&mut self) {
+        self.void_what_ran();
+        self.senses.stall.slept(self.now);
+        self.prober.skip(self.config.probe_interval(), self.now);
+        self.sync.unsettle(usize::MAX, self.pauses(), &mut self.rng, self.now);
     }
 
     /// This node was away: its probes, its round, and what it did for others mean nothing now.

@@ -166,7 +166,8 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Whether nobody at all has been heard for longer than any suspicion lasts: all others died at
     /// once, or this node is cut off, or deaf. What it concludes then it keeps to itself.
-    /// Of the moment of the last input; false while nobody is known.
+    /// Of the moment of the last input; false while nobody is known, true also while all others
+    /// sleep as announced.
     pub fn is_isolated(&self) -> bool {
         let longest = self.suspicion_floor().wait_max();
         let longest =

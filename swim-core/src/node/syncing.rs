@@ -162,7 +162,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.is_proven(pull.cookie, origin) {
             return self.give_cookie(pull.number, origin);
         }
-        if self.standing != Standing::Alive || !self.pages.take(self.now) {
+        // A leaf has no slice to offer; a single row it may have.
+        let in_vain = self.is_leaf() && pull.from != pull.last;
+        if self.standing != Standing::Alive || in_vain || !self.pages.take(self.now) {
             return self.send_elsewhere(pull.number, pull.len_max, origin);
         }
         count(&mut self.stats.pages_sent);
@@ -336,6 +338,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn step_sync(&mut self) {
         // Every session once, and a new one.
         for _ in 0..=self.sync.sessions_max() {
+            if !self.outbox.has_room_for(1) {
+                return;
+            }
             match self.sync.step(self.pauses(), &mut self.rng, self.now) {
                 None => return,
                 Some(SyncStep::Lost) => count(&mut self.stats.syncs_lost),

@@ -1,7 +1,7 @@
 //! Whom to choose: by chance, or by the place in the order of mixed ids.
 
 use crate::address::Address;
-use crate::member::{NodeId, Voice};
+use crate::member::{NodeId, Status, Voice};
 use crate::rng::Rng;
 use crate::storage::{Index, Number, Storage};
 
@@ -76,10 +76,22 @@ impl<A: Address, S: Storage> Table<A, S> {
         let live = self.roster.live();
         (0..DRAWS_PER_PICK_MAX).find_map(|_| {
             let row = live.get(rng.below(live.len()))?.get();
-            let calm = self.cases.find(row).is_none();
-            let found = self.entry(row).filter(|found| calm && fits(found.id))?;
+            let found = self.entry(row).filter(|found| fits(found.id))?;
+            if !self.is_calm(row) {
+                return None;
+            }
             Some((row, found.id))
         })
+    }
+
+    /// Whether a member is alive, and neither news to anybody nor held out. That it sleeps is no
+    /// reason to wait: nobody may be awake to hear so.
+    fn is_calm(&self, row: u32) -> bool {
+        let Some(member) = self.row(row) else { return false };
+        let alive = member.status() == Status::Alive && !member.is_held_out();
+        let queued =
+            |case| self.news.contains(case) || (self.gossip.contains(case) && !member.is_asleep());
+        alive && !self.cases.find(row).is_some_and(queued)
     }
 
     /// A tombstone that `fits`, if a few random draws find one.

@@ -51,6 +51,9 @@ pub const ME: u32 = 0;
 /// Tombstones looked at for one to evict; those the application has not heard of are kept.
 const EVICTION_TRIES_MAX: usize = 8;
 
+/// What is told to be left of a sleep that should be over: the shortest that can be told.
+const SLEEP_LEFT_MIN: Duration = Duration::from_millis(100);
+
 /// All members this node knows.
 pub struct Table<A, S: Storage> {
     storage: S,
@@ -272,7 +275,13 @@ impl<A: Address, S: Storage> Table<A, S> {
         }
         let (before, voices_before) = (row.status(), row.voices().count());
         let hash_before = row.hash();
-        self.edit(number, |row| row.follow(verdict.claim, &update.claim, now));
+        self.edit(number, |row| {
+            row.follow(verdict.claim, &update.claim, now);
+            if verdict.card_replaced {
+                // In other words it may be another life, which knows nothing of a sleep.
+                row.wake();
+            }
+        });
         let card = update.card.as_ref().filter(|_| verdict.card_replaced);
         let metadata_cut = card.is_some_and(|card| !self.set_card(number, card));
         let change = Change {
@@ -407,7 +416,9 @@ impl<A: Address, S: Storage> Table<A, S> {
         let case = number.and_then(|case| self.cases.get(case));
         let asleep = case.is_some_and(|case| case.asleep);
         let awake_at = number.filter(|_| asleep).and_then(|case| self.timers.deadline(case));
-        let sleep_left = awake_at.map_or(Duration::ZERO, |awake_at| awake_at.since(self.told_at));
+        // Who is late is not told to be awake before it is missed here.
+        let left = |awake_at: Instant| awake_at.since(self.told_at).max(SLEEP_LEFT_MIN);
+        let sleep_left = awake_at.map_or(Duration::ZERO, left);
         Row { entry, case, metadata: self.attached.get(row), sleep_left }
     }
 

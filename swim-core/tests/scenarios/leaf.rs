@@ -1,7 +1,9 @@
 //! A table smaller than the cluster: the members it holds turn over, watched ones stay.
 
-use swim_core::wire::{Message, Page};
-use swim_core::{Config, Event, Status};
+use std::time::Duration;
+
+use swim_core::wire::{Message, Page, Pull};
+use swim_core::{Config, Event, FlapPolicy, Status};
 
 use crate::harness::*;
 
@@ -103,4 +105,46 @@ fn a_watched_member_that_is_missing_is_asked_for() {
     world.sent();
     world.run(3 * TURN);
     assert!(!world.sent().iter().any(asks), "it is there");
+}
+
+/// Or a leaf would fill up with those who never make room.
+#[test]
+fn sleepers_and_whoever_was_once_suspected_make_room_as_well() {
+    let nap = Duration::from_secs(80_000);
+    let sleepers = [B, C, D].map(|member| alive(member, 1).asleep(nap));
+    let flap = Config { flap: Some(FlapPolicy::new()), ..quiet() };
+    for (config, sleepers) in [(quiet(), sleepers), (flap, [B, C, D].map(|m| alive(m, 1)))] {
+        let mut world = World::<4, 8>::empty(Config { anti_entropy: true, ..config });
+        world.start(A);
+        [B, C, D, E, F].iter().for_each(|&member| world.puppet(member));
+        world.introduce(A, &[B, C, D]);
+        world.gossip(A, &[B, C, D].map(|member| suspect(member, 0, F)));
+        world.gossip(A, &sleepers);
+        for _ in 0..10 {
+            world.run(2 * TURN);
+            world.gossip(A, &[alive(E, 0), alive(F, 0)]);
+        }
+        assert!(world.stats(A).turned_over > 0, "{:?}", world.node(A).members());
+    }
+}
+
+#[test]
+fn a_leaf_serves_no_slice_of_its_table_and_single_rows_it_has() {
+    let mut world = leaf();
+    let pull = |cookie, from, last| {
+        Some(Message::Pull(Pull { number: 9, cookie, from, last, len_max: 1_400 }))
+    };
+    world.tell(A, B, pull(0, 0, u64::MAX), &[]).expect("a pull");
+    let cookie = world.sent().iter().find_map(|sent| match sent.message() {
+        Some(Message::Cookie(cookie)) => Some(cookie.cookie),
+        _ => None,
+    });
+    let cookie = cookie.expect("a cookie");
+    for (from, last, served) in [(0, u64::MAX, false), (7, 7, true)] {
+        world.tell(A, B, pull(cookie, from, last), &[]).expect("a pull");
+        let sent = world.sent();
+        assert_eq!(sent.iter().any(|sent| sent.page().is_some()), served, "{from} to {last}");
+        let busy = sent.iter().any(|sent| matches!(sent.message(), Some(Message::Busy(_))));
+        assert_eq!(busy, !served);
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use swim_core::wire::{Belief, Message, PingRequest};
-use swim_core::{Config, Event, Instant, SleepError, Standing, Status};
+use swim_core::{Config, Event, Identity, Instant, SleepError, Standing, Status};
 
 use crate::harness::*;
 use crate::witness::*;
@@ -210,4 +210,118 @@ fn the_last_moment_of_a_sleep_is_still_one() {
     let mut world = alone_with(witness(), &[B]);
     world.gossip(A, &[moment]);
     assert_eq!(asleep(&world, A, C), Some(true));
+}
+
+/// It was told of in the same words, by the snapshot it restarted from; and the new life is awake.
+#[test]
+fn another_life_at_the_incarnation_of_the_announcement_is_awake() {
+    let mut world = alone_with(witness(), &[B]);
+    world.gossip(A, &[alive(C, 1).asleep(NAP)]);
+    let mut again = alive(C, 1);
+    again.card.as_mut().expect("a card").boot = C + 1;
+    world.gossip(A, &[again]);
+    assert_eq!(world.node(A).member(C).map(|member| member.boot), Some(C + 1));
+    assert_eq!(asleep(&world, A, C), Some(false));
+    world.sent();
+    world.run(10_000);
+    assert!(pings(&mut world, C) > 0, "probed as anybody");
+}
+
+/// Their refutations may have been slept through.
+#[test]
+fn who_sleeps_on_buries_nobody_for_it() {
+    for config in [quiet(), witness()] {
+        let mut world = alone_with(config, &[B]);
+        world.puppet(C);
+        world.introduce(A, &[C]);
+        world.act(A, |twin, now| twin.sleep(NAP, now)).expect("a sleep");
+        world.until(A, Event::Asleep);
+        world.gossip(A, &[suspect(C, 0, B)]);
+        world.pause(A, 25_000);
+        world.act(A, |twin, now| twin.sleep(NAP, now)).expect("another");
+        world.act(A, |twin, now| twin.handle_timeout(now));
+        assert_eq!(world.status(A, C), Some(Status::Suspect));
+    }
+}
+
+#[test]
+fn who_lost_its_id_in_its_sleep_is_awake_when_it_rejoins() {
+    let mut world = world(witness());
+    world.start_as(50, Identity::new(id(A), 50));
+    world.start(C);
+    world.join(50, C);
+    world.run(3_000);
+    world.act(50, |twin, now| twin.sleep(Duration::from_secs(3_000), now)).expect("a sleep");
+    world.until(50, Event::Asleep);
+    world.sent();
+    let mut rival = alive(A, world.node(50).incarnation());
+    let card = rival.card.as_mut().expect("a card");
+    (card.boot, card.address) = (u16::MAX, 51);
+    world.gossip(50, &[rival]);
+    let asked = world.sent().into_iter().find(|sent| sent.to == 51).expect("a question");
+    let answer = forge(&world.header(A), ack(asked.ping().expect("a ping").number), &[rival]);
+    world.hand(50, 51, &answer).expect("an answer");
+    assert_eq!(world.node(50).standing(), Standing::Silenced);
+    world.act(50, |twin, now| twin.rejoin(now));
+    world.sent();
+    world.run(30_000);
+    let pings = world.sent().iter().filter(|sent| sent.from == 50 && sent.ping().is_some()).count();
+    assert!(pings > 5, "{pings}");
+}
+
+#[test]
+fn of_every_sleep_the_application_hears() {
+    let mut world = cluster(witness(), &[A, B]);
+    world.run(2_000);
+    let short = Duration::from_millis(100);
+    world.act(A, |twin, now| twin.sleep(short, now)).expect("a sleep");
+    world.run(1_000);
+    assert!(world.events(A).contains(&Event::Asleep), "over before it was announced");
+    let incarnation = world.node(A).incarnation();
+    let refused = world.act(A, |twin, now| twin.sleep(Duration::ZERO, now));
+    assert_eq!((refused, world.node(A).incarnation()), (Err(SleepError::Zero), incarnation));
+}
+
+/// Whoever hears of the sleeper in the margin is told the last of its sleep.
+#[test]
+fn within_the_margin_nobody_suspects_it_not_even_newcomers() {
+    let config = Config { sleep_margin: NAP, ..witness() };
+    let mut world = cluster(config, &[A, B, C, D, E]);
+    world.run(2_000);
+    world.act(A, |twin, now| twin.sleep(NAP, now)).expect("a sleep");
+    let until = world.now.after(NAP);
+    world.until(A, Event::Asleep);
+    world.run(500);
+    world.kill(A);
+    world.run_to(until.after(Duration::from_millis(100)));
+    world.start(F);
+    world.join(F, B);
+    world.run_to(until.after(Duration::from_secs(29)));
+    for node in [B, C, D, E, F] {
+        assert_eq!((node, world.status(node, A)), (node, Some(Status::Alive)));
+    }
+}
+
+#[test]
+fn a_relay_does_not_nack_about_a_sleeper_whatever_is_believed_of_it() {
+    let mut world = alone_with(witness(), &[B]);
+    world.gossip(A, &[alive(C, 1).asleep(NAP)]);
+    world.sent();
+    let (belief, nack_after_ms) = (Some(Belief { incarnation: at(1), status: Status::Alive }), 200);
+    let request = PingRequest { number: 8, target: id(C), address: C, belief, nack_after_ms };
+    world.tell(A, B, Some(Message::PingRequest(request)), &[]).expect("a request");
+    world.run(3_000);
+    assert!(!world.sent().iter().any(|sent| sent.nack().is_some()));
+}
+
+#[test]
+fn who_sleeps_relays_nothing() {
+    let (mut world, _) = napping();
+    let request =
+        PingRequest { number: 8, target: id(C), address: C, belief: None, nack_after_ms: 200 };
+    for _ in 0..40 {
+        world.tell(A, B, Some(Message::PingRequest(request)), &[]).expect("a request");
+    }
+    assert!(!world.sent().iter().any(|sent| sent.to == C));
+    assert_eq!((world.stats(A).relays, world.stats(A).relays_refused), (0, 40));
 }
