@@ -11,8 +11,6 @@ pub struct Counters {
     /// Datagrams to silent neighbours not sent because another waits for its turn to be asked for
     /// its hardware address, see [`SILENT_MAX`](crate::SILENT_MAX).
     pub sends_yielded: u32,
-    /// Datagrams not sent because the link was down.
-    pub sends_unlinked: u32,
     /// Datagrams not sent because nobody can be reached at their destination: see
     /// [`Endpoint::is_usable`](crate::Endpoint::is_usable); or it is the broadcast address of the
     /// subnet.

@@ -22,6 +22,10 @@ use crate::silent::Silent;
 /// hardware has, the second the stack's, and the third puts this task behind both.
 const TURNS_BEFORE_TIMERS: usize = 3;
 
+/// How often it is looked whether a link that was down is up again while datagrams wait for it:
+/// often enough that the node does not take the time in between for a stall (250 ms).
+const LINK_INTERVAL: Duration = Duration::from_millis(100);
+
 /// The protocol at work. Spawn [`run`](Self::run) on the executor that runs the stack; dropping it
 /// ends the member as a crash would.
 #[must_use = "nothing happens before the runner runs"]
@@ -93,11 +97,13 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
         loop {
             self.wait().await;
             let read_until = self.read_all().await;
-            self.fire_timers(read_until);
-            if self.is_stuck() {
+            if self.is_stuck(read_until) {
                 return;
             }
+            // A node that leaves or falls asleep says so when its timers fire or when it has
+            // nothing more to send: not before its last datagram has left the socket.
             if self.flight.is_none() {
+                self.fire_timers(read_until);
                 self.transmit();
             }
             self.tell();
@@ -111,20 +117,25 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
             select3(received, sent, clock::sleep_until(Some(flight.until))).await;
             return;
         }
-        let deadline = self.shared.with(|node| node.poll_timeout());
+        let mut deadline = self.shared.with(|node| node.poll_timeout());
+        if !self.stack.is_link_up() {
+            // Datagrams that wait are due all the time.
+            deadline = deadline.map(|due| due.max(clock::now().after(LINK_INTERVAL)));
+        }
         select3(received, self.shared.notices.touched.wait(), clock::sleep_until(deadline)).await;
     }
 
-    /// Reads all that waits, so that no timer fires over an answer that has already arrived: the
-    /// board may have slept or been halted since the last turn. Returns the time until when
-    /// everything was read; what falls due later must wait for the next turn.
+    /// Reads all that waits, so that no timer fires over an answer that has already arrived, nor is
+    /// the flight given up over one: the board may have slept or been halted since the last turn.
+    /// Returns the time until when everything was read; what falls due later must wait for the next
+    /// turn.
     async fn read_all(&mut self) -> Instant {
-        if self.is_timer_due(clock::now()) {
+        let read_until = clock::now();
+        if self.is_timer_due(read_until) || self.is_flight_due(read_until) {
             for _ in 0..TURNS_BEFORE_TIMERS {
                 yield_now().await;
             }
         }
-        let read_until = clock::now();
         // Nothing arrives before the stack gets its turn.
         for _ in 0..RX_MAX {
             if !self.socket.may_recv() {
@@ -137,6 +148,10 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
 
     fn is_timer_due(&self, now: Instant) -> bool {
         self.shared.with(|node| node.poll_timeout()).is_some_and(|due| due <= now)
+    }
+
+    fn is_flight_due(&self, now: Instant) -> bool {
+        self.flight.is_some_and(|flight| flight.until <= now)
     }
 
     async fn read(&mut self) {
@@ -161,15 +176,16 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
         }
     }
 
-    /// Looks what has become of the datagram in the socket.
-    fn is_stuck(&mut self) -> bool {
+    /// Looks what has become of the datagram in the socket: it is stuck if it should have gone out
+    /// by `now`.
+    fn is_stuck(&mut self, now: Instant) -> bool {
         let Some(flight) = self.flight else { return false };
         if self.socket.may_send() {
             self.silent.answered(flight.hop);
             self.flight = None;
             return false;
         }
-        if clock::now() < flight.until {
+        if !self.is_flight_due(now) {
             return false;
         }
         let [a, b, c, d] = flight.hop.octets();
@@ -179,8 +195,12 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
         true
     }
 
-    /// Puts the next datagram that can be sent into the socket.
+    /// Puts the next datagram that can be sent into the socket. While the link is down all of them
+    /// wait in the node, or it would take for told what nobody can hear.
     fn transmit(&mut self) {
+        if !self.stack.is_link_up() {
+            return;
+        }
         for _ in 0..OUTBOX_LEN_MAX {
             let now = clock::now();
             let next = self.shared.with_mut(|node| node.poll_transmit(now, self.packet));
@@ -200,8 +220,6 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
             |counters| &mut counters.streams_ignored
         } else if !to.is_usable() || self.is_subnet_broadcast(to.ip()) {
             |counters| &mut counters.sends_unusable
-        } else if !self.stack.is_link_up() {
-            |counters| &mut counters.sends_unlinked
         } else if self.silent.yields(hop, now) {
             |counters| &mut counters.sends_yielded
         } else if !self.enqueue(to, len) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use swim_embassy::Options;
 use swim_embassy::swim_core::Event;
 
-use crate::world::{Board, World, now, secs};
+use crate::world::{Board, World, endpoint, now, secs};
 
 #[test]
 fn a_halted_board_accuses_nobody() {
@@ -58,6 +58,23 @@ fn an_answer_that_waits_is_read_before_its_time_is_up() {
     assert!(after.probes >= before.probes + 20);
     assert_eq!(after.probes_indirect, before.probes_indirect);
     assert_eq!(after.stalls, 0);
+}
+
+/// Halted right after it asked for a hardware address, for longer than a datagram waits for one.
+#[test]
+fn a_datagram_is_not_given_up_over_an_answer_that_waits() {
+    for seed in 0..20 {
+        let mut world = World::new(seed);
+        let boards = [1, 2].map(|number| world.board(number, Options::default()));
+        world.run_for(secs(1));
+        boards[0].swim.join(endpoint(2)).unwrap();
+        world.run_for(Duration::from_micros(50));
+        assert!(world.hub.datagrams.is_empty(), "seed {seed}: it need not ask");
+        world.halt(&boards[0], Duration::from_millis(100));
+        world.run_for(Duration::from_millis(110));
+        assert_eq!(boards[0].swim.counters().flushes_timed_out, 0, "seed {seed}");
+        assert!(!world.hub.datagrams.is_empty(), "seed {seed}");
+    }
 }
 
 /// Whom it held for suspect or dead since then.

@@ -8,6 +8,7 @@ mod executor;
 mod halt;
 mod hostile;
 mod hub;
+mod leave;
 mod random;
 mod server;
 mod sleep;

@@ -72,6 +72,41 @@ fn a_sleep_may_be_refused_or_ended_early() {
     assert_eq!(boards[SLEEPER].swim.standing(), Standing::Alive);
 }
 
+/// Whoever has been told nothing would take it for dead.
+#[test]
+fn an_announcement_waits_for_the_link() {
+    for seed in 0..5 {
+        let (mut world, boards) = settled(seed);
+        world.hub.set_link(3, false);
+        world.run_for(Duration::from_millis(50));
+        let announced_at = now();
+        let (told, wakes_at) = say(&mut world, &boards);
+        world.run_for(Duration::from_millis(300));
+        assert!(!told.get(), "seed {seed}: nobody can have heard it");
+        world.hub.set_link(3, true);
+        world.run_until(secs(2), || told.get());
+        assert!(now() - announced_at < secs(2), "seed {seed}: it tried long enough");
+        world.halt(&boards[SLEEPER], wakes_at - now());
+        world.run_for(NAP + secs(30));
+        for board in &boards {
+            assert!(!board.was_told(Event::MemberSuspected(id(3))), "seed {seed}");
+            assert_eq!(board.living().len(), boards.len(), "seed {seed}");
+        }
+    }
+}
+
+/// `leave_timeout` is all that is waited for a link.
+#[test]
+fn a_link_that_stays_down_is_not_waited_for_too_long() {
+    let (mut world, boards) = settled(0);
+    world.hub.set_link(3, false);
+    let (told, _) = say(&mut world, &boards);
+    world.run_for(Duration::from_millis(4_900));
+    assert!(!told.get());
+    world.run_for(Duration::from_millis(300));
+    assert!(told.get());
+}
+
 fn settled(seed: u64) -> (World, Vec<Board>) {
     let mut world = World::new(seed);
     let boards = world.cluster(6, Options::default());
@@ -82,6 +117,13 @@ fn settled(seed: u64) -> (World, Vec<Board>) {
 
 /// Has the sleeper announce its nap, until it may sleep; returns when it wants to be back.
 fn announce(world: &mut World, boards: &[Board]) -> Duration {
+    let (told, wakes_at) = say(world, boards);
+    world.run_until(secs(6), || told.get());
+    wakes_at
+}
+
+/// Has the sleeper announce its nap; returns whether it may sleep, and when it wants to be back.
+fn say(world: &mut World, boards: &[Board]) -> (Rc<Cell<bool>>, Duration) {
     let (swim, told) = (boards[SLEEPER].swim, Rc::new(Cell::new(false)));
     let noted = Rc::clone(&told);
     let wakes_at = now() + NAP;
@@ -90,6 +132,5 @@ fn announce(world: &mut World, boards: &[Board]) -> Duration {
         swim.sleep_until(at).await.unwrap();
         noted.set(true);
     });
-    world.run_until(secs(6), || told.get());
-    wakes_at
+    (told, wakes_at)
 }
