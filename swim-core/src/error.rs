@@ -78,7 +78,8 @@ impl core::error::Error for Rejected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// [`SEEDS_MAX`](crate::SEEDS_MAX) seeds are being asked already.
+    /// As many seeds are being asked as can be: [`SEEDS_MAX`](crate::SEEDS_MAX), or
+    /// [`Bounds::seeds`](crate::storage::Bounds::seeds).
     TooManySeeds,
     /// The seed is the node's own address.
     OwnAddress,

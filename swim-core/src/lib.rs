@@ -67,13 +67,15 @@
 //!
 //! | bound | name | when it is reached |
 //! |---|---|---|
-//! | members | [`storage`] | a tombstone goes; if there is none, the newcomer is not kept |
+//! | members | [`storage`] | a tombstone goes, or now and then a member: [`Node::is_leaf`] |
 //! | metadata | [`storage`] | the member is kept without it, and not passed on |
 //! | packets waiting | [`OUTBOX_LEN_MAX`] | what is due waits; of answers, the newest is dropped |
 //! | probes running | [`PROBES_MAX`] | a round is left out |
 //! | relays asked by one probe | [`RELAYS_ASKED_MAX`] | no more are asked |
 //! | probes relayed | [`RELAYS_MAX`] | left unanswered |
 //! | seeds | [`SEEDS_MAX`] | `join` returns an error |
+//! | members watched | [`WATCHED_MAX`] | `watch` returns an error |
+//! | announced silence | [`Config::sleep_max`] | `sleep` returns an error; others grant as much |
 //! | sessions of anti-entropy | [`SYNC_SESSIONS_MAX`] | no other begins before they end |
 //! | steps of a reconciliation | [`SYNC_HOPS_MAX`] | another one finds the rest |
 //! | pages served a second | [`Config::pages_per_second_max`] | who asks is sent elsewhere |
@@ -94,7 +96,8 @@
 //! stood still accuses nobody ([`Rules`]). memberlist's additions: gossip apart from probes, gossip
 //! to the recently dead, a probe over a stream where datagrams fail, anti-entropy. And of its own:
 //! anti-entropy by difference, in datagrams alone, a merge that is a lattice ([`Claim`],
-//! [`Card`]), ids told apart from restarts and from conflicts.
+//! [`Card`]), ids told apart from restarts and from conflicts, tables smaller than their cluster
+//! whose members turn over ([`Node::is_leaf`]), and sleep as planned ([`Node::sleep`]).
 //!
 //! # Features
 //!

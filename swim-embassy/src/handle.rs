@@ -148,8 +148,8 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
     ///
     /// # Errors
     ///
-    /// [`WATCHED_MAX`](swim_core::WATCHED_MAX) are watched already: the caller's fault; they still
-    /// are.
+    /// [`Board::WATCHED_MAX`](swim_core::storage::Board::WATCHED_MAX) are watched already: the
+    /// caller's fault; they still are.
     pub fn watch(self, id: NodeId) -> Result<(), TooManyWatched> {
         self.shared.command(|node| node.watch(id))
     }

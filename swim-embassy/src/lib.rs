@@ -122,7 +122,7 @@
 //! | datagrams waiting to be read | 16, and twice `DATAGRAM` bytes | embassy-net drops the newest |
 //! | events waiting | [`EVENTS_MAX`] | the oldest are lost, [`Lagged`] |
 //! | subscribers | [`SUBSCRIBERS_MAX`] | [`TooManySubscribers`] |
-//! | datagrams waiting to be sent | [`Board::OUTBOX_LEN_MAX`] | answers are dropped, the rest waits |
+//! | datagrams waiting to be sent | [`Board`](swim_core::storage::Board::OUTBOX_LEN_MAX) | answers are dropped, the rest waits |
 //! | datagrams in the socket | 1 | the others wait, and all of them while the link is down |
 //! | silent neighbours | [`SILENT_MAX`] | the one wanted least recently is forgotten |
 //!
