@@ -104,6 +104,39 @@ impl Board {
     pub const WATCHED_MAX: usize = 4;
 }
 
+/// The constructors of bounds whose lists are arrays.
+macro_rules! empty_arrays {
+    () => {
+        fn packets<T>(&self) -> Self::Packets<T> {
+            Deque::new()
+        }
+
+        fn probes<T>(&self) -> Self::Probes<T> {
+            Vec::new()
+        }
+
+        fn relays<T>(&self) -> Self::Relays<T> {
+            Vec::new()
+        }
+
+        fn departed<T>(&self) -> Self::Departed<T> {
+            Vec::new()
+        }
+
+        fn seeds<T>(&self) -> Self::Seeds<T> {
+            Vec::new()
+        }
+
+        fn sessions<T>(&self) -> Self::Sessions<T> {
+            Vec::new()
+        }
+
+        fn watched<T>(&self) -> Self::Watched<T> {
+            Vec::new()
+        }
+    };
+}
+
 impl Bounds for Server {
     type Packets<T> = Deque<T, OUTBOX_LEN_MAX>;
     type Probes<T> = Vec<T, PROBES_MAX, u8>;
@@ -115,33 +148,7 @@ impl Bounds for Server {
     type Counter = u64;
     type Span = Duration;
 
-    fn packets<T>(&self) -> Self::Packets<T> {
-        Deque::new()
-    }
-
-    fn probes<T>(&self) -> Self::Probes<T> {
-        Vec::new()
-    }
-
-    fn relays<T>(&self) -> Self::Relays<T> {
-        Vec::new()
-    }
-
-    fn departed<T>(&self) -> Self::Departed<T> {
-        Vec::new()
-    }
-
-    fn seeds<T>(&self) -> Self::Seeds<T> {
-        Vec::new()
-    }
-
-    fn sessions<T>(&self) -> Self::Sessions<T> {
-        Vec::new()
-    }
-
-    fn watched<T>(&self) -> Self::Watched<T> {
-        Vec::new()
-    }
+    empty_arrays!();
 }
 
 impl Bounds for Board {
@@ -155,33 +162,7 @@ impl Bounds for Board {
     type Counter = u32;
     type Span = ShortSpan;
 
-    fn packets<T>(&self) -> Self::Packets<T> {
-        Deque::new()
-    }
-
-    fn probes<T>(&self) -> Self::Probes<T> {
-        Vec::new()
-    }
-
-    fn relays<T>(&self) -> Self::Relays<T> {
-        Vec::new()
-    }
-
-    fn departed<T>(&self) -> Self::Departed<T> {
-        Vec::new()
-    }
-
-    fn seeds<T>(&self) -> Self::Seeds<T> {
-        Vec::new()
-    }
-
-    fn sessions<T>(&self) -> Self::Sessions<T> {
-        Vec::new()
-    }
-
-    fn watched<T>(&self) -> Self::Watched<T> {
-        Vec::new()
-    }
+    empty_arrays!();
 }
 
 /// First in, first out, with a maximum.
