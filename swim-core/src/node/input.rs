@@ -193,6 +193,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Somebody speaks of itself in other words than are known of it at the same incarnation, and
     /// the known ones outrank them: it has restarted, and does not know how it has to outrank its
     /// former life.
+    #[cold]
     fn correct_sender(&mut self, update: &Update<'_, A>, origin: &Origin<A>) {
         let known = self.table.member(update.id).and_then(|row| row.card());
         let outranked = known.zip(update.card).is_some_and(|(known, told)| {
@@ -218,25 +219,34 @@ impl<A: Address, S: Storage> Node<A, S> {
             count(&mut self.stats.rejected_skew);
             return false;
         }
-        let mut applied = self.table.apply(found, update, informant, self.now);
-        let newcomer = applied == Applied::NoRoom && update.claim.status.is_live();
-        let taken_in = newcomer && self.make_room(update.id);
-        if taken_in {
-            applied = self.table.apply(None, update, informant, self.now);
-        }
-        // Who introduces itself to a leaf is as a rule known to everybody else.
-        let known_elsewhere = taken_in && update.card.is_some_and(|card| card.address == informant);
-        match applied {
-            Applied::Known | Applied::NoRoom => false,
+        match self.table.apply(found, update, informant, self.now) {
+            Applied::Known => false,
             Applied::Stranger => {
                 count(&mut self.stats.ignored_strangers);
                 false
             }
-            Applied::Changed(change) => {
-                count(&mut self.stats.updates_applied);
-                self.follow_up(change, update.asleep, spread && !known_elsewhere);
-                true
-            }
+            Applied::NoRoom => self.squeeze_in(update, informant, spread),
+            Applied::Changed(change) => self.take_over(change, update, spread),
+        }
+    }
+
+    fn take_over(&mut self, change: Change, update: &Update<'_, A>, spread: bool) -> bool {
+        count(&mut self.stats.updates_applied);
+        self.follow_up(change, update.asleep, spread);
+        true
+    }
+
+    /// There is no room for somebody, unless somebody else is given up.
+    #[cold]
+    fn squeeze_in(&mut self, update: &Update<'_, A>, informant: A, spread: bool) -> bool {
+        if !update.claim.status.is_live() || !self.make_room(update.id) {
+            return false;
+        }
+        // Who introduces itself to a leaf is as a rule known to everybody else.
+        let known_elsewhere = update.card.is_some_and(|card| card.address == informant);
+        match self.table.apply(None, update, informant, self.now) {
+            Applied::Changed(change) => self.take_over(change, update, spread && !known_elsewhere),
+            Applied::Known | Applied::Stranger | Applied::NoRoom => false,
         }
     }
 
