@@ -414,12 +414,17 @@ impl<A: Address, S: Storage> Table<A, S> {
     fn read<'a>(&'a self, row: u32, entry: &'a Entry<A>) -> Row<'a, A> {
         let number = self.cases.find(row);
         let case = number.and_then(|case| self.cases.get(case));
-        let asleep = case.is_some_and(|case| case.asleep);
-        let awake_at = number.filter(|_| asleep).and_then(|case| self.timers.deadline(case));
-        // Who is late is not told to be awake before it is missed here.
-        let left = |awake_at: Instant| awake_at.since(self.told_at).max(SLEEP_LEFT_MIN);
-        let sleep_left = awake_at.map_or(Duration::ZERO, left);
+        let sleeper = number.filter(|_| case.is_some_and(|case| case.asleep));
+        let sleep_left = sleeper.map_or(Duration::ZERO, |case| self.sleep_left(case));
         Row { entry, case, metadata: self.attached.get(row), sleep_left }
+    }
+
+    /// For how long others are told that somebody will be silent yet. Who is late is not told to be
+    /// awake before it is missed here.
+    #[cold]
+    fn sleep_left(&self, case: u32) -> Duration {
+        let awake_at = self.timers.deadline(case).unwrap_or(self.told_at);
+        awake_at.since(self.told_at).max(SLEEP_LEFT_MIN)
     }
 
     #[cfg_attr(target_pointer_width = "32", inline(never))]
