@@ -1,6 +1,7 @@
 //! What can go wrong, per operation.
 
 use core::fmt;
+use core::time::Duration;
 
 /// A member could not be made: the caller's fault; nothing was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,12 @@ pub enum NewError {
         /// The room, in bytes.
         room: usize,
     },
+    /// `flush_timeout` is out of bounds: see
+    /// [`Options::flush_timeout`](crate::Options::flush_timeout).
+    FlushTimeout {
+        /// The setting.
+        timeout: Duration,
+    },
 }
 
 impl fmt::Display for NewError {
@@ -30,6 +37,9 @@ impl fmt::Display for NewError {
             Self::Datagram { len_max, room } => {
                 write!(f, "datagrams of {len_max} bytes where there is room for {room}")
             }
+            Self::FlushTimeout { timeout } => {
+                write!(f, "a datagram cannot wait for {timeout:?}: 1 ms to 200 ms")
+            }
         }
     }
 }
@@ -38,7 +48,7 @@ impl core::error::Error for NewError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Node(error) => Some(error),
-            Self::Endpoint | Self::Datagram { .. } => None,
+            Self::Endpoint | Self::Datagram { .. } | Self::FlushTimeout { .. } => None,
         }
     }
 }

@@ -122,9 +122,10 @@
 //! | datagrams waiting to be read | 16, and twice `DATAGRAM` bytes | embassy-net drops the newest |
 //! | events waiting | [`EVENTS_MAX`] | the oldest are lost, [`Lagged`] |
 //! | subscribers | [`SUBSCRIBERS_MAX`] | [`TooManySubscribers`] |
-//! | datagrams waiting to be sent | [`Board`](swim_core::storage::Board::OUTBOX_LEN_MAX) | answers are dropped, the rest waits |
+//! | datagrams waiting to be sent | 8 ([`Board`](swim_core::storage::Board)) | answers are dropped, the rest waits |
 //! | datagrams in the socket | 1 | the others wait, and all of them while the link is down |
-//! | silent neighbours | [`SILENT_MAX`] | the one wanted least recently is forgotten |
+//! | tasks in `leave` and `sleep_until` | [`WAITERS_MAX`] | further ones look every 100 ms |
+//! | silent neighbours | [`SILENT_MAX`] | a new one takes the place of the one wanted least recently |
 //!
 //! Those of the protocol are in [`swim_core`]. Whatever arrives, the runner neither panics nor
 //! stops: what is wrong is counted, in [`Counters`] by the socket and in
@@ -169,5 +170,6 @@ pub use handle::{MemberInfo, Members, Swim};
 pub use options::Options;
 pub use resources::{Resources, new};
 pub use runner::Runner;
+pub use shared::WAITERS_MAX;
 pub use silent::SILENT_MAX;
 pub use swim_core;

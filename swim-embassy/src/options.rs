@@ -1,8 +1,14 @@
 //! Settings of a member.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use swim_core::Config;
+
+/// Bounds of [`Options::flush_timeout`]. With less nothing that waits for a hardware address would
+/// ever go out; with more one dead neighbour makes a member mute.
+pub const FLUSH_TIMEOUTS: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_millis(200);
 
 /// Settings of a member. Take [`Options::new`] and change what you must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +20,7 @@ pub struct Options {
     /// How long a datagram may wait in the socket before it is given up. It waits when embassy-net
     /// asks for the hardware address of its destination, and everything behind it waits as well.
     /// Longer than an ARP round trip on a slow day, and well below 250 ms, for the protocol takes
-    /// longer delays for a stall of its own. Default: 50 ms.
+    /// longer delays for a stall of its own. 1 ms to 200 ms; default: 50 ms.
     pub flush_timeout: Duration,
 }
 

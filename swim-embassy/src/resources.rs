@@ -12,7 +12,7 @@ use crate::clock;
 use crate::endpoint::Endpoint;
 use crate::error::NewError;
 use crate::handle::Swim;
-use crate::options::Options;
+use crate::options::{FLUSH_TIMEOUTS, Options};
 use crate::runner::Runner;
 use crate::shared::{Node, Notices, Shared};
 
@@ -86,6 +86,9 @@ pub fn new<'d, const MEMBERS: usize, const METADATA: usize, const DATAGRAM: usiz
     }
     if usize::from(config.datagram_len_max) > DATAGRAM {
         return Err(NewError::Datagram { len_max: config.datagram_len_max, room: DATAGRAM });
+    }
+    if !FLUSH_TIMEOUTS.contains(&flush_timeout) {
+        return Err(NewError::FlushTimeout { timeout: flush_timeout });
     }
     // Straight to its place: on a board, each time it is moved takes its size of the stack.
     let node = &*resources.node.write(RefCell::new(

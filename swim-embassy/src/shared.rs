@@ -1,12 +1,11 @@
 //! What handles and runner have in common.
 
 use core::cell::{Cell, RefCell};
-use core::future::poll_fn;
-use core::task::Poll;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
-use embassy_sync::waitqueue::MultiWakerRegistration;
+use embassy_sync::watch::Watch;
+use embassy_time::{Duration, Timer};
 use swim_core::Event;
 use swim_core::storage::Fixed;
 
@@ -17,8 +16,12 @@ use crate::events::EventChannel;
 pub type Node<const MEMBERS: usize, const METADATA: usize> =
     swim_core::Node<Endpoint, Fixed<MEMBERS, METADATA>>;
 
-/// Tasks that can wait for the node's standing to change without waking each other in vain.
-const WAITERS_MAX: usize = 4;
+/// Tasks that are woken at once when what they wait for in [`leave`](crate::Swim::leave) or
+/// [`sleep_until`](crate::Swim::sleep_until) is so. Beyond this they look from time to time.
+pub const WAITERS_MAX: usize = 4;
+
+/// How often a task looks for which there is no place among the [`WAITERS_MAX`].
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The node, and who wants to know of it. Borrows never last across an `await`, and no code of the
 /// application runs inside of one, so they cannot collide.
@@ -43,7 +46,7 @@ pub struct Notices {
     pub events: EventChannel,
     /// A handle has changed something, and the node has output.
     pub touched: Signal<NoopRawMutex, ()>,
-    waiters: RefCell<MultiWakerRegistration<WAITERS_MAX>>,
+    changes: Watch<NoopRawMutex, (), WAITERS_MAX>,
 }
 
 impl Notices {
@@ -53,7 +56,7 @@ impl Notices {
             sleeps: Cell::default(),
             events: EventChannel::new(),
             touched: Signal::new(),
-            waiters: RefCell::new(MultiWakerRegistration::new()),
+            changes: Watch::new(),
         }
     }
 }
@@ -72,7 +75,7 @@ impl<const MEMBERS: usize, const METADATA: usize> Shared<'_, MEMBERS, METADATA> 
     pub fn command<R>(&self, change: impl FnOnce(&mut Node<MEMBERS, METADATA>) -> R) -> R {
         let result = self.with_mut(change);
         self.notices.touched.signal(());
-        self.notices.waiters.borrow_mut().wake();
+        self.notices.changes.sender().send(());
         result
     }
 
@@ -82,19 +85,18 @@ impl<const MEMBERS: usize, const METADATA: usize> Shared<'_, MEMBERS, METADATA> 
             self.notices.sleeps.update(|sleeps| sleeps.wrapping_add(1));
         }
         self.notices.events.immediate_publisher().publish_immediate(event);
-        self.notices.waiters.borrow_mut().wake();
+        self.notices.changes.sender().send(());
     }
 
     /// Waits until the node is as `is_so` wants it, which is asked after every event and command.
     pub async fn until(&self, is_so: impl Fn(&Node<MEMBERS, METADATA>) -> bool) {
-        poll_fn(|cx| {
-            if self.with(&is_so) {
-                return Poll::Ready(());
+        let mut changes = self.notices.changes.receiver();
+        while !self.with(&is_so) {
+            match &mut changes {
+                Some(changes) => changes.changed().await,
+                None => Timer::after(LOOK_INTERVAL).await,
             }
-            self.notices.waiters.borrow_mut().register(cx.waker());
-            Poll::Pending
-        })
-        .await;
+        }
     }
 
     pub fn sleeps(&self) -> u32 {

@@ -6,8 +6,8 @@ use core::time::Duration;
 use heapless::Vec;
 use swim_core::Instant;
 
-/// How many silent neighbours are remembered at a time. Of more, the one to which nothing was to be
-/// sent for longest is forgotten.
+/// How many silent neighbours are remembered at a time. The next takes the place of the one to which
+/// nothing was to be sent for longest.
 pub const SILENT_MAX: usize = 8;
 
 /// smoltcp asks for one hardware address a second, whichever sockets want how many.
@@ -60,10 +60,7 @@ impl Silent {
         if was_asked {
             self.question_at = sent_at.after(QUESTION_INTERVAL);
         }
-        let before = self.forget(ip).unwrap_or_default();
-        if self.neighbours.is_full() {
-            self.forget_oldest();
-        }
+        let before = self.forget(ip).or_else(|| self.make_room()).unwrap_or_default();
         let failures = before.saturating_add(was_asked.into());
         // There is room now.
         let _ = self.neighbours.push(Neighbour { ip, wanted_at: sent_at, failures });
@@ -80,10 +77,15 @@ impl Silent {
         Some(self.neighbours.swap_remove(place).failures)
     }
 
-    fn forget_oldest(&mut self) {
-        if let Some(oldest) = self.neighbours.iter().min_by_key(|neighbour| neighbour.wanted_at) {
-            self.forget(oldest.ip);
+    /// Returns what was held against whoever had to go. It is held against the newcomer: it may be
+    /// the same as went before, and of more dead neighbours than there is room for none would ever
+    /// leave the question to the living.
+    fn make_room(&mut self) -> Option<u8> {
+        if !self.neighbours.is_full() {
+            return None;
         }
+        let oldest = self.neighbours.iter().min_by_key(|neighbour| neighbour.wanted_at)?.ip;
+        self.forget(oldest)
     }
 
     fn place(&self, ip: Ipv4Addr) -> Option<usize> {
@@ -137,5 +139,24 @@ mod tests {
         silent.unanswered(ip(99), at(100_000));
         assert_eq!(silent.neighbours.len(), SILENT_MAX);
         assert!(silent.place(ip(0)).is_some() && silent.place(ip(1)).is_none());
+    }
+    #[test]
+    fn too_many_dead_leave_the_question_to_a_living_one() {
+        let mut silent = Silent::new();
+        let living = ip(200);
+        silent.unanswered(living, at(0));
+        let dead = (1..=SILENT_MAX as u8 + 1).cycle();
+        let mut asked = 0;
+        for (number, second) in dead.zip(1..600) {
+            // The living one lost its first answer, and is wanted every second, behind two others.
+            for (number, millis) in [(number, 0), (number % 9 + 1, 400)] {
+                let now = at(second * 1_000 + millis);
+                if !silent.yields(ip(number), now) {
+                    silent.unanswered(ip(number), now);
+                }
+            }
+            asked += u32::from(!silent.yields(living, at(second * 1_000 + 800)));
+        }
+        assert!(asked > 100, "asked {asked} times in 600 s");
     }
 }

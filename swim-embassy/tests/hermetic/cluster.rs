@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use swim_embassy::swim_core::{self, BadAddress, Config, Event, Identity, Standing, Status};
 use swim_embassy::{Endpoint, JoinError, NewError, Options, Resources};
@@ -157,6 +158,20 @@ fn settings_that_make_no_member_are_refused() {
     assert!(matches!(refuse(wordy, small), NewError::Node(swim_core::NewError::Metadata(_))));
     let idle = Config { gossip_nodes: 0, ..small };
     assert!(matches!(refuse(identity, idle), NewError::Node(swim_core::NewError::Config(_))));
+}
+
+#[test]
+fn a_datagram_waits_neither_for_ever_nor_not_at_all() {
+    let mut world = World::new(6);
+    let stack = world.stack(1);
+    for timeout in [Duration::ZERO, Duration::from_millis(201), secs(3_600)] {
+        let resources = Box::leak(Box::new(Resources::<8, 4>::new()));
+        let mut options = Options::default();
+        options.flush_timeout = timeout;
+        let identity = Identity::new(id(1), endpoint(1));
+        let refused = swim_embassy::new(stack, resources, identity, options, 1).unwrap_err();
+        assert_eq!(refused, NewError::FlushTimeout { timeout });
+    }
 }
 
 #[test]

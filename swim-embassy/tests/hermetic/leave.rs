@@ -1,11 +1,13 @@
 //! Boards that say goodbye.
 
 use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use swim_embassy::Options;
 use swim_embassy::swim_core::Status;
+use swim_embassy::{Options, WAITERS_MAX};
 
 use crate::world::{Board, Handle, World, now, secs};
 
@@ -57,6 +59,32 @@ fn a_goodbye_waits_for_the_link() {
             assert_eq!(board.status(3), Some(Status::Left), "seed {seed}");
         }
     }
+}
+
+/// They do not keep waking each other.
+#[test]
+fn more_tasks_wait_than_have_a_place() {
+    let mut world = World::new(4);
+    let boards = world.cluster(3, Options::default());
+    world.run_for(secs(5));
+    let polls = Rc::new(Cell::new(0));
+    let left: Vec<_> = (0..2 * WAITERS_MAX).map(|_| Rc::new(Cell::new(None))).collect();
+    for note in &left {
+        let (swim, polls, note) = (boards[LEAVER].swim, Rc::clone(&polls), Rc::clone(note));
+        world.spawn(3, async move {
+            let mut leave = pin!(swim.leave());
+            poll_fn(|cx| {
+                polls.set(polls.get() + 1);
+                leave.as_mut().poll(cx)
+            })
+            .await;
+            note.set(Some(()));
+        });
+    }
+    world.run_for(secs(10));
+    assert!(left.iter().all(|note| note.get().is_some()));
+    // Each of them looks after the others' commands, after events, and every 100 ms.
+    assert!(polls.get() < 100 * left.len(), "{} polls", polls.get());
 }
 
 /// Has a board leave, and notes what is so at that moment.
