@@ -1,4 +1,4 @@
-//! Addresses of two bytes and datagrams of 127, as on IEEE 802.15.4: a cluster of boards with
+//! Addresses of two bytes and datagrams of 127, as on a radio: a cluster of boards with
 //! tables in fixed arrays, on a radio that delays and loses. Everything follows from the seed.
 
 use std::collections::BTreeMap;

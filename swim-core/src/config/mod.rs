@@ -17,7 +17,8 @@ pub const INDIRECT_PROBES_MAX: usize = 8;
 pub const GOSSIP_NODES_MAX: usize = 8;
 /// No update is sent more often than this, however large the cluster.
 pub const TRANSMITS_MAX: u8 = 40;
-/// The lower bound of [`Config::datagram_len_max`]: what one IEEE 802.15.4 frame carries.
+/// The lower bound of [`Config::datagram_len_max`]: as long as an IEEE 802.15.4 frame. Less is left
+/// of one beside its own headers: such a link needs fragments (6LoWPAN), or longer frames.
 pub const DATAGRAM_LEN_MIN: usize = 127;
 
 /// The name of a cluster, hashed. Packets of another label are rejected and counted.
@@ -177,7 +178,8 @@ pub struct Config {
     /// drift, and the time it takes to wake. 0 to 1 h.
     pub sleep_margin: Duration,
     /// Largest datagram written, in bytes of UDP payload. [`DATAGRAM_LEN_MIN`] to 65 507. What the
-    /// path carries unfragmented: 1 400 on Ethernet, 127 on 802.15.4.
+    /// path carries unfragmented, 1 400 on Ethernet, or in few fragments: 127 on a radio. The same
+    /// on all members where one link carries no more.
     pub datagram_len_max: u16,
     /// Whether members that come and go all the time are held out, and how; `None` in all presets.
     pub flap: Option<FlapPolicy>,

@@ -27,7 +27,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// [`Bounds::watched`](crate::storage::Bounds::watched) of its storage says. The caller's
     /// fault; they are still watched.
     pub fn watch(&mut self, id: NodeId) -> Result<(), TooManyWatched> {
-        match self.leaf.watch(id) {
+        match id == self.id() || self.leaf.watch(id) {
             true => Ok(()),
             false => Err(TooManyWatched),
         }
