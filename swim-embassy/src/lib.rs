@@ -57,10 +57,12 @@
 //! - **A stack** of embassy-net with IPv4 and one socket more than it would need otherwise (and one
 //!   each for DHCP and DNS). With DHCP, wait for the address before making the member: it is what
 //!   the others are told. Stack and runner belong on one executor.
-//! - **A clock**: a time driver of embassy-time that ticks at least a hundred times a second and
+//! - **A clock**: a time driver of embassy-time that ticks a thousand times a second or more and
 //!   goes on while the board sleeps. When a debugger or deep sleep stops the board, the clock
 //!   jumps; the member notices, reads what has arrived, and accuses nobody. If the clock stands
 //!   still meanwhile, the member cannot know that it was away.
+//! - **A driver** that wakes the stack when the link comes up, as embassy-net asks of drivers: while
+//!   it is down everything waits that this member has to say.
 //! - **A random number** for every start, or the others cannot tell two runs apart.
 //! - **A cache of hardware addresses** large enough: see below.
 //!
