@@ -60,7 +60,10 @@
 //! - **A clock**: a time driver of embassy-time that ticks a thousand times a second or more and
 //!   goes on while the board sleeps. When a debugger or deep sleep stops the board, the clock
 //!   jumps; the member notices, reads what has arrived, and accuses nobody. If the clock stands
-//!   still meanwhile, the member cannot know that it was away.
+//!   still meanwhile, the member cannot know that it was away. After a pause too short to be taken
+//!   for one (250 ms), answers are read in time if the driver's task hands over what its hardware
+//!   has in one turn, without waiting; one that reads its chip over an asynchronous bus does not,
+//!   and a probe may then fail that was answered.
 //! - **A driver** that wakes the stack when the link comes up, as embassy-net asks of drivers: while
 //!   it is down everything waits that this member has to say.
 //! - **A random number** for every start, or the others cannot tell two runs apart.
