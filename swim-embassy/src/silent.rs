@@ -6,8 +6,8 @@ use core::time::Duration;
 use heapless::Vec;
 use swim_core::Instant;
 
-/// How many silent neighbours are remembered at a time. The next takes the place of the one to which
-/// nothing was to be sent for longest.
+/// How many silent neighbours are remembered at a time. The next takes the place of the one to
+/// which nothing was to be sent for longest.
 pub const SILENT_MAX: usize = 8;
 
 /// smoltcp asks for one hardware address a second, whichever sockets want how many.

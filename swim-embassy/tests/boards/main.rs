@@ -41,7 +41,7 @@ const EXIT_PANIC: i32 = 102;
 /// Longer than it takes to miss somebody who did not say so.
 const SLEEP: Duration = Duration::from_secs(9);
 const SHORT_SLEEP: Duration = Duration::from_secs(3);
-/// All have found out by then that somebody did not come back, on a machine with other things to do.
+/// All have found out by then that somebody did not come back, on a machine with other work.
 const MISSED_MAX: Duration = Duration::from_secs(30);
 /// The network is there again a little before the board is.
 const WAKING: Duration = Duration::from_secs(1);
