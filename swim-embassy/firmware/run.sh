@@ -12,6 +12,7 @@ for argument in "$@"; do
     semihosting+=",arg=$argument"
     case $argument in ip=*) last=${argument##*.} ;; esac
 done
+mac=$(printf '52:54:00:00:00:%02x' "$last")
 exec qemu-system-arm -M mps2-an385 -nographic -kernel "$program" \
     -semihosting-config "$semihosting" \
-    -nic "socket,mcast=230.0.0.1:5502,localaddr=127.0.0.1,mac=$(printf '52:54:00:00:00:%02x' "$last")"
+    -nic "socket,mcast=230.0.0.1:5502,localaddr=127.0.0.1,mac=$mac"

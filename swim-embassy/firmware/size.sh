@@ -60,8 +60,8 @@ qemu() {
 
 # The deepest of all boards in the test of the cluster.
 stack() {
-    local log
     log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
     # From elsewhere, since cargo builds for boards in this directory.
     (cd .. && SWIM_BOARDS=required SWIM_FIRMWARE=$1 cargo test --test boards -- --nocapture) \
         >"$log" 2>&1 || { cat "$log"; exit 1; }
@@ -74,7 +74,6 @@ stack() {
          END { printf "%-56s %20d\n%-56s %20d\n", "until the member is made", starting,
                       "from then on, interrupts included", running
                exit !running }' "$log"
-    rm "$log"
 }
 
 main

@@ -17,7 +17,8 @@ directory=${CARGO_TARGET_DIR:-$PWD/../../target}/firmware
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET RUSTC RUSTC_WRAPPER RUSTDOC
 unset RUSTUP_TOOLCHAIN CARGO
 
-if rustup target list --installed 2>/dev/null | grep -qx "$target"; then
+installed=$(rustup target list --installed 2>/dev/null) || installed=
+if grep -qx "$target" <<<"$installed"; then
     CARGO_TARGET_DIR=$directory cargo "$verb" --release --target "$target" "$@" >&2
 else
     directory=$directory-debian

@@ -97,10 +97,10 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
         self.shared.command(|node| node.cancel_join(seed))
     }
 
-    /// Says goodbye, so that the others hold this member as left, not dead. Returns when the goodbye
-    /// has been sent as often as any news, or `leave_timeout` is over; at once when this member has
-    /// left already. Nobody acknowledges it: datagrams may be lost, and one to a neighbour that does
-    /// not answer counts as sent. While the link is down it waits.
+    /// Says goodbye, so that the others hold this member as left, not dead. Returns when the
+    /// goodbye has been sent as often as any news, or `leave_timeout` is over; at once when this
+    /// member has left already. Nobody acknowledges it: datagrams may be lost, and one to a
+    /// neighbour that does not answer counts as sent. While the link is down it waits.
     ///
     /// Dropping the future changes nothing. It takes a runner that runs; that goes on afterwards,
     /// and tells whoever asks that this member has left.
@@ -115,11 +115,11 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
     }
 
     /// Tells the others that this member will be silent until then, so that nobody suspects it.
-    /// Returns when the announcement has been sent as often as any news, or `leave_timeout` is over:
-    /// now the board may sleep, with everything off but the clock behind embassy-time. Nobody
-    /// acknowledges it: datagrams may be lost, and one to a neighbour that does not answer counts as
-    /// sent. While the link is down it waits; a board whose link stays down is missed as any other.
-    /// Whoever is not back `sleep_margin` after the announced time is probed as anybody else.
+    /// Returns when the announcement has been sent as often as any news, or `leave_timeout` is
+    /// over: now the board may sleep, with everything off but the clock behind embassy-time. Nobody
+    /// acknowledges it: datagrams may be lost, and one to a neighbour that does not answer counts
+    /// as sent. While the link is down it waits; a board whose link stays down is missed as any
+    /// other. Whoever is not back `sleep_margin` after the announced time is probed as anybody else.
     ///
     /// Left running, this member sends nothing of its own accord until then, but answers. Dropping
     /// the future changes nothing.

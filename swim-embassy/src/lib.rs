@@ -57,10 +57,15 @@
 //! - **A stack** of embassy-net with IPv4 and one socket more than it would need otherwise (and one
 //!   each for DHCP and DNS). With DHCP, wait for the address before making the member: it is what
 //!   the others are told. Stack and runner belong on one executor.
-//! - **A clock**: a time driver of embassy-time that ticks at least a hundred times a second and
+//! - **A clock**: a time driver of embassy-time that ticks a thousand times a second or more and
 //!   goes on while the board sleeps. When a debugger or deep sleep stops the board, the clock
 //!   jumps; the member notices, reads what has arrived, and accuses nobody. If the clock stands
-//!   still meanwhile, the member cannot know that it was away.
+//!   still meanwhile, the member cannot know that it was away. After a pause too short to be taken
+//!   for one (250 ms), answers are read in time if the driver's task hands over what its hardware
+//!   has in one turn, without waiting; one that reads its chip over an asynchronous bus does not,
+//!   and a probe may then fail that was answered.
+//! - **A driver** that wakes the stack when the link comes up, as embassy-net asks of drivers:
+//!   while it is down everything waits that this member has to say.
 //! - **A random number** for every start, or the others cannot tell two runs apart.
 //! - **A cache of hardware addresses** large enough: see below.
 //!
@@ -122,10 +127,10 @@
 //! | datagrams waiting to be read | 16, and twice `DATAGRAM` bytes | embassy-net drops the newest |
 //! | events waiting | [`EVENTS_MAX`] | the oldest are lost, [`Lagged`] |
 //! | subscribers | [`SUBSCRIBERS_MAX`] | [`TooManySubscribers`] |
-//! | datagrams waiting to be sent | 8 ([`Board`](swim_core::storage::Board)) | answers are dropped, the rest waits |
+//! | datagrams waiting to be sent | 8 | the node's answers are dropped, the rest waits |
 //! | datagrams in the socket | 1 | the others wait, and all of them while the link is down |
 //! | tasks in `leave` and `sleep_until` | [`WAITERS_MAX`] | further ones look every 100 ms |
-//! | silent neighbours | [`SILENT_MAX`] | a new one takes the place of the one wanted least recently |
+//! | silent neighbours | [`SILENT_MAX`] | the one wanted least recently makes room |
 //!
 //! Those of the protocol are in [`swim_core`]. Whatever arrives, the runner neither panics nor
 //! stops: what is wrong is counted, in [`Counters`] by the socket and in

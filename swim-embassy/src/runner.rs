@@ -19,7 +19,9 @@ use crate::shared::Shared;
 use crate::silent::Silent;
 
 /// Turns other tasks get before timers fire: the first lets the driver's task hand over what the
-/// hardware has, the second the stack's, and the third puts this task behind both.
+/// hardware has, the second the stack's, and the third puts this task behind both. A driver that
+/// reads its chip over a bus, waiting for each transfer, has more to do than that: what it has not
+/// handed over yet arrives too late for the timers that are due.
 const TURNS_BEFORE_TIMERS: usize = 3;
 
 /// How often it is looked whether a link that was down is up again while datagrams wait for it:

@@ -6,8 +6,8 @@ use core::time::Duration;
 use heapless::Vec;
 use swim_core::Instant;
 
-/// How many silent neighbours are remembered at a time. The next takes the place of the one to which
-/// nothing was to be sent for longest.
+/// How many silent neighbours are remembered at a time. The next takes the place of the one to
+/// which nothing was to be sent for longest.
 pub const SILENT_MAX: usize = 8;
 
 /// smoltcp asks for one hardware address a second, whichever sockets want how many.
@@ -24,7 +24,9 @@ const TURN_TIME: Duration = Duration::from_secs(2);
 /// network that loses packets the living too need several.
 pub struct Silent {
     neighbours: Vec<Neighbour, SILENT_MAX>,
-    /// When the next question can be asked, as far as known.
+    /// When the next question can be asked, as far as known: nobody tells of a question that was
+    /// answered, so a neighbour wanted within a second of that is blamed without having been asked.
+    /// It costs it a turn, and its failures are forgotten once it is heard.
     question_at: Instant,
 }
 
@@ -54,7 +56,7 @@ impl Silent {
     }
 
     /// A datagram to `ip` did not get out since `sent_at`. It is only to blame if it was asked:
-    /// another question less than a second before means that it was not.
+    /// another question in vain less than a second before means that it was not.
     pub fn unanswered(&mut self, ip: Ipv4Addr, sent_at: Instant) {
         let was_asked = sent_at >= self.question_at;
         if was_asked {

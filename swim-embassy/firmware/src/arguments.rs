@@ -54,11 +54,16 @@ impl Arguments {
             ("name", value) => self.name = Some(value),
             ("seed", value) => self.seed = Some(parsed(value)?),
             ("join", value) => self.seeds.push(endpoint(value)?).ok()?,
-            ("life", value) => self.life = Some(Duration::from_secs(parsed(value)?)),
+            ("life", value) => self.life = Some(seconds(value)?),
             _ => return None,
         }
         Some(())
     }
+}
+
+/// A time from now on, short enough to be added to any.
+pub fn seconds(text: &str) -> Option<Duration> {
+    parsed::<u32>(text).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 /// An address and a port.

@@ -18,6 +18,8 @@ const UART_BASE: usize = 0x4000_4000;
 const TIMER_BASE: usize = 0x4000_0000;
 const FPGA_BASE: usize = 0x4002_8000;
 const NETWORK_BASE: usize = 0x4020_0000;
+/// What each of them has for itself at least.
+const DEVICE_LEN: usize = 0x1000;
 
 /// Half of the levels, so that devices can interrupt tasks; a smaller number goes first.
 const EXECUTOR_PRIORITY: u8 = 0x80;
@@ -60,25 +62,31 @@ pub fn start() -> SendSpawner {
 /// A register of the serial line.
 pub const fn uart(offset: usize) -> Register {
     // SAFETY: the CMSDK UART is there.
-    unsafe { Register::new(UART_BASE + offset) }
+    unsafe { Register::new(UART_BASE + within_device(offset)) }
 }
 
 /// A register of the timer that rings.
 pub const fn timer(offset: usize) -> Register {
     // SAFETY: the CMSDK timer 0 is there.
-    unsafe { Register::new(TIMER_BASE + offset) }
+    unsafe { Register::new(TIMER_BASE + within_device(offset)) }
 }
 
 /// A register of the board's own logic, which holds the clock.
 pub const fn fpga(offset: usize) -> Register {
     // SAFETY: FPGAIO is there.
-    unsafe { Register::new(FPGA_BASE + offset) }
+    unsafe { Register::new(FPGA_BASE + within_device(offset)) }
 }
 
 /// A register of the network chip.
 pub const fn network(offset: usize) -> Register {
     // SAFETY: the LAN9118 is there.
-    unsafe { Register::new(NETWORK_BASE + offset) }
+    unsafe { Register::new(NETWORK_BASE + within_device(offset)) }
+}
+
+/// The offset of a register of 32 bits in a device: what lies beyond may be memory.
+const fn within_device(offset: usize) -> usize {
+    assert!(offset < DEVICE_LEN && offset.is_multiple_of(4));
+    offset
 }
 
 #[exception]

@@ -3,7 +3,7 @@
 use embassy_net::{ConfigV4, Stack};
 use embassy_time::{Duration, Instant, Timer};
 
-use crate::arguments::{endpoint, parsed};
+use crate::arguments::{endpoint, parsed, seconds};
 use crate::member::Swim;
 use crate::semihosting::exit;
 use crate::uart::say;
@@ -41,7 +41,7 @@ async fn obey((verb, word): (&str, &str), swim: Swim, stack: Stack<'static>) -> 
         "counters" => report::counters(swim),
         "join" => join(swim, word)?,
         "leave" => leave(swim).await,
-        "sleep" => sleep(swim, Duration::from_secs(parsed(word)?)).await,
+        "sleep" => sleep(swim, seconds(word)?).await,
         "forget-neighbours" => forget_neighbours(stack)?,
         "panic" => panic!("as told"),
         "exit" => exit(parsed(word)?),

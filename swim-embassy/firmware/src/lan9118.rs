@@ -1,6 +1,8 @@
 //! A driver of the SMSC LAN9118, an Ethernet controller that is read and written by FIFOs of 32
 //! bits, with its PHY inside.
 
+use core::future::Future;
+use core::pin::pin;
 use core::task::Context;
 
 use embassy_net_driver::{
@@ -8,6 +10,7 @@ use embassy_net_driver::{
     TxToken as TransmitToken,
 };
 use embassy_sync::waitqueue::AtomicWaker;
+use embassy_time::{Duration, Timer};
 
 use crate::board::network;
 
@@ -70,6 +73,9 @@ const SPINS_MAX: u32 = 100_000;
 const STATUSES_MAX: u32 = 256;
 /// Damaged or oversized frames thrown away in one go; the next go is soon.
 const DISCARDED_MAX: u32 = 16;
+
+/// How often a link that is down is looked at.
+const LINK_INTERVAL: Duration = Duration::from_millis(100);
 
 static WAKER: AtomicWaker = AtomicWaker::new();
 
@@ -161,13 +167,14 @@ impl Driver for Lan9118 {
         Some(ToSend { buffer: &mut self.to_send })
     }
 
-    /// Asked for whenever the stack does anything. Nobody is woken when it changes: a member has
-    /// always something to do soon.
-    fn link_state(&mut self, _cx: &mut Context<'_>) -> LinkState {
-        match read_phy(PHY_STATUS) & PHY_LINK_IS_UP {
-            0 => LinkState::Down,
-            _ => LinkState::Up,
+    /// Asked for whenever the stack does anything: before it sends, it sees a link that went down.
+    /// Nobody may have anything to do with one that is down, so the stack is woken to look again.
+    fn link_state(&mut self, cx: &mut Context<'_>) -> LinkState {
+        if read_phy(PHY_STATUS) & PHY_LINK_IS_UP != 0 {
+            return LinkState::Up;
         }
+        let _ = pin!(Timer::after(LINK_INTERVAL)).poll(cx);
+        LinkState::Down
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -13,9 +13,11 @@ use swim_embassy::swim_core::NodeId;
 
 use crate::firmware::QEMU;
 use crate::lan::Port;
+use crate::watchdog::TEST_MAX;
 
-/// A board that nobody ends, because this process was killed, ends itself after so many seconds.
-const LIFE_MAX_SECONDS: u64 = 300;
+/// A board that nobody ends, because this process was killed, ends itself after so many seconds: no
+/// test lasts as long.
+const LIFE_MAX_SECONDS: u64 = TEST_MAX.as_secs() + 10;
 /// How long a board may take to answer, on a machine with other things to do.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 const EXIT_POLL: Duration = Duration::from_millis(10);

@@ -19,6 +19,8 @@ const FIRST_BOARD: u8 = 11;
 const FIRST_SERVER: u8 = 101;
 /// Nobody is there, and nobody answers for its hardware address.
 const NOBODY: u8 = 250;
+/// Where the sockets are, followed by the number of the process.
+const DIRECTORY: &str = "swim-boards-";
 const PORT: u16 = 7_946;
 /// Networks tried until one is free of other tests.
 const NETWORKS_MAX: u32 = 20;
@@ -40,7 +42,8 @@ impl Cluster {
     /// Boards and servers that know one or two of each other, and of an address where nobody is.
     pub fn start(image: &Path, seed: u64) -> Self {
         println!("seed {seed}");
-        let directory = env::temp_dir().join(format!("swim-boards-{}", process::id()));
+        remove_orphans();
+        let directory = env::temp_dir().join(format!("{DIRECTORY}{}", process::id()));
         let (lan, network) = network(&directory, seed);
         let at = |host: u8| SocketAddrV4::new(Ipv4Addr::from(network | u32::from(host)), PORT);
         let runtime = Runtime::new().expect("threads");
@@ -144,6 +147,17 @@ impl Drop for Cluster {
 fn living(view: &View) -> impl Iterator<Item = NodeId> {
     let lives = |status: &str| status == "alive" || status == "suspect";
     view.iter().filter(move |(_, status)| lives(status)).map(|(id, _)| *id)
+}
+
+/// What tests left that were killed.
+fn remove_orphans() {
+    for entry in fs::read_dir(env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(DIRECTORY));
+        if process.is_some_and(|number| !Path::new("/proc").join(number).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// A network of this process alone, in 127.0.0.0/8, and its address.

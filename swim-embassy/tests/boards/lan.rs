@@ -145,6 +145,8 @@ impl Port {
         let frames = UnixDatagram::bind(&switch)?;
         let datagrams = UdpSocket::bind(board)?;
         frames.set_read_timeout(Some(TICK))?;
+        // A board that stands still does not stop the others' switch.
+        frames.set_write_timeout(Some(TICK))?;
         datagrams.set_read_timeout(Some(TICK))?;
         let mac = frame::mac(*board.ip());
         Ok(Self { address: board, mac, frames, qemu, switch, datagrams })

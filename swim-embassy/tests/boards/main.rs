@@ -13,22 +13,25 @@ mod frame;
 mod gaps;
 mod lan;
 mod server;
+mod watchdog;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{mem, thread};
 
-use swim_embassy::swim_core::NodeId;
+use swim_embassy::swim_core::{Config, NodeId};
 
 use board::{Board, value};
 use cluster::Cluster;
+use watchdog::Watchdog;
 
 const SEED: u64 = 5;
 /// Of a thousand frames.
 const LOSS: u32 = 50;
 /// No board may be mute for longer, whoever is dead.
 const GAP_MAX: Duration = Duration::from_secs(2);
-/// smoltcp asks for one hardware address a second, whoever wants to know how many.
+/// smoltcp asks for one hardware address a second, whoever wants to know how many. Meanwhile boards
+/// are not watched: how long they are mute while they know nobody's is not shown here.
 const ACQUAINTANCE: Duration = Duration::from_secs(6);
 /// How long boards are watched while they ask for a dead one.
 const WATCH: Duration = Duration::from_secs(8);
@@ -38,12 +41,15 @@ const EXIT_PANIC: i32 = 102;
 /// Longer than it takes to miss somebody who did not say so.
 const SLEEP: Duration = Duration::from_secs(9);
 const SHORT_SLEEP: Duration = Duration::from_secs(3);
+/// All have found out by then that somebody did not come back, on a machine with other work.
+const MISSED_MAX: Duration = Duration::from_secs(30);
 /// The network is there again a little before the board is.
 const WAKING: Duration = Duration::from_secs(1);
 
 #[test]
 fn boards_and_servers_are_one_cluster() {
     let Some(image) = firmware::image() else { return };
+    let _watchdog = Watchdog::start();
     let mut cluster = Cluster::start(&image, SEED);
     cluster.wait_until_agreed();
     cluster.lan.lose(LOSS);
@@ -117,17 +123,24 @@ fn sleep_as_planned(cluster: &mut Cluster) -> NodeId {
     let (mut true_to_its_word, mut lost) = (cluster.boards.remove(0), cluster.boards.remove(0));
     let (id, lost_id) = (true_to_its_word.id(), lost.id());
     let suspected = cluster.suspected_of(id);
+    // Before the board begins to count: what is late here must not let it find the network cut.
+    let announced_at = Instant::now();
     true_to_its_word.tell(&format!("sleep {}", SLEEP.as_secs()));
     true_to_its_word.wait_for("asleep");
     cluster.pull_plug(true_to_its_word.ip);
+    let lost_at = Instant::now();
     lost.tell(&format!("sleep {}", SHORT_SLEEP.as_secs()));
     lost.wait_for("asleep");
     lost.kill();
-    thread::sleep(SLEEP.saturating_sub(WAKING));
+    let heals_at = announced_at + SLEEP - WAKING;
+    thread::sleep(heals_at.saturating_duration_since(Instant::now()));
     cluster.lan.heal();
     true_to_its_word.wait_for("awake");
     cluster.boards.push(true_to_its_word);
     cluster.wait_until_all_hold(lost_id, "dead");
+    let missed = lost_at.elapsed();
+    let due = SHORT_SLEEP + Config::local().sleep_margin;
+    assert!(due < missed && missed < due + MISSED_MAX, "{lost_id} was dead after {missed:?}");
     cluster.wait_until_agreed();
     assert_eq!(cluster.suspected_of(id), suspected, "{id} slept as announced");
     lost_id

@@ -1,7 +1,7 @@
 //! A server: swim-tokio, in this process.
 
 use std::net::SocketAddrV4;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use swim_embassy::swim_core::{Config, NodeId};
 use swim_tokio::{Event, Events, Options, Swim, Update};
@@ -14,8 +14,16 @@ pub struct Server {
     pub name: String,
     pub address: SocketAddrV4,
     swim: Swim,
-    dead: Arc<Mutex<Vec<NodeId>>>,
-    suspected: Arc<Mutex<Vec<NodeId>>>,
+    heard: Arc<Mutex<Heard>>,
+}
+
+/// What its events said.
+#[derive(Default)]
+struct Heard {
+    dead: Vec<NodeId>,
+    suspected: Vec<NodeId>,
+    /// What else: from then on the rest may be incomplete.
+    gap: Option<Update>,
 }
 
 impl Server {
@@ -30,11 +38,11 @@ impl Server {
         let options = Options { name: Some(name.into()), config, ..Options::new(address.into()) };
         let (swim, runner) =
             runtime.block_on(swim_tokio::bind(options)).expect("an address that was free");
-        let (dead, suspected) = <(Arc<_>, Arc<_>)>::default();
-        runtime.spawn(listen(swim.events(), Arc::clone(&dead), Arc::clone(&suspected)));
+        let heard = Arc::default();
+        runtime.spawn(listen(swim.events(), Arc::clone(&heard)));
         runtime.spawn(runner.run());
         runtime.block_on(swim.keep_joining(seeds.iter().map(|seed| seed.to_string())));
-        Self { name: name.to_owned(), address, swim, dead, suspected }
+        Self { name: name.to_owned(), address, swim, heard }
     }
 
     pub fn id(&self) -> NodeId {
@@ -49,12 +57,19 @@ impl Server {
 
     /// Whom it has ever declared dead, or heard that it is.
     pub fn dead(&self) -> Vec<NodeId> {
-        self.dead.lock().unwrap().clone()
+        self.heard().dead.clone()
     }
 
     /// Whom it has ever suspected, or heard that somebody does.
     pub fn suspected(&self) -> Vec<NodeId> {
-        self.suspected.lock().unwrap().clone()
+        self.heard().suspected.clone()
+    }
+
+    /// All that was heard so far, without a gap.
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        let heard = self.heard.lock().unwrap();
+        assert!(heard.gap.is_none(), "{} missed events: {:?}", self.name, heard.gap);
+        heard
     }
 
     /// Ends it without a goodbye.
@@ -63,17 +78,14 @@ impl Server {
     }
 }
 
-async fn listen(
-    mut events: Events,
-    dead: Arc<Mutex<Vec<NodeId>>>,
-    suspected: Arc<Mutex<Vec<NodeId>>>,
-) {
+async fn listen(mut events: Events, heard: Arc<Mutex<Heard>>) {
     while let Some(update) = events.next().await {
-        let Update::Event { event, .. } = update else { panic!("{update:?}") };
-        match event {
-            Event::MemberDead(id) => dead.lock().unwrap().push(id),
-            Event::MemberSuspected(id) => suspected.lock().unwrap().push(id),
-            _ => {}
+        let mut heard = heard.lock().unwrap();
+        match update {
+            Update::Event { event: Event::MemberDead(id), .. } => heard.dead.push(id),
+            Update::Event { event: Event::MemberSuspected(id), .. } => heard.suspected.push(id),
+            Update::Event { .. } => {}
+            other => heard.gap = Some(other),
         }
     }
 }

@@ -56,6 +56,21 @@ fn frames_cut_short_are_lost_and_nothing_else() {
     let boards = world.cluster(5, Options::default());
     world.run_until(secs(30), || boards.iter().all(|board| board.living().len() == 5));
     world.run_for(secs(60));
+    assert!(world.hub.frames_cut > 100, "{} were cut", world.hub.frames_cut);
+    assert_peace(&boards);
+}
+
+#[test]
+fn packets_cut_short_are_rejected_and_nothing_else() {
+    let mut world = World::new(2);
+    world.hub.short = 10;
+    let boards = world.cluster(5, Options::default());
+    world.run_until(secs(30), || boards.iter().all(|board| board.living().len() == 5));
+    world.run_for(secs(60));
+    for board in &boards {
+        let stats = board.swim.stats();
+        assert!(stats.rejected_malformed > 10, "{stats:?}");
+    }
     assert_peace(&boards);
 }
 

@@ -9,6 +9,8 @@ use crate::clock;
 use crate::random::Random;
 
 pub const MTU: usize = 1514;
+/// Of Ethernet, IPv4 without options, and UDP.
+const HEADERS_LEN: usize = 42;
 
 /// How long a frame takes at least, and how much longer it may take, in microseconds.
 const DELAY_MIN: u64 = 100;
@@ -24,6 +26,9 @@ pub struct Hub {
     pub loss: u64,
     /// Frames that arrive cut short, in percent.
     pub cut: u64,
+    pub frames_cut: u64,
+    /// UDP datagrams that arrive whole, with the first part of what was sent in them, in percent.
+    pub short: u64,
     /// FNV-1a of all frames sent, and when.
     pub trace: u64,
     /// When who has sent a UDP datagram to whom.
@@ -52,6 +57,8 @@ impl Hub {
             frames: 0,
             loss: 0,
             cut: 0,
+            frames_cut: 0,
+            short: 0,
             trace: 0xcbf2_9ce4_8422_2325,
             datagrams: Vec::new(),
         }
@@ -99,6 +106,11 @@ impl Hub {
             let mut frame = frame.to_vec();
             if self.random.chance(self.cut) {
                 frame.truncate(self.random.below(frame.len() as u64) as usize);
+                self.frames_cut += 1;
+            }
+            if is_datagram(&frame) && self.random.chance(self.short) {
+                let payload = frame.len() - HEADERS_LEN;
+                shorten(&mut frame, self.random.below(payload as u64) as usize);
             }
             self.frames += 1;
             self.under_way.insert((at, self.frames), (to, frame));
@@ -110,9 +122,8 @@ impl Hub {
         for byte in at.to_le_bytes().iter().chain(frame) {
             self.trace = (self.trace ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        // An IPv4 packet of 20 bytes of header, with UDP in it; boards are told by the last byte of
-        // their hardware address.
-        if frame.len() > 42 && frame[12..15] == [0x08, 0x00, 0x45] && frame[23] == 17 {
+        // Boards are told by the last byte of their hardware address.
+        if is_datagram(frame) {
             self.datagrams.push(Datagram { at, from, to: frame[5] });
         }
     }
@@ -140,4 +151,23 @@ impl Hub {
             }
         }
     }
+}
+
+/// Whether it is an IPv4 packet of 20 bytes of header, with UDP in it.
+fn is_datagram(frame: &[u8]) -> bool {
+    frame.len() > HEADERS_LEN && frame[12..15] == [0x08, 0x00, 0x45] && frame[23] == 17
+}
+
+/// Leaves `len` bytes of what a datagram brings, with headers that say so.
+fn shorten(frame: &mut Vec<u8>, len: usize) {
+    frame.truncate(HEADERS_LEN + len);
+    frame[16..18].copy_from_slice(&(28 + len as u16).to_be_bytes());
+    frame[38..40].copy_from_slice(&(8 + len as u16).to_be_bytes());
+    // None, as UDP over IPv4 may say.
+    frame[40..42].fill(0);
+    frame[24..26].fill(0);
+    let words = frame[14..34].chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(word[1]));
+    let sum: u32 = words.sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    frame[24..26].copy_from_slice(&(!folded as u16).to_be_bytes());
 }
