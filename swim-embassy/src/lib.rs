@@ -69,6 +69,29 @@
 //! - **A random number** for every start, or the others cannot tell two runs apart.
 //! - **A cache of hardware addresses** large enough: see below.
 //!
+//! One executor for all: [`Swim`] and [`Runner`] are not `Send`, as `Stack` is not. A task of
+//! embassy takes them by their full types, with the numbers of `Resources`:
+//!
+//! ```ignore
+//! #[embassy_executor::task]
+//! async fn member(runner: Runner<'static, 32, 16>) -> ! {
+//!     runner.run().await
+//! }
+//! ```
+//!
+//! ```toml
+//! [dependencies] # besides executor, HAL and driver
+//! embassy-net = { version = "0.9", features = ["udp", "proto-ipv4", "medium-ethernet"] }
+//! embassy-time = "0.5"
+//! smoltcp = { version = "0.13", default-features = false, features = [
+//!     "iface-neighbor-cache-count-64", # the version that embassy-net has: it is one crate for both
+//! ] }
+//! static_cell = "2"
+//! swim-embassy = { path = "../swim/swim-embassy" }
+//! ```
+//!
+//! Moments of the protocol, as in [`MemberInfo::since`], count microseconds of embassy-time's clock.
+//!
 //! # Dead neighbours
 //!
 //! On Ethernet a datagram needs the hardware address of its next hop, which smoltcp, the network
@@ -111,8 +134,8 @@
 //! All of it is in [`Resources`]: the node, whose size grows with the rows and their metadata; four
 //! buffers of `DATAGRAM` bytes (two for what is received, one for what is sent, one to write it
 //! in); and the events not yet read ([`EVENTS_MAX`]). A static of it takes no flash. The node is
-//! made on the stack and then moved there, so [`new`] needs as much stack as the node is large,
-//! once. Where RAM is short, lower `DATAGRAM` together with
+//! made on the stack and then moved there, so [`new`] needs some twice as much stack as the node is
+//! large, once (15 KB in the firmware, whose node takes 6.6), where it is called. Where RAM is short, lower `DATAGRAM` together with
 //! [`datagram_len_max`](swim_core::Config::datagram_len_max), down to 127. A table smaller than the
 //! cluster works too: see [`Swim::is_leaf`] and [`Swim::watch`].
 //!

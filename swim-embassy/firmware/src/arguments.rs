@@ -22,7 +22,7 @@ pub struct Arguments {
     pub name: Option<&'static str>,
     /// `seed=7` for everything random. By default it is mixed of what there is: address and time.
     pub seed: Option<u64>,
-    /// `join=10.0.0.1:7946`, up to four times.
+    /// `join=10.0.0.1:7946`; up to four such words.
     pub seeds: Vec<Endpoint, SEEDS_MAX>,
     /// `life=60`: seconds after which the board ends itself.
     pub life: Option<Duration>,
@@ -50,8 +50,8 @@ impl Arguments {
         match word.split_once('=')? {
             ("ip", value) => self.ip = parsed(value)?,
             ("prefix", value) => self.prefix = parsed(value).filter(|prefix| *prefix <= 32)?,
-            ("port", value) => self.port = parsed(value)?,
-            ("name", value) => self.name = Some(value),
+            ("port", value) => self.port = parsed(value).filter(|port| *port > 0)?,
+            ("name", value) if !value.is_empty() => self.name = Some(value),
             ("seed", value) => self.seed = Some(parsed(value)?),
             ("join", value) => self.seeds.push(endpoint(value)?).ok()?,
             ("life", value) => self.life = Some(seconds(value)?),

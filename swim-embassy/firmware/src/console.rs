@@ -16,6 +16,7 @@ members             who is known, and what is believed of them
 counters            what was done so far, and how deep the stack was
 join ADDRESS:PORT   asks there to be admitted
 leave               says goodbye, prints all of the above, ends with code 0
+rejoin              is a member again, after losing its id to another board
 sleep SECONDS       tells the others, and is silent for so long
 forget-neighbours   asks for all hardware addresses again
 panic               what a fault of the program would do: ends with code 102
@@ -41,6 +42,7 @@ async fn obey((verb, word): (&str, &str), swim: Swim, stack: Stack<'static>) -> 
         "counters" => report::counters(swim),
         "join" => join(swim, word)?,
         "leave" => leave(swim).await,
+        "rejoin" => swim.rejoin(),
         "sleep" => sleep(swim, seconds(word)?).await,
         "forget-neighbours" => forget_neighbours(stack)?,
         "panic" => panic!("as told"),

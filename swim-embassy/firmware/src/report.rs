@@ -63,7 +63,11 @@ pub fn members(swim: Swim) {
     for member in swim.members() {
         let address = member.address.unwrap_or(Endpoint::UNREACHABLE);
         let (id, status, incarnation) = (member.id, member.status, member.incarnation.number());
-        say!("member id={id} status={status} incarnation={incarnation} address={address}");
+        let (asleep, boot) = (member.asleep, member.boot);
+        say!(
+            "member id={id} status={status} asleep={asleep} incarnation={incarnation} boot={boot} \
+             address={address}"
+        );
         known += 1;
     }
     say!("members live={} known={known} at_ms={}", swim.live_count(), at_ms());
