@@ -119,7 +119,8 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
     /// over: now the board may sleep, with everything off but the clock behind embassy-time. Nobody
     /// acknowledges it: datagrams may be lost, and one to a neighbour that does not answer counts
     /// as sent. While the link is down it waits; a board whose link stays down is missed as any
-    /// other. Whoever is not back `sleep_margin` after the announced time is probed as anybody else.
+    /// other. Whoever is not back `sleep_margin` after the announced time is probed as anybody
+    /// else.
     ///
     /// Left running, this member sends nothing of its own accord until then, but answers. Dropping
     /// the future changes nothing.

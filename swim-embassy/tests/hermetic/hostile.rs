@@ -119,6 +119,22 @@ fn a_link_that_is_down_is_waited_for() {
     assert_peace(&boards);
 }
 
+/// Long enough for everybody to take everybody else behind it for dead.
+#[test]
+fn a_link_may_stay_down_for_long() {
+    for seed in 0..5 {
+        let mut world = World::new(seed);
+        let boards = world.cluster(5, Options::default());
+        world.run_until(secs(10), || boards.iter().all(|board| board.living().len() == 5));
+        world.hub.set_link(3, false);
+        world.run_for(secs(90));
+        assert!(boards[0].was_told(Event::MemberDead(id(3))), "seed {seed}");
+        world.hub.set_link(3, true);
+        world.run_until(secs(60), || boards.iter().all(|board| board.living().len() == 5));
+        assert_eq!(boards[2].swim.stats().stalls, 0, "seed {seed}");
+    }
+}
+
 #[test]
 fn a_table_smaller_than_the_cluster_is_enough() {
     let mut world = World::new(6);
