@@ -127,7 +127,8 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
     ///
     /// # Errors
     ///
-    /// It is longer than `sleep_max`, or this member has left: the caller's fault; nothing changed.
+    /// It is longer than `sleep_max`, or over already, or this member has left: the caller's fault;
+    /// nothing changed.
     pub async fn sleep_until(self, at: embassy_time::Instant) -> Result<(), SleepError> {
         let (now, until) = (clock::now(), clock::instant(at));
         let sleeps = self.shared.sleeps();
