@@ -176,8 +176,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if is_asleep {
             // It will not answer, and a nack would be a voice against it.
             if corrected.is_none() {
-                let record = Intent::new(origin.from, origin.channel, None);
-                self.post(record.about(Some(request.target)).limited(origin.len_max()));
+                self.tell_of(request.target, origin);
             }
             return;
         }
@@ -208,6 +207,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         let (to, channel, about) = (origin.from, origin.channel, Some(request.target));
         self.post(Intent::new(to, channel, None).about(about));
         Some(address)
+    }
+
+    /// Answers with the record of a member, in no more bytes than were asked with.
+    pub(super) fn tell_of(&mut self, id: NodeId, origin: &Origin<A>) {
+        let record = Intent::new(origin.from, origin.channel, None).about(Some(id));
+        self.post(record.limited(origin.len_max()));
     }
 
     /// A relay that is used to slow answers nacks later: its own ears may be the reason.

@@ -54,7 +54,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.sync.clear();
         self.leave_until = now.after(self.config.leave_timeout());
         self.table.reincarnate(self.incarnation(), Status::Left, now);
-        self.gossip_to_some(usize::from(self.config.gossip_nodes));
+        self.gossip_to_some();
     }
 
     /// Comes back after leaving, or after losing the id to another node that is gone now. Seeds
@@ -74,7 +74,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.prober.skip(self.config.probe_interval(), now);
         self.sync.clear();
         self.relays.clear();
-        self.gossip_to_some(usize::from(self.config.gossip_nodes));
+        self.gossip_to_some();
     }
 
     /// Replaces this node's metadata and lets the others know.

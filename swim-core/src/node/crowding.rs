@@ -107,7 +107,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    pub(super) fn turn_pause(&self) -> Duration {
+    fn turn_pause(&self) -> Duration {
         self.config.probe_interval().saturating_mul(PROBES_PER_TURN)
     }
 

@@ -200,8 +200,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             known.incarnation == told.incarnation && known.content_order(&told).is_gt()
         });
         if outranked {
-            let record = Intent::new(origin.from, origin.channel, None).about(Some(update.id));
-            self.post(record.limited(origin.len_max()));
+            self.tell_of(update.id, origin);
         }
     }
 

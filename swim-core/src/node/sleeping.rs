@@ -45,7 +45,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.sync.clear();
         self.outrank(self.incarnation());
         self.table.put_to_sleep(ME, until.after(self.config.sleep_margin()));
-        self.gossip_to_some(usize::from(self.config.gossip_nodes));
+        self.gossip_to_some();
         Ok(())
     }
 
@@ -77,7 +77,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.table.wake_me();
         if self.standing == Standing::Alive {
             self.outrank(self.incarnation());
-            self.gossip_to_some(usize::from(self.config.gossip_nodes));
+            self.gossip_to_some();
         }
     }
 
@@ -104,8 +104,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.slumber.is_announcing() {
             return;
         }
-        let heard = !self.table.is_gossiped(ME) || self.is_alone();
-        if self.slumber.settle(heard, self.now) {
+        if self.slumber.settle(self.is_heard(), self.now) {
             count(&mut self.stats.sleeps);
             self.void_what_ran();
         }

@@ -274,9 +274,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn notice_stall(&mut self, now: Instant) {
         let Some(due) = self.poll_timeout().filter(|_| self.config.rules.stall) else { return };
         let lateness = now.since(due);
-        let alone = self.table.live_count() == 1;
         let least = STALL_MIN.max(self.config.probe_timeout_min());
-        if lateness <= least || alone || self.standing != Standing::Alive {
+        if lateness <= least || self.is_alone() || self.standing != Standing::Alive {
             return;
         }
         self.now = now;

@@ -154,18 +154,19 @@ impl<A: Address, S: Storage> Node<A, S> {
         let wanted = usize::from(self.config.gossip_nodes);
         let possible = self.table.gossip_len() > 0 && self.outbox.has_room_for(wanted);
         if possible && self.gossip.due(interval, self.now) {
-            self.gossip_to_some(wanted);
+            self.gossip_to_some();
         }
     }
 
     /// Sends news to members chosen at random, those who died of late among them: they may live.
-    pub(super) fn gossip_to_some(&mut self, wanted: usize) {
+    pub(super) fn gossip_to_some(&mut self) {
+        let wanted = usize::from(self.config.gossip_nodes);
         let (now, window) = (self.now, self.config.gossip_to_dead_time());
         let rows = self.table.pick::<GOSSIP_NODES_MAX>(wanted, true, &mut self.rng, |row| {
             let recent = now.since(row.since()) <= window;
             row.status().is_live() || (row.status() == Status::Dead && recent)
         });
-        if rows.is_empty() && self.table.live_count() == 1 {
+        if rows.is_empty() && self.is_alone() {
             // Nobody can hear it now, and whoever comes later pulls the table.
             self.table.drop_gossip();
         }
@@ -192,11 +193,15 @@ impl<A: Address, S: Storage> Node<A, S> {
         if self.standing != Standing::Leaving {
             return;
         }
-        let spent = !self.table.is_gossiped(ME);
-        let alone = self.table.live_count() == 1;
-        if spent || alone || self.now >= self.leave_until {
+        if self.is_heard() || self.now >= self.leave_until {
             self.depart();
         }
+    }
+
+    /// Whether what this node last said of itself has been sent as often as any update is, or
+    /// nobody is there to hear it.
+    pub(super) fn is_heard(&self) -> bool {
+        !self.table.is_gossiped(ME) || self.is_alone()
     }
 
     pub(super) fn depart(&mut self) {
