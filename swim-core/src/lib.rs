@@ -82,6 +82,8 @@
 //! | missing members looked for | [`DEPARTED_MAX`] | a sample of the dead is kept |
 //! | accusers of a suspect | [`VOICES_MAX`] | the smallest are kept |
 //! | transmissions of an update | [`TRANSMITS_MAX`] | it leaves the queue |
+//! | times a node refutes in a second | [`REFUTATIONS_PER_SECOND_MAX`] | it refutes the next it hears |
+//! | rumours of a later incarnation | [`Config::incarnation_skew_max`] | ignored, unless it says so itself |
 //! | patience asked for | [`Config::patience_max`] | as much is granted |
 //!
 //! # What it does
@@ -147,6 +149,7 @@ mod probe;
 mod quota;
 mod range;
 mod reconcile;
+mod refutation;
 mod relay;
 mod rival;
 mod rng;
@@ -183,6 +186,7 @@ pub use member::{Incarnation, Member, NodeId, Patience, Status, Voice};
 pub use node::{Identity, Node, Standing};
 pub use outbox::{Channel, STREAM_PACKET_LEN_MAX, Transmit};
 pub use probe::RELAYS_ASKED_MAX;
+pub use refutation::REFUTATIONS_PER_SECOND_MAX;
 #[cfg(feature = "alloc")]
 pub use snapshot::Acquaintances;
 pub use snapshot::{SNAPSHOT_RECORD_LEN_MAX, SnapshotRecord};

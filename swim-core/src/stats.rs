@@ -53,7 +53,7 @@ counters! {
         pub rejected_label,
         /// Packets rejected because their sender claims this node's own id.
         pub rejected_own_id,
-        /// Updates ignored because they raise an incarnation further than the skew limit.
+        /// Rumours ignored because they raise an incarnation further than the skew limit.
         pub rejected_skew,
         /// Suspicions ignored because they are about a member not in the table.
         pub ignored_strangers,
@@ -120,6 +120,10 @@ counters! {
         pub left,
         /// Times this node had to refute something said about it.
         pub refutations,
+        /// What it did not refute because it had refuted too much within a second.
+        pub refutations_put_off,
+        /// Leaps towards an incarnation far ahead that somebody believed it to have.
+        pub leaps,
         /// Conflicts about this node's own id.
         pub conflicts,
 

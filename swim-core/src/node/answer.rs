@@ -83,7 +83,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn heed(&mut self, belief: Option<Belief>) -> bool {
         let Some(Belief { incarnation, status }) = belief else { return false };
         let believed = Claim::new(incarnation, status);
-        self.hear_about_me(&Update::claim(self.id(), believed));
+        self.hear_about_me(&Update::claim(self.id(), believed), true);
         believed.precedence(&self.table.me().claim()).is_ne()
     }
 
@@ -91,7 +91,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn correction(&self, known: Option<Claim>, header: &Header) -> Option<NodeId> {
         let claim = known?;
         let spoken = Claim::new(header.incarnation, Status::Alive);
-        let outdated = claim.precedence(&spoken).is_gt();
+        // Not `is_gt` the other way round: at half the circle each is less than the other.
+        let outdated = spoken.precedence(&claim).is_lt();
         let hushed = claim.status == Status::Suspect && !self.config.rules.buddy;
         (outdated && !hushed).then_some(header.sender)
     }
@@ -252,9 +253,6 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.refuse(join, origin, Refusal::Leaving);
         }
         let known = self.table.member(header.sender).map(|row| row.claim());
-        if known.is_none() && self.is_skewed(None, header.incarnation) {
-            return self.refuse(join, origin, Refusal::Implausible);
-        }
         if known.is_none() && self.is_alone() {
             return self.refuse(join, origin, Refusal::TableFull);
         }

@@ -23,6 +23,8 @@ pub(super) struct Origin<A> {
     pub header: Header,
     /// Bytes of the packet.
     pub len: usize,
+    /// What it says of this node is what its sender believes, not only passes on.
+    pub is_belief: bool,
 }
 
 impl<A> Origin<A> {
@@ -74,7 +76,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     ) -> Result<(), Rejected> {
         self.advance(now);
         let packet = Packet::parse(bytes).map_err(|error| self.reject_malformed(error))?;
-        let origin = Origin { from, channel, header: packet.header, len: bytes.len() };
+        let is_belief = packet.message.is_some_and(|message| message.corrects());
+        let origin = Origin { from, channel, header: packet.header, len: bytes.len(), is_belief };
         if self.take_refusal(&packet) {
             return Ok(());
         }
@@ -183,6 +186,12 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Applies one update that somebody told. Returns whether it was news; if so, and if `spread`,
     /// it is passed on.
     fn hear(&mut self, mut update: Update<'_, A>, origin: &Origin<A>, spread: bool) -> bool {
+        if update.id == self.id() {
+            return self.hear_about_me(&update, origin.is_belief);
+        }
+        if !self.is_credible(&update, origin) {
+            return false;
+        }
         if self.is_sudden_death(&update) {
             count(&mut self.stats.deaths_doubted);
             update.claim.status = Status::Suspect;
@@ -209,20 +218,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// Applies one update. Returns whether it was news; if so, and if `spread`, it is passed on.
+    /// Applies one update about another member. Returns whether it was news; if so, and if
+    /// `spread`, it is passed on.
     pub(super) fn apply(&mut self, update: &Update<'_, A>, informant: A, spread: bool) -> bool {
-        if update.id == self.id() {
-            return self.hear_about_me(update);
-        }
-        if self.is_out_of_reach(update) {
-            return false;
-        }
         let found = self.table.find(update.id);
-        let known = found.and_then(|row| self.table.row(row)).map(|row| row.incarnation());
-        if self.is_skewed(known, update.claim.incarnation) {
-            count(&mut self.stats.rejected_skew);
-            return false;
-        }
         match self.table.apply(found, update, informant, self.now) {
             Applied::Known => false,
             Applied::Stranger => {
@@ -252,68 +251,6 @@ impl<A: Address, S: Storage> Node<A, S> {
             Applied::Changed(change) => self.take_over(change, update, spread && !known_elsewhere),
             Applied::Known | Applied::Stranger | Applied::NoRoom => false,
         }
-    }
-
-    /// Whether an incarnation is further ahead of the known one than any honest history could be. A
-    /// stranger is taken to stand at 0, or a forged record could keep it out before anybody met it.
-    pub(super) fn is_skewed(&self, known: Option<Incarnation>, told: Incarnation) -> bool {
-        let raised = known.map_or(told.number(), |known| told.ahead_of(known));
-        raised > self.config.incarnation_skew_max
-    }
-
-    /// Somebody spoke about this node. What it did not say itself it outranks: SWIM's refutation,
-    /// and how a restarted node overtakes its former life. One that has left says so again.
-    pub(super) fn hear_about_me(&mut self, update: &Update<'_, A>) -> bool {
-        let me = self.table.me();
-        let verdict = me.judge(update);
-        let foreign = update.card.filter(|card| card.content_order(&me.words()).is_ne());
-        let accused = verdict.claim != ClaimVerdict::Keep
-            || foreign.is_some_and(|card| card.incarnation.order(me.incarnation()).is_ge());
-        if !accused || self.standing == Standing::Silenced {
-            return false;
-        }
-        let told = update.claim.incarnation;
-        if self.is_skewed(Some(self.incarnation()), told) {
-            count(&mut self.stats.rejected_skew);
-            return false;
-        }
-        if let Some(card) = foreign.filter(|card| card.boot != self.my_card().boot) {
-            self.challenge_rival((card.boot, card.address));
-        }
-        count(&mut self.stats.refutations);
-        self.senses.health.worsen(self.config.rules.refutation_costs_health.into());
-        self.outrank(told);
-        self.answer_accusers(&update.claim.voices);
-        true
-    }
-
-    /// R7: whoever accuses is the first to hear that it is wrong, and judges first as well.
-    fn answer_accusers(&mut self, voices: &Voices) {
-        if !self.config.rules.told_directly {
-            return;
-        }
-        for &voice in voices.as_slice() {
-            if let Some(to) = self.table.member_by_voice(voice).and_then(|row| row.address())
-                && to != self.address()
-            {
-                self.introduce(to, None);
-            }
-        }
-    }
-
-    /// Asks at another address whether somebody lives there under this node's id.
-    fn challenge_rival(&mut self, rival: (u16, A)) {
-        let (number, wait) = (self.rng.next_u32(), self.answer_wait());
-        if rival.1 != self.address() && self.challenge.ask(rival, number, wait, self.now) {
-            let ping = Ping { number, target: self.id(), belief: None, digest: None };
-            self.introduce(rival.1, Some(Message::Ping(ping)));
-        }
-    }
-
-    /// Sends a packet in which this node's own record comes first.
-    pub(super) fn introduce(&mut self, to: A, message: Option<Message<A>>) {
-        let about = Some(self.id());
-        self.post(Intent::new(to, Channel::Datagram, message).about(about));
     }
 
     /// What follows from a change: timers, gossip, counters, and a new start for the lonely.

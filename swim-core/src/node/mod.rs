@@ -3,10 +3,12 @@
 mod answer;
 mod command;
 mod crowding;
+mod guard;
 mod healing;
 mod input;
 mod output;
 mod probing;
+mod refuting;
 mod sleeping;
 mod suspicion;
 mod syncing;
@@ -29,6 +31,7 @@ use crate::outbox::{Channel, Intent, Outbox};
 use crate::probe::Prober;
 use crate::quota::Quota;
 use crate::reconcile::Agenda;
+use crate::refutation::Refutation;
 use crate::relay::Relays;
 use crate::rival::Challenge;
 use crate::rng::Rng;
@@ -117,6 +120,7 @@ pub struct Node<A: Address, S: Storage> {
     seeds: Seeds<A, S::Bounds>,
     heal: Heal,
     departed: Departed<A, S::Bounds>,
+    refutation: Refutation,
     challenge: Challenge<A>,
     outbox: Outbox<A, S::Bounds>,
     stats: Stats<<S::Bounds as Bounds>::Counter>,
@@ -173,6 +177,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             seeds: Seeds::new(&bounds),
             heal: Heal::new(now.after(config.heal_interval)),
             departed: Departed::new(id, &bounds),
+            refutation: Refutation::new(),
             challenge: Challenge::new(),
             outbox: Outbox::new(&bounds),
             stats: Stats::default(),
