@@ -82,8 +82,11 @@ counters! {
         pub pings_misdirected,
         /// Indirect probes relayed for others.
         pub relays,
-        /// Indirect probes not relayed because too many were.
+        /// Indirect probes not relayed because too many were, or too many for one requester, or
+        /// because it may be somebody else who would get the packets.
         pub relays_refused,
+        /// Requests to relay a probe that was being relayed already.
+        pub relays_repeated,
 
         /// Rounds taken over that were far from where this node was.
         pub rounds_jumped,

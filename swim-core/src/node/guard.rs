@@ -4,6 +4,7 @@
 use crate::address::Address;
 use crate::judge::Card;
 use crate::member::Status;
+use crate::outbox::Channel;
 use crate::refutation::LEAP_MAX;
 use crate::storage::Storage;
 use crate::wire::Update;
@@ -27,6 +28,23 @@ impl<A: Address, S: Storage> Node<A, S> {
             return false;
         }
         true
+    }
+
+    /// How long the answer to a packet may be. Whoever is not known to be where the packet came
+    /// from gets no more bytes than it sent: the address may be forged, and somebody else's.
+    pub(super) fn answer_len_max(&self, origin: &Origin<A>) -> u16 {
+        match self.is_where_it_says(origin) {
+            true => u16::MAX,
+            false => origin.len_max(),
+        }
+    }
+
+    /// Whether answers certainly arrive where a packet came from: over a stream, or because its
+    /// sender is a member at that address about whom there is nothing new or doubtful.
+    pub(super) fn is_where_it_says(&self, origin: &Origin<A>) -> bool {
+        let sender = || self.table.member(origin.header.sender);
+        origin.channel == Channel::Stream
+            || sender().is_some_and(|row| row.is_settled() && row.address() == Some(origin.from))
     }
 
     /// Whether others put a member further ahead of its own last words than any honest history

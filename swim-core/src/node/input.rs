@@ -5,13 +5,13 @@ use core::time::Duration;
 use crate::address::Address;
 use crate::error::Rejected;
 use crate::judge::{Claim, ClaimVerdict, Voices};
-use crate::member::{Incarnation, Status, Voice};
-use crate::outbox::{Channel, Intent};
+use crate::member::{Status, Voice};
+use crate::outbox::Channel;
 use crate::seeds::Answer;
 use crate::storage::{Counter, Storage};
 use crate::table::{Applied, Change};
 use crate::time::Instant;
-use crate::wire::{Header, Message, Packet, ParseError, Ping, Refusal, Refuse, Update};
+use crate::wire::{Header, Message, Packet, ParseError, Refusal, Refuse, Update};
 
 use super::{Node, Standing, count};
 
@@ -32,6 +32,17 @@ impl<A> Origin<A> {
     pub(super) fn len_max(&self) -> u16 {
         u16::try_from(self.len).unwrap_or(u16::MAX)
     }
+}
+
+/// What the updates of a packet brought.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Heard {
+    /// How many of them were news.
+    pub learnt: usize,
+    /// Its sender speaks of itself, and says nothing new.
+    pub introduced: bool,
+    /// What it says of itself is outranked by the words of an earlier life.
+    pub outranked: bool,
 }
 
 impl<A: Address, S: Storage> Node<A, S> {
@@ -86,8 +97,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.senses.heard_at = self.now;
         count(&mut self.stats.packets_received);
         self.stats.bytes_received.add(bytes.len());
-        let learnt = self.hear_all(&packet, &origin);
-        self.answer(&packet, &origin, learnt);
+        let heard = self.hear_all(&packet, &origin);
+        self.answer(&packet, &origin, heard);
         Ok(())
     }
 
@@ -153,19 +164,23 @@ impl<A: Address, S: Storage> Node<A, S> {
             .any(|update| update.id == id && update.card.is_some_and(|card| card.boot != boot))
     }
 
-    /// Applies all updates of a packet. Returns how many of them were news.
-    fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> usize {
+    /// Applies all updates of a packet.
+    fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> Heard {
         let copied = packet.message.is_some_and(|message| message.brings_copies());
-        let mut learnt = 0usize;
+        let mut heard = Heard::default();
         for update in packet.updates() {
             count(&mut self.stats.updates_received);
             let news = match copied {
                 true => self.hear_copy(update, origin),
                 false => self.hear(update, origin, true),
             };
-            learnt = learnt.saturating_add(news.into());
+            heard.learnt = heard.learnt.saturating_add(news.into());
+            if update.id == origin.header.sender && !news {
+                heard.introduced = true;
+                heard.outranked |= self.is_outranked(&update);
+            }
         }
-        learnt
+        heard
     }
 
     /// Applies a row of somebody's table. What is alive is not passed on, since it comes from
@@ -197,25 +212,17 @@ impl<A: Address, S: Storage> Node<A, S> {
             update.claim.status = Status::Suspect;
             update.claim.voices.insert(Voice::from(origin.header.sender));
         }
-        let news = self.apply(&update, origin.from, spread);
-        if !news && update.id == origin.header.sender {
-            self.correct_sender(&update, origin);
-        }
-        news
+        self.apply(&update, origin.from, spread)
     }
 
-    /// Somebody speaks of itself in other words than are known of it at the same incarnation, and
-    /// the known ones outrank them: it has restarted, and does not know how it has to outrank its
-    /// former life.
-    #[cold]
-    fn correct_sender(&mut self, update: &Update<'_, A>, origin: &Origin<A>) {
+    /// Whether somebody speaks of itself in other words than are known of it at the same
+    /// incarnation, and the known ones outrank them: it has restarted, and does not know how it
+    /// has to outrank its former life.
+    fn is_outranked(&self, update: &Update<'_, A>) -> bool {
         let known = self.table.member(update.id).and_then(|row| row.card());
-        let outranked = known.zip(update.card).is_some_and(|(known, told)| {
+        known.zip(update.card).is_some_and(|(known, told)| {
             known.incarnation == told.incarnation && known.content_order(&told).is_gt()
-        });
-        if outranked {
-            self.tell_of(update.id, origin);
-        }
+        })
     }
 
     /// Applies one update about another member. Returns whether it was news; if so, and if
