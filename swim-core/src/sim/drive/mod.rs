@@ -13,11 +13,13 @@ mod decode;
 mod letter;
 mod memory;
 mod peer;
+mod snapshot;
 mod solo;
 mod together;
 mod watch;
 
 pub use decode::decode;
+pub use snapshot::snapshot;
 pub use solo::node;
 pub use together::cluster;
 
@@ -41,4 +43,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "decode", run: decode },
     Target { name: "node", run: node },
     Target { name: "cluster", run: cluster },
+    Target { name: "snapshot", run: snapshot },
 ];

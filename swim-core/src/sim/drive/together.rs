@@ -11,6 +11,9 @@ use super::Bytes;
 /// Acts of one schedule; more are left out.
 const ACTS_MAX: usize = 48;
 
+/// Who reads later than this takes minutes to trust its round trips again, longer than schedules wait.
+const STARVATION_MILLIS_MAX: u16 = 400;
+
 /// Bytes as a schedule of what happens to a cluster of three to six nodes, with the oracle of the
 /// simulator after each step; then all views must come to agree.
 ///
@@ -69,7 +72,7 @@ fn act(bytes: &mut Bytes<'_>) -> Act {
         4 => Act::RestartElsewhere(node, bytes.byte()),
         5 => Act::Relocate(node),
         6 | 7 => Act::Freeze(node, bytes.word() % 30_000),
-        8 => Act::Starve(node, bytes.word() % 3_000),
+        8 => Act::Starve(node, bytes.word() % STARVATION_MILLIS_MAX),
         9 => Act::JumpClock(node, i32::from(bytes.word().cast_signed())),
         10 => Act::Leave(node),
         11 | 12 => Act::Rejoin(node),
