@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::config::ConfigError;
-use crate::wire::ParseError;
+use crate::wire::{KeyId, ParseError};
 
 /// A node could not be made: the caller's fault; nothing was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,18 @@ impl core::error::Error for NewError {
 pub enum Rejected {
     /// It does not parse.
     Malformed(ParseError),
+    /// It is not sealed, and must be.
+    Unsealed,
+    /// It is sealed by a key that this node does not have.
+    UnknownKey(KeyId),
+    /// It is sealed by a key that this node has, but not as it is now: forged or damaged.
+    Forged,
+    /// It was sealed too long ago: a recording, or its sender's clock stood still.
+    Stale,
     /// It belongs to a cluster with another label. If it was a join, a refusal is sent back.
     OtherCluster,
+    /// No member may be where it came from: see [`Node::allow`](crate::Node::allow).
+    Forbidden,
     /// Its sender claims this node's own id: an echo, or an id used twice. If it was a join of
     /// another process, a refusal is sent back.
     OwnId,
@@ -59,7 +69,12 @@ impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(error) => error.fmt(f),
+            Self::Unsealed => f.write_str("the packet is not sealed"),
+            Self::UnknownKey(key) => write!(f, "the packet is sealed by the unknown key {key}"),
+            Self::Forged => f.write_str("the packet is forged or damaged"),
+            Self::Stale => f.write_str("the packet was sealed too long ago"),
             Self::OtherCluster => f.write_str("the packet belongs to another cluster"),
+            Self::Forbidden => f.write_str("no member may be where the packet came from"),
             Self::OwnId => f.write_str("the sender claims this node's own id"),
         }
     }
@@ -69,7 +84,7 @@ impl core::error::Error for Rejected {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Malformed(error) => Some(error),
-            Self::OtherCluster | Self::OwnId => None,
+            _ => None,
         }
     }
 }
@@ -83,6 +98,8 @@ pub enum JoinError {
     TooManySeeds,
     /// The seed is the node's own address.
     OwnAddress,
+    /// No member may be there: see [`Node::allow`](crate::Node::allow).
+    Forbidden,
     /// The node is leaving, has left, or was silenced: call `rejoin` first.
     NotAlive,
 }
@@ -91,6 +108,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooManySeeds => "too many seeds",
+            Self::Forbidden => "no member may be where the seed is",
             Self::OwnAddress => "the seed is this node's own address",
             Self::NotAlive => {
                 "this node has left its cluster, is leaving it, or lost its id to another"

@@ -1,7 +1,7 @@
 //! What the application is told.
 
 use crate::member::NodeId;
-use crate::wire::Refusal;
+use crate::wire::{KeyId, Refusal};
 
 /// Something the application may want to know. Look the member up for the details: events carry
 /// only what the table does not.
@@ -46,13 +46,25 @@ pub enum Event<A> {
     /// A member changed its metadata or address, or fell asleep, or is awake again or overdue: see
     /// [`Member::asleep`](crate::Member::asleep).
     MemberUpdated(NodeId),
-    /// Another living node uses this node's id. Both work out the same winner; the loser falls
-    /// silent until it is told to [`rejoin`](crate::Node::rejoin).
+    /// Another living node uses this node's id. Both work out the same winner: who has had the id
+    /// for long keeps it. The loser falls silent. It asks the winner every
+    /// [`heal_interval`](crate::Config::heal_interval) whether it is still there; when three
+    /// questions in a row were not answered it says that it has won after all and stands up again,
+    /// as if told to [`rejoin`](crate::Node::rejoin).
     Conflict {
         /// Where the other one listens.
         rival: A,
         /// Whether this node keeps the id.
         won: bool,
+    },
+    /// Somebody sealed a packet with a key that this node does not have: this node, or the other
+    /// one, has missed a change of keys, or one of them has keys and the other has none. Told at
+    /// most once in ten seconds, since anybody can send such a packet.
+    UnknownKey {
+        /// The key that is missing here.
+        key_id: KeyId,
+        /// Where the packet came from.
+        from: A,
     },
     /// The table is full and a new member could not be kept: this node is a
     /// [leaf](crate::Node::is_leaf) from now on. Said once.
@@ -88,6 +100,7 @@ impl<A> Event<A> {
             | Self::MemberForgotten(id) => Some(*id),
             Self::JoinRefused { .. }
             | Self::Conflict { .. }
+            | Self::UnknownKey { .. }
             | Self::TableFull
             | Self::Asleep
             | Self::Departed => None,

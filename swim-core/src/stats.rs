@@ -47,16 +47,31 @@ counters! {
         pub rejected_malformed,
         /// Packets rejected for a wire version this release does not speak.
         pub rejected_version,
-        /// Packets rejected because they are sealed and this node has no keys.
-        pub rejected_sealed,
+        /// Packets rejected because they are not sealed and must be.
+        pub rejected_unsealed,
+        /// Packets rejected because they are sealed by a key that is not here.
+        pub rejected_unknown_key,
+        /// Packets rejected because nobody who has their key wrote them as they are.
+        pub rejected_forged,
+        /// Packets rejected because they were sealed too long ago.
+        pub rejected_stale,
+        /// Empty packets sent to those whose packets are not sealed, too old, or by another key.
+        pub hints_sent,
         /// Packets rejected because they carry another cluster's label.
         pub rejected_label,
+        /// Packets rejected because no member may be where they came from.
+        pub rejected_forbidden,
         /// Packets rejected because their sender claims this node's own id.
         pub rejected_own_id,
         /// Rumours ignored because they raise an incarnation further than the skew limit.
         pub rejected_skew,
         /// Suspicions ignored because they are about a member not in the table.
         pub ignored_strangers,
+        /// New members ignored because too many came out of packets that nobody vouches for.
+        pub ignored_newcomers,
+        /// Addresses ignored because no member may be there: see
+        /// [`Node::allow`](crate::Node::allow).
+        pub ignored_forbidden,
         /// Updates ignored because they are about a member at an address this node cannot reach.
         pub ignored_unreachable,
 
@@ -123,6 +138,8 @@ counters! {
         pub left,
         /// Times this node had to refute something said about it.
         pub refutations,
+        /// Accusers not told at once that they are wrong, because too many were within a second.
+        pub accusers_unanswered,
         /// What it did not refute because it had refuted too much within a second.
         pub refutations_put_off,
         /// Leaps towards an incarnation far ahead that somebody believed it to have.

@@ -25,9 +25,16 @@ pub(super) struct Origin<A> {
     pub len: usize,
     /// What it says of this node is what its sender believes, not only passes on.
     pub is_belief: bool,
+    /// Whether it was sealed: by somebody who has the key, if not to this address.
+    pub is_sealed: bool,
 }
 
-impl<A> Origin<A> {
+impl<A: Address> Origin<A> {
+    fn new(from: A, channel: Channel, packet: &Packet<'_, A>, len: usize, is_sealed: bool) -> Self {
+        let is_belief = packet.message.is_some_and(|message| message.corrects());
+        Self { from, channel, header: packet.header, len, is_belief, is_sealed }
+    }
+
     /// The longest answer to somebody who may not be there: no longer than the question.
     pub(super) fn len_max(&self) -> u16 {
         u16::try_from(self.len).unwrap_or(u16::MAX)
@@ -86,9 +93,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         now: Instant,
     ) -> Result<(), Rejected> {
         self.advance(now);
-        let packet = Packet::parse(bytes).map_err(|error| self.reject_malformed(error))?;
-        let is_belief = packet.message.is_some_and(|message| message.corrects());
-        let origin = Origin { from, channel, header: packet.header, len: bytes.len(), is_belief };
+        self.admit_address(&from)?;
+        let len = bytes.len();
+        let (packet, is_sealed) = self.open((from, channel), bytes)?;
+        let origin = Origin::new(from, channel, &packet, len, is_sealed);
         if self.take_refusal(&packet) {
             return Ok(());
         }
@@ -96,10 +104,23 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.hear_round(packet.header.round);
         self.senses.heard_at = self.now;
         count(&mut self.stats.packets_received);
-        self.stats.bytes_received.add(bytes.len());
+        self.stats.bytes_received.add(len);
         let heard = self.hear_all(&packet, &origin);
         self.answer(&packet, &origin, heard);
         Ok(())
+    }
+
+    /// Opens a packet if it is sealed, and checks it whole.
+    fn open<'b>(
+        &mut self,
+        source: (A, Channel),
+        bytes: &'b mut [u8],
+    ) -> Result<(Packet<'b, A>, bool), Rejected> {
+        let len = bytes.len();
+        let opened = self.sealer.open(bytes, self.now);
+        let opened = opened.map_err(|why| self.reject_unopened(why, source, len))?;
+        let packet = Packet::parse(opened.packet).map_err(|error| self.reject_malformed(error))?;
+        Ok((packet, opened.is_sealed))
     }
 
     fn hear_round(&mut self, round: u16) {
@@ -108,10 +129,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    fn reject_malformed(&mut self, error: ParseError) -> Rejected {
+    pub(super) fn reject_malformed(&mut self, error: ParseError) -> Rejected {
         count(match error {
             ParseError::Version(_) => &mut self.stats.rejected_version,
-            ParseError::Sealed => &mut self.stats.rejected_sealed,
             _ => &mut self.stats.rejected_malformed,
         });
         Rejected::Malformed(error)
@@ -167,6 +187,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Applies all updates of a packet.
     fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> Heard {
         let copied = packet.message.is_some_and(|message| message.brings_copies());
+        let is_asked = packet.message.is_some_and(|message| self.is_asked(&message, origin));
+        self.newcomers.begin_packet(is_asked);
         let mut heard = Heard::default();
         for update in packet.updates() {
             count(&mut self.stats.updates_received);

@@ -6,9 +6,13 @@ mod crowding;
 mod guard;
 mod healing;
 mod input;
+#[cfg(feature = "crypto")]
+mod keys;
 mod output;
 mod probing;
 mod refuting;
+mod rivalry;
+mod sealing;
 mod sleeping;
 mod suspicion;
 mod syncing;
@@ -18,6 +22,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::address::{Address, as_read};
+use crate::allow::Allow;
 use crate::config::{Config, Settings};
 use crate::cookie::Cookies;
 use crate::departed::Departed;
@@ -27,6 +32,7 @@ use crate::heal::Heal;
 use crate::judge::Card;
 use crate::leaf::Leaf;
 use crate::member::{Incarnation, Member, NodeId, Patience, Status};
+use crate::newcomers::Newcomers;
 use crate::outbox::{Channel, Intent, Outbox};
 use crate::probe::Prober;
 use crate::quota::Quota;
@@ -35,6 +41,7 @@ use crate::refutation::Refutation;
 use crate::relay::Relays;
 use crate::rival::Challenge;
 use crate::rng::Rng;
+use crate::seal::Sealer;
 use crate::seeds::{Retry, Seeds};
 use crate::senses::Senses;
 use crate::slumber::Slumber;
@@ -45,6 +52,8 @@ use crate::sync::{Pauses, Sync};
 use crate::table::Table;
 use crate::time::Instant;
 use crate::wire::Message;
+
+use sealing::Lockout;
 
 /// Who a node is: what it tells the others about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,11 +124,15 @@ pub struct Node<A: Address, S: Storage> {
     gossip: GossipTick,
     sync: Sync<A, S::Bounds>,
     agenda: Agenda<S>,
+    sealer: Sealer,
+    lockout: Lockout<A>,
     cookies: Cookies,
     pages: Quota,
     seeds: Seeds<A, S::Bounds>,
     heal: Heal,
     departed: Departed<A, S::Bounds>,
+    allowed: Allow<A>,
+    newcomers: Newcomers,
     refutation: Refutation,
     challenge: Challenge<A>,
     outbox: Outbox<A, S::Bounds>,
@@ -145,7 +158,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let mut rng = Rng::new(seed);
         let cookies = Cookies::new((rng.next_u64(), rng.next_u64()));
         let Identity { id, address, metadata, incarnation, patience } = identity;
-        let len_max = metadata_len_max(storage.metadata_len_max(), config.datagram_len_max);
+        let len_max = metadata_len_max(storage.metadata_len_max(), config.datagram_len_max.into());
         if metadata.len() > len_max {
             return Err(NewError::Metadata(MetadataTooLong { len: metadata.len(), len_max }));
         }
@@ -172,11 +185,15 @@ impl<A: Address, S: Storage> Node<A, S> {
             gossip: GossipTick::new(now.after(rng.up_to(config.gossip_interval))),
             sync: Sync::new(now, config.sync_pause_min, &bounds),
             agenda,
+            sealer: Sealer::new(),
+            lockout: Lockout::new(now),
             cookies,
             pages: Quota::new(config.pages_per_second_max, PAGES_BURST_MAX),
             seeds: Seeds::new(&bounds),
             heal: Heal::new(now.after(config.heal_interval)),
             departed: Departed::new(id, &bounds),
+            allowed: Allow::everybody(),
+            newcomers: Newcomers::new(config.newcomers_per_second_max),
             refutation: Refutation::new(),
             challenge: Challenge::new(),
             outbox: Outbox::new(&bounds),
@@ -280,6 +297,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
+    /// The longest metadata this node can have beside so many bytes that sealing takes.
+    fn metadata_len_max(&self, sealing_len: usize) -> usize {
+        let of_datagram = usize::from(self.config.datagram_len_max).saturating_sub(sealing_len);
+        metadata_len_max(self.table.metadata_len_max(), of_datagram)
+    }
+
     fn my_card(&self) -> Card<'_, A> {
         self.table.me().words()
     }
@@ -330,9 +353,9 @@ impl<A: Address, S: Storage> fmt::Debug for Node<A, S> {
 }
 
 /// Metadata must fit the rows, and beside header, message and address into one datagram.
-fn metadata_len_max(of_storage: usize, datagram_len_max: u16) -> usize {
+fn metadata_len_max(of_storage: usize, datagram_len_max: usize) -> usize {
     const OVERHEAD_LEN_MAX: usize = 87;
-    of_storage.min(usize::from(datagram_len_max).saturating_sub(OVERHEAD_LEN_MAX))
+    of_storage.min(datagram_len_max.saturating_sub(OVERHEAD_LEN_MAX))
 }
 
 /// One more of something.
