@@ -83,7 +83,7 @@
 //! | accusers of a suspect | [`VOICES_MAX`] | the smallest are kept |
 //! | transmissions of an update | [`TRANSMITS_MAX`] | it leaves the queue |
 //! | newcomers of one packet | [`NEWCOMERS_PER_PACKET_MAX`] | the others are ignored |
-//! | newcomers in a second | [`Config::newcomers_per_second_max`] | ignored; they come with the tables |
+//! | newcomers in a second | [`Config::newcomers_per_second_max`] | ignored; tables bring them |
 //! | refutations in a second | [`REFUTATIONS_PER_SECOND_MAX`] | what is heard next is refuted |
 //! | accusers told directly in a second | [`ACCUSERS_PER_SECOND_MAX`] | they hear it by gossip |
 //! | incarnations in rumours | [`Config::incarnation_skew_max`] | ignored |

@@ -31,6 +31,9 @@ const PAGE_FRAME_LEN: usize = 14;
 /// Bytes of an ack packet without a view, but for its sender's id and incarnation.
 const ACK_LEN: usize = 16;
 
+/// Bytes by which a view is longer if it differs, but for the count of members.
+const DIFFERENCE_LEN: usize = 8;
+
 /// Bytes of an accusation without voices, but for id and incarnation.
 const ACCUSATION_LEN: usize = 3;
 
@@ -173,8 +176,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// How long a ping has to be for the answer to be of any use to a node that gets no more than
-    /// it sends. There is room for an ack and for what the target may hold against this node, or,
-    /// of one that is not believed to be alive, for its refutation.
+    /// it sends. There is room for an ack and how tables differ, or what the target may hold
+    /// against this node, or, of one that is not believed to be alive, its refutation.
     fn ping_len_min(&self, ping: &Ping, writer: &mut PacketWriter<'_>) -> usize {
         let incarnation_len = |incarnation: Incarnation| varint_len(incarnation.number().into());
         let believed = ping.belief.map(|belief| belief.incarnation).unwrap_or_default();
@@ -188,8 +191,11 @@ impl<A: Address, S: Storage> Node<A, S> {
                 .saturating_add(varint_len(self.id().number()))
                 .saturating_add(incarnation_len(self.incarnation())),
         };
+        let view_len = ping
+            .digest
+            .map_or(0, |digest| DIFFERENCE_LEN.saturating_add(varint_len(digest.members.into())));
         // Whoever seals already answers in a sealed packet.
-        [ack_len, record_len, self.sealer.growth_len()].iter().sum()
+        [ack_len, record_len.max(view_len), self.sealer.growth_len()].iter().sum()
     }
 
     /// What a reconciliation has to say.
