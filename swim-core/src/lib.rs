@@ -86,7 +86,7 @@
 //! | newcomers in a second | [`Config::newcomers_per_second_max`] | ignored; tables bring them |
 //! | refutations in a second | [`REFUTATIONS_PER_SECOND_MAX`] | what is heard next is refuted |
 //! | accusers told directly in a second | [`ACCUSERS_PER_SECOND_MAX`] | they hear it by gossip |
-//! | incarnations in rumours | [`Config::incarnation_skew_max`] | ignored |
+//! | rumours of later incarnations | [`Config::incarnation_skew_max`] | not believed of others |
 //! | patience asked for | [`Config::patience_max`] | as much is granted |
 //!
 //! # What it does

@@ -57,7 +57,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let known = self.table.member(target).map(|row| row.claim());
         let outdated = heard.introduced && self.correction(known, &origin.header, false).is_some();
         if let Some(known) = known.filter(|_| outdated) {
-            let number = self.rng.next_u32();
+            let number = self.draw_number();
             let ping = Ping { number, target, belief: self.belief(&known), digest: None };
             let intent = Intent::new(origin.from, origin.channel, Some(Message::Ping(ping)));
             self.post(intent.limited(self.answer_len_max(origin)));
@@ -219,7 +219,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let relay = Relay {
             target: request.target,
             address,
-            number: self.rng.next_u32(),
+            number: self.draw_number(),
             requester: origin.from,
             channel: origin.channel,
             request: request.number,

@@ -29,7 +29,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.allowed.admits(&seed) {
             return Err(JoinError::Forbidden);
         }
-        let number = self.rng.next_u32();
+        let number = self.draw_number();
         match self.seeds.add(seed, number, self.retry(), now) {
             true => Ok(()),
             false => Err(JoinError::TooManySeeds),

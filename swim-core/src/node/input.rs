@@ -7,6 +7,7 @@ use crate::error::Rejected;
 use crate::judge::{Claim, ClaimVerdict, Voices};
 use crate::member::{Status, Voice};
 use crate::outbox::Channel;
+use crate::seal::Opened;
 use crate::seeds::Answer;
 use crate::storage::{Counter, Storage};
 use crate::table::{Applied, Change};
@@ -21,20 +22,15 @@ pub(super) struct Origin<A> {
     pub from: A,
     pub channel: Channel,
     pub header: Header,
-    /// Bytes of the packet.
+    /// Bytes of the packet, and of sealing, if it came in clear and its answer will not.
     pub len: usize,
-    /// What it says of this node is what its sender believes, not only passes on.
-    pub is_belief: bool,
     /// Whether it was sealed: by somebody who has the key, if not to this address.
     pub is_sealed: bool,
+    /// What it says of this node is what its sender believes, not only passes on.
+    pub is_belief: bool,
 }
 
-impl<A: Address> Origin<A> {
-    fn new(from: A, channel: Channel, packet: &Packet<'_, A>, len: usize, is_sealed: bool) -> Self {
-        let is_belief = packet.message.is_some_and(|message| message.corrects());
-        Self { from, channel, header: packet.header, len, is_belief, is_sealed }
-    }
-
+impl<A> Origin<A> {
     /// The longest answer to somebody who may not be there: no longer than the question.
     pub(super) fn len_max(&self) -> u16 {
         u16::try_from(self.len).unwrap_or(u16::MAX)
@@ -95,8 +91,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.advance(now);
         self.admit_address(&from)?;
         let len = bytes.len();
-        let (packet, is_sealed) = self.open((from, channel), bytes)?;
-        let origin = Origin::new(from, channel, &packet, len, is_sealed);
+        let (packet, origin) = self.open((from, channel), bytes)?;
         if self.take_refusal(&packet) {
             return Ok(());
         }
@@ -113,14 +108,24 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Opens a packet if it is sealed, and checks it whole.
     fn open<'b>(
         &mut self,
-        source: (A, Channel),
+        (from, channel): (A, Channel),
         bytes: &'b mut [u8],
-    ) -> Result<(Packet<'b, A>, bool), Rejected> {
+    ) -> Result<(Packet<'b, A>, Origin<A>), Rejected> {
         let len = bytes.len();
         let opened = self.sealer.open(bytes, self.now);
-        let opened = opened.map_err(|why| self.reject_unopened(why, source, len))?;
-        let packet = Packet::parse(opened.packet).map_err(|error| self.reject_malformed(error))?;
-        Ok((packet, opened.is_sealed))
+        let Opened { packet, is_sealed } =
+            opened.map_err(|why| self.reject_unopened(why, (from, channel), len))?;
+        let packet = Packet::parse(packet).map_err(|error| self.reject_malformed(error))?;
+        let sealing_len = if is_sealed { 0 } else { self.sealer.overhead_len() };
+        let origin = Origin {
+            from,
+            channel,
+            header: packet.header,
+            len: len.saturating_add(sealing_len),
+            is_sealed,
+            is_belief: packet.message.is_some_and(|message| message.corrects()),
+        };
+        Ok((packet, origin))
     }
 
     fn hear_round(&mut self, round: u16) {

@@ -194,8 +194,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let view_len = ping
             .digest
             .map_or(0, |digest| DIFFERENCE_LEN.saturating_add(varint_len(digest.members.into())));
-        // Whoever seals already answers in a sealed packet.
-        [ack_len, record_len.max(view_len), self.sealer.growth_len()].iter().sum()
+        ack_len.saturating_add(record_len.max(view_len))
     }
 
     /// What a reconciliation has to say.

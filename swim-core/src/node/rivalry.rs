@@ -15,7 +15,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.allowed.admits(&rival.1) {
             return count(&mut self.stats.ignored_forbidden);
         }
-        let (number, wait) = (self.rng.next_u32(), self.answer_wait());
+        let (number, wait) = (self.draw_number(), self.answer_wait());
         if rival.1 != self.address() && self.challenge.ask(rival, number, wait, self.now) {
             self.ask_rival(rival.1, number);
         }
@@ -72,7 +72,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if self.challenge.deadline().is_none_or(|due| due > self.now) {
             return;
         }
-        let (number, pause) = (self.rng.next_u32(), self.config.heal_interval());
+        let (number, pause) = (self.draw_number(), self.config.heal_interval());
         match self.challenge.step(number, pause, self.now) {
             Some(RivalStep::Ask(rival, number)) => self.ask_rival(rival, number),
             Some(RivalStep::Gone(rival)) => {

@@ -33,12 +33,6 @@ impl Sealer {
         Some(len)
     }
 
-    /// By how much answers may be longer than questions.
-    #[expect(clippy::unused_self)]
-    pub const fn growth_len(&self) -> usize {
-        0
-    }
-
     /// By how much packets get longer.
     pub const fn overhead_len(&self) -> usize {
         0

@@ -119,11 +119,6 @@ impl Sealer {
         text_end.checked_add(TAG_LEN)
     }
 
-    /// By how much answers may be longer than questions: from those who seal already.
-    pub fn growth_len(&self) -> usize {
-        if self.sealing() == Some(Sealing::Accept) { SEAL_LEN } else { 0 }
-    }
-
     /// By how much packets get longer.
     pub fn overhead_len(&self) -> usize {
         let seals = self.sealing().is_some_and(|sealing| sealing >= Sealing::Send);
