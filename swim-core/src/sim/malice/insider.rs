@@ -1,0 +1,235 @@
+//! A member that holds the key and has a fault.
+
+use crate::Channel;
+use crate::Config;
+use crate::judge::Card;
+use crate::member::{Incarnation, NodeId, Patience};
+use crate::sim::cluster::Cluster;
+use crate::sim::queue::FlightId;
+use crate::sim::scenario::SimAddress;
+use crate::storage::Storage;
+use crate::wire::{
+    Ack, Message, Nack, Packet, Page, Ping, PingRequest, Pull, Sync, SyncReply, Update, View,
+};
+
+use super::Contact;
+use super::forger::Forger;
+
+/// Updates in one packet, at most; a datagram has room for fewer.
+const UPDATES_MAX: usize = 128;
+
+/// A member that holds the key and has a fault. Its node goes on beside that: it knows what a member
+/// knows, answers probes and defends itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Insider {
+    /// What is wrong with it.
+    pub fault: Fault,
+    /// How many packets it sends a second on top of those of its node, each to any other member.
+    pub packets_per_second: u32,
+}
+
+/// What is wrong with a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It says of itself and all others that they are alive, ahead of what it knows.
+    FutureDate(Ahead),
+    /// It says of all others that they are suspect or dead, ahead of what it knows, and names
+    /// other members as accusers besides.
+    Accuse(Ahead),
+    /// It claims the id of another member for its own address, and answers there under it.
+    Impersonate {
+        /// The index of that member.
+        victim: usize,
+    },
+    /// It says of all others that they have moved: to its own address, or to where nobody is.
+    Misplace,
+    /// It answers every ping, whoever is meant, and acks every ping that it should relay.
+    AckAll,
+    /// It says of everybody whom it should ping that nothing listens there.
+    NackAll,
+    /// Its digests never equal anybody's, and its tables are full of members that do not exist.
+    Ghosts,
+}
+
+/// How far ahead of what it knows a faulty member speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// By so many incarnations.
+    By(u32),
+    /// By as many as the skew guard lets through, on top of what the member has refuted so far.
+    Guard,
+    /// At the largest incarnation that the format can carry.
+    Max,
+}
+
+impl Ahead {
+    fn of(self, known: Incarnation, config: &Config) -> Incarnation {
+        let by = match self {
+            Self::By(by) => by,
+            Self::Guard => config.incarnation_skew_max,
+            Self::Max => return Incarnation::new(u32::MAX),
+        };
+        Incarnation::new(known.number().wrapping_add(by))
+    }
+}
+
+impl<S: Storage> Cluster<S> {
+    /// Sends one wrong packet of `node`, if it runs.
+    pub(super) fn do_wrong(&mut self, node: usize, insider: Insider) {
+        let Some(me) = self.contact(node) else { return };
+        let others = self.contacts_of(node);
+        if others.is_empty() {
+            return;
+        }
+        let victim = match insider.fault {
+            Fault::Impersonate { victim } => self.contact(victim),
+            _ => None,
+        };
+        let config = self.scenario.config;
+        let rng = &mut self.malice.rng;
+        let (to, first) = (others[rng.below(others.len())], rng.below(others.len()));
+        let forger = &mut Forger::new(rng, &others, &config);
+        let about = others.iter().cycle().skip(first).take(others.len().min(UPDATES_MAX)).copied();
+        let packet = match insider.fault {
+            Fault::FutureDate(ahead) => {
+                let about = about.chain([me]).map(|member| Contact {
+                    incarnation: ahead.of(member.incarnation, &config),
+                    ..member
+                });
+                forger.packet(me, None, about.map(alive).collect())
+            }
+            Fault::Accuse(ahead) => {
+                let accuse = |member: Contact| {
+                    forger.accusation(member.id, ahead.of(member.incarnation, &config))
+                };
+                let updates = about.map(accuse).collect();
+                forger.packet(me, None, updates)
+            }
+            Fault::Impersonate { .. } => {
+                let Some(victim) = victim else { return };
+                impersonation(forger, me, victim, to)
+            }
+            Fault::Misplace => {
+                let updates = about.map(|member| misplaced(forger, member, me.address)).collect();
+                forger.packet(me, None, updates)
+            }
+            Fault::Ghosts => {
+                let (ping, updates) = (other_table(forger, to.id), ghosts(forger, me.address));
+                forger.packet(me, Some(ping), updates)
+            }
+            Fault::AckAll | Fault::NackAll => return,
+        };
+        self.send_wrong(node, (to.address, Channel::Datagram), packet);
+    }
+
+    /// Lets a faulty member do wrong with a packet that came to it. Returns whether its node does
+    /// not get to see the packet.
+    pub(in crate::sim) fn mishandle(&mut self, node: usize, id: FlightId) -> bool {
+        let Some(Insider { fault, .. }) = self.malice.insider(node) else { return false };
+        let Some(me) = self.contact(node) else { return false };
+        let flight = self.queue.flight(id);
+        let envelope = (flight.from, flight.channel);
+        let Some(message) = self.message_of(&flight.bytes) else { return false };
+        let victim = match fault {
+            Fault::Impersonate { victim } => Some(self.id(victim)),
+            _ => None,
+        };
+        let config = self.scenario.config;
+        let forger = &mut Forger::new(&mut self.malice.rng, &[], &config);
+        let equal = |number| Some(Message::Ack(Ack { number, stranger: false, view: View::Equal }));
+        let (speaker, answer) = match (fault, message) {
+            (Fault::AckAll, Message::Ping(ping)) if ping.target != me.id => {
+                (Contact { id: ping.target, ..me }, equal(ping.number))
+            }
+            (Fault::AckAll, Message::PingRequest(PingRequest { number, .. })) => {
+                (me, equal(number))
+            }
+            (Fault::NackAll, Message::PingRequest(PingRequest { number, .. })) => {
+                (me, Some(Message::Nack(Nack { number, refused: true })))
+            }
+            (Fault::Impersonate { .. }, Message::Ping(ping)) if Some(ping.target) == victim => {
+                (Contact { id: ping.target, ..me }, equal(ping.number))
+            }
+            (Fault::Ghosts, Message::Pull(Pull { number, .. })) => {
+                (me, Some(Message::Page(Page { number, next: 0 })))
+            }
+            (Fault::Ghosts, Message::Sync(Sync { number, hop, len_max, .. })) => {
+                let (hop, members) = (hop.wrapping_add(1), 1 << 10);
+                (me, Some(Message::SyncReply(SyncReply { number, hop, members, len_max })))
+            }
+            _ => return false,
+        };
+        let updates = match fault {
+            Fault::Ghosts => ghosts(forger, me.address),
+            _ => Vec::new(),
+        };
+        let packet = forger.packet(speaker, answer, updates);
+        self.send_wrong(node, envelope, packet);
+        true
+    }
+
+    fn send_wrong(&mut self, node: usize, to: (SimAddress, Channel), plain: Vec<u8>) {
+        let bytes = self.wrapped(node, plain);
+        let (to, channel) = to;
+        let flight = self.queue.board(self.processes[node].address, to, (channel, &bytes));
+        self.dispatch(node, flight);
+    }
+
+    fn contact(&self, node: usize) -> Option<Contact> {
+        let me = self.node(node)?.me();
+        let (id, incarnation, boot) = (me.id, me.incarnation, me.boot);
+        Some(Contact { id, address: me.address?, incarnation, boot })
+    }
+}
+
+fn alive(member: Contact) -> Update<'static, SimAddress> {
+    let Contact { id, address, incarnation, boot } = member;
+    let patience = Patience::NONE;
+    Update::alive(id, Card { incarnation, boot, patience, address, metadata: &[] })
+}
+
+/// A packet in the name of `victim`, from the address of `me`.
+fn impersonation(forger: &mut Forger<'_>, me: Contact, victim: Contact, to: Contact) -> Vec<u8> {
+    let by = forger.rng.below(3) as u32;
+    let incarnation = Incarnation::new(victim.incarnation.number().wrapping_add(by));
+    let boot = if forger.rng.below(2) == 0 { me.boot } else { u16::MAX };
+    let claimed = Contact { id: victim.id, address: me.address, incarnation, boot };
+    let (number, digest) = (forger.rng.next_u32(), None);
+    let ping = Ping { number, target: to.id, belief: None, digest };
+    forger.packet(claimed, Some(Message::Ping(ping)), vec![alive(claimed)])
+}
+
+/// That `member` has moved.
+fn misplaced(
+    forger: &mut Forger<'_>,
+    member: Contact,
+    own: SimAddress,
+) -> Update<'static, SimAddress> {
+    let address = if forger.rng.below(2) == 0 { own } else { forger.nobodys_address() };
+    alive(Contact { address, incarnation: member.incarnation.next(), ..member })
+}
+
+/// A ping whose digest equals nobody's.
+fn other_table(forger: &mut Forger<'_>, target: NodeId) -> Message<SimAddress> {
+    let (number, digest) = (forger.rng.next_u32(), Some(forger.digest()));
+    Message::Ping(Ping { number, target, belief: None, digest })
+}
+
+/// As many members that do not exist as a packet has room for.
+fn ghosts(forger: &mut Forger<'_>, own: SimAddress) -> Vec<Update<'static, SimAddress>> {
+    let ghost = |_| {
+        let address = if forger.rng.below(2) == 0 { own } else { forger.nobodys_address() };
+        alive(forger.ghost(address))
+    };
+    (0..UPDATES_MAX).map(ghost).collect()
+}
+
+impl<S: Storage> Cluster<S> {
+    fn message_of(&self, bytes: &[u8]) -> Option<Message<SimAddress>> {
+        Packet::<SimAddress>::parse(bytes).ok()?.message
+    }
+
+    fn wrapped(&mut self, _node: usize, plain: Vec<u8>) -> Vec<u8> {
+        plain
+    }
+}
