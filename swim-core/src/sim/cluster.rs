@@ -9,6 +9,7 @@ use crate::storage::Storage;
 use crate::time::Instant;
 use crate::{Node, Stats};
 
+use super::confidant::Confidant;
 use super::malice::Malice;
 use super::network::Network;
 use super::oracle::{Oracle, Violation};
@@ -59,6 +60,7 @@ pub struct Cluster<S: Storage> {
     pub(super) listeners: Vec<Option<usize>>,
     pub(super) oracle: Oracle,
     pub(super) recorder: Recorder,
+    pub(super) confidant: Confidant,
     pub(super) malice: Malice,
     /// What outsiders have sent and got.
     pub(super) loot: Load,
@@ -81,6 +83,7 @@ impl<S: Storage> Cluster<S> {
             listeners: Vec::new(),
             oracle: Oracle::new(scenario.false_deaths_forbidden),
             recorder: Recorder::default(),
+            confidant: Confidant::new(),
             malice: Malice::new(scenario.seed),
             loot: Load::default(),
             incoming: Vec::new(),

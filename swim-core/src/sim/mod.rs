@@ -57,6 +57,7 @@
 
 mod clock;
 mod cluster;
+mod confidant;
 pub mod experiment;
 mod introduce;
 mod link;

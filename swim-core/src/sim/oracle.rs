@@ -259,7 +259,10 @@ impl Oracle {
         }
         let known = Known { incarnation: row.incarnation, status: row.status };
         let before = view[place].replace(known);
-        if let Some(before) = before {
+        let went_round = before.is_some_and(|before| {
+            self.hearsay && known.incarnation.order(before.incarnation) == Ordering::Less
+        });
+        if let Some(before) = before.filter(|_| !went_round) {
             forward(row.id, before, known)?;
         }
         let was_dead = before.is_some_and(|before| {

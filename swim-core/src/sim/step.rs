@@ -224,12 +224,16 @@ impl<S: Storage> Cluster<S> {
         let bytes = &self.buffer[..transmit.len];
         let envelope = (transmit.to, transmit.channel);
         self.recorder.sent(self.now, index, envelope, bytes);
+        let opened = self.confidant.opened(bytes, self.now);
+        if let Some(tally) = &mut self.recorder.tally {
+            tally.add(bytes.len(), opened);
+        }
         let every = if self.scenario.checks == Checks::Light { LIGHT_PACKETS } else { 1 };
         if self.recorder.counts.sent.is_multiple_of(every) {
-            self.oracle.packet(process.id, bytes)?;
+            self.oracle.packet(process.id, opened)?;
         }
         let process = &mut self.processes[index];
-        if process.is_jammed() && probes(bytes) {
+        if process.is_jammed() && probes(opened) {
             process.block();
         }
         let (from, is_jammed) = (process.address, process.is_jammed());
@@ -291,7 +295,7 @@ impl<S: Storage> Cluster<S> {
             return Ok(());
         }
         let Some(node) = &self.processes[index].node else { return Ok(()) };
-        let bytes = &self.queue.flight(id).bytes;
+        let bytes = self.confidant.opened(&self.queue.flight(id).bytes, self.now);
         let Ok(packet) = Packet::<SimAddress>::parse(bytes) else { return Ok(()) };
         let told = packet.updates().map(|update| update.id);
         for member in told.chain([packet.header.sender]).filter_map(|id| node.member(id)) {

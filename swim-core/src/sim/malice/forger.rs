@@ -8,7 +8,7 @@ use crate::rng::Rng;
 use crate::sim::scenario::{SimAddress, address};
 use crate::wire::{
     Ack, Belief, Busy, Cookie, Digest, Header, Join, Message, Nack, PacketWriter, Page, Ping,
-    PingRequest, Pull, Refusal, Refuse, Sync, SyncReply, Update, View, Welcome,
+    PingRequest, Pull, Refusal, Refuse, SEAL_LEN, Sync, SyncReply, Update, View, Welcome,
 };
 
 use super::Contact;
@@ -34,7 +34,7 @@ pub(super) struct Forger<'a> {
 impl<'a> Forger<'a> {
     /// One that knows `contacts`, in a cluster with this configuration.
     pub fn new(rng: &'a mut Rng, contacts: &'a [Contact], config: &Config) -> Self {
-        let len_max = usize::from(config.datagram_len_max);
+        let len_max = usize::from(config.datagram_len_max).saturating_sub(SEAL_LEN);
         let (label, skew_max) = (config.label, config.incarnation_skew_max);
         Self { rng, contacts, label, len_max, skew_max }
     }

@@ -5,7 +5,7 @@ use crate::Config;
 use crate::judge::Card;
 use crate::member::{Incarnation, NodeId, Patience};
 use crate::sim::cluster::Cluster;
-use crate::sim::queue::FlightId;
+use crate::sim::queue::{Flight, FlightId};
 use crate::sim::scenario::SimAddress;
 use crate::storage::Storage;
 use crate::wire::{
@@ -127,9 +127,10 @@ impl<S: Storage> Cluster<S> {
     pub(in crate::sim) fn mishandle(&mut self, node: usize, id: FlightId) -> bool {
         let Some(Insider { fault, .. }) = self.malice.insider(node) else { return false };
         let Some(me) = self.contact(node) else { return false };
-        let flight = self.queue.flight(id);
-        let envelope = (flight.from, flight.channel);
-        let Some(message) = self.message_of(&flight.bytes) else { return false };
+        let Flight { from, channel, ref bytes, .. } = *self.queue.flight(id);
+        let opened = self.confidant.opened(bytes, self.now);
+        let message = Packet::<SimAddress>::parse(opened).ok().and_then(|packet| packet.message);
+        let Some(message) = message else { return false };
         let victim = match fault {
             Fault::Impersonate { victim } => Some(self.id(victim)),
             _ => None,
@@ -164,12 +165,12 @@ impl<S: Storage> Cluster<S> {
             _ => Vec::new(),
         };
         let packet = forger.packet(speaker, answer, updates);
-        self.send_wrong(node, envelope, packet);
+        self.send_wrong(node, (from, channel), packet);
         true
     }
 
     fn send_wrong(&mut self, node: usize, to: (SimAddress, Channel), plain: Vec<u8>) {
-        let bytes = self.wrapped(node, plain);
+        let bytes = self.confidant.sealed(plain, self.now);
         let (to, channel) = to;
         let flight = self.queue.board(self.processes[node].address, to, (channel, &bytes));
         self.dispatch(node, flight);
@@ -222,14 +223,4 @@ fn ghosts(forger: &mut Forger<'_>, own: SimAddress) -> Vec<Update<'static, SimAd
         alive(forger.ghost(address))
     };
     (0..UPDATES_MAX).map(ghost).collect()
-}
-
-impl<S: Storage> Cluster<S> {
-    fn message_of(&self, bytes: &[u8]) -> Option<Message<SimAddress>> {
-        Packet::<SimAddress>::parse(bytes).ok()?.message
-    }
-
-    fn wrapped(&mut self, _node: usize, plain: Vec<u8>) -> Vec<u8> {
-        plain
-    }
 }

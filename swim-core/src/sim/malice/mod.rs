@@ -10,7 +10,7 @@ mod outsider;
 
 use core::time::Duration;
 
-use crate::Node;
+use crate::{Node, Sealing};
 use crate::member::{Incarnation, NodeId};
 use crate::rng::Rng;
 use crate::storage::Storage;
@@ -165,6 +165,12 @@ impl<S: Storage> Cluster<S> {
         self.queue.push(self.now, What::Mischief { hostile: number });
     }
 
+    /// Whether all that run accept sealed packets only.
+    fn is_sealed(&self) -> bool {
+        let mut nodes = self.processes.iter().filter_map(|process| process.node.as_ref());
+        nodes.all(|node| node.sealing() == Some(Sealing::Require))
+    }
+
     /// The members that run, as they are: none of this is secret.
     fn contacts(&self) -> Vec<Contact> {
         let contact = |process: &Process<S>| {
@@ -186,11 +192,5 @@ impl<S: Storage> Cluster<S> {
                 Some(Contact { id, address: member.address?, incarnation, boot })
             })
             .collect()
-    }
-}
-
-impl<S: Storage> Cluster<S> {
-    fn is_sealed(&self) -> bool {
-        false
     }
 }
