@@ -97,7 +97,7 @@ impl<S: Storage> Cluster<S> {
     }
 
     /// Who listens at an address.
-    fn listener(&self, address: SimAddress) -> Option<usize> {
+    pub(super) fn listener(&self, address: SimAddress) -> Option<usize> {
         self.listeners.get(address_number(address).wrapping_sub(1)).copied().flatten()
     }
 

@@ -10,10 +10,10 @@ mod outsider;
 
 use core::time::Duration;
 
-use crate::{Node, Sealing};
 use crate::member::{Incarnation, NodeId};
 use crate::rng::Rng;
 use crate::storage::Storage;
+use crate::{Node, Sealing};
 
 use super::cluster::Cluster;
 use super::oracle::Violation;
@@ -30,6 +30,8 @@ use outsider::Captured;
 
 /// Copies of packets kept by those on the path; then every new one takes the place of any other.
 const CAPTURED_MAX: usize = 4_096;
+/// Outsiders have addresses from here on.
+const OUTSIDERS: u32 = 1 << 21;
 /// Sets the luck of the hostile apart from that of the cluster.
 const SEED_MARK: u64 = 0x6d61_6c69_6365;
 
@@ -89,9 +91,7 @@ impl Malice {
 
     /// Whether somebody sees copies of all packets.
     fn is_on_path(&self) -> bool {
-        let taps = |hostile: &Hostile| {
-            matches!(hostile, Hostile::Outsider(outsider) if outsider.intrusion.needs_copies())
-        };
+        let taps = |hostile: &Hostile| matches!(hostile, Hostile::Outsider(outsider) if outsider.intrusion.needs_copies());
         self.active().any(taps)
     }
 }
@@ -107,8 +107,7 @@ impl<S: Storage> Cluster<S> {
         if !self.is_sealed() {
             self.oracle.excuse_hearsay();
         }
-        self.listeners.push(None);
-        let address = address(self.listeners.len() as u32);
+        let address = address(OUTSIDERS + self.malice.hostiles.len() as u32);
         self.enlist(Hostile::Outsider(Outsider { address: Some(address), ..outsider }));
         address
     }
@@ -150,9 +149,7 @@ impl<S: Storage> Cluster<S> {
 
     /// A packet has come to an address where nobody listens.
     pub(super) fn note_loot(&mut self, to: SimAddress, len: usize) {
-        let is_theirs = |hostile: &Hostile| {
-            matches!(hostile, Hostile::Outsider(outsider) if outsider.address == Some(to))
-        };
+        let is_theirs = |hostile: &Hostile| matches!(hostile, Hostile::Outsider(outsider) if outsider.address == Some(to));
         if self.malice.hostiles.iter().any(is_theirs) {
             self.loot.packets_in += 1;
             self.loot.bytes_in += len as u64;

@@ -96,12 +96,12 @@ struct Prepared {
 }
 
 impl<S: Storage> Cluster<S> {
-    /// Lets those on the path have a copy of a packet.
+    /// Lets those on the path have a copy of a packet from one member to another.
     pub(in crate::sim) fn tap(&mut self, id: FlightId) {
-        if !self.malice.is_on_path() {
+        let Flight { from, to, ref bytes, .. } = *self.queue.flight(id);
+        if !self.malice.is_on_path() || self.listener(to).is_none() {
             return;
         }
-        let Flight { from, to, ref bytes, .. } = *self.queue.flight(id);
         let copy = Captured { at: self.now, from, to, bytes: bytes.clone() };
         let captured = &mut self.malice.captured;
         if captured.len() < CAPTURED_MAX {
