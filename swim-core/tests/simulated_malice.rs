@@ -273,7 +273,7 @@ impl Trial {
     }
 }
 
-const AHEAD: [Ahead; 4] = [Ahead::By(0), Ahead::By(1), Ahead::Guard, Ahead::Max];
+const AHEAD: [Ahead; 5] = [Ahead::By(0), Ahead::By(1), Ahead::Guard, Ahead::Max, Ahead::Mixed];
 
 #[test]
 fn incarnations_from_the_future_evict_nobody() -> Outcome {
@@ -313,7 +313,7 @@ fn ghosts_leave_again() -> Outcome {
 /// One of 64 members sends deaths and suspicions of all others, at the largest incarnations the
 /// format can carry, at the largest that get through, and at the current ones.
 fn accuse_64(name: &'static str, duration: Duration) -> Outcome {
-    for ahead in [Ahead::Max, Ahead::Guard, Ahead::By(0)] {
+    for ahead in [Ahead::Max, Ahead::Guard, Ahead::Mixed] {
         for keys in [None, Some(sealed as fn(usize) -> _)] {
             let trial = Trial::new(name, Fault::Accuse(ahead));
             let trial = Trial { members: 64, packets_per_second: 5, duration, ..trial };

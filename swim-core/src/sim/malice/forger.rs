@@ -117,7 +117,8 @@ impl<'a> Forger<'a> {
         }
     }
 
-    fn any_incarnation(&mut self, known: Incarnation) -> Incarnation {
+    /// As known, a little ahead of it, just within and beyond the skew guard, or anything.
+    pub fn any_incarnation(&mut self, known: Incarnation) -> Incarnation {
         let ahead = |by: u32| Incarnation::new(known.number().wrapping_add(by));
         match self.rng.below(8) {
             0 | 1 => known,

@@ -2,14 +2,16 @@
 
 use crate::Channel;
 use crate::Config;
-use crate::judge::Card;
+use crate::judge::{Card, Claim};
 use crate::member::{Incarnation, NodeId, Patience};
+use crate::rng::Rng;
 use crate::sim::cluster::Cluster;
 use crate::sim::queue::{Flight, FlightId};
 use crate::sim::scenario::SimAddress;
 use crate::storage::Storage;
 use crate::wire::{
-    Ack, Message, Nack, Packet, Page, Ping, PingRequest, Pull, Sync, SyncReply, Update, View,
+    Ack, Belief, Message, Nack, Packet, Page, Ping, PingRequest, Pull, Sync, SyncReply, Update,
+    View,
 };
 
 use super::Contact;
@@ -60,14 +62,20 @@ pub enum Ahead {
     Guard,
     /// At the largest incarnation that the format can carry.
     Max,
+    /// Now this, now that, and as it is known.
+    Mixed,
 }
 
 impl Ahead {
-    fn of(self, known: Incarnation, config: &Config) -> Incarnation {
+    fn of(self, known: Incarnation, config: &Config, rng: &mut Rng) -> Incarnation {
         let by = match self {
             Self::By(by) => by,
             Self::Guard => config.incarnation_skew_max,
             Self::Max => return Incarnation::new(u32::MAX),
+            Self::Mixed => {
+                let any = [Self::By(0), Self::By(1), Self::Guard, Self::Max];
+                return any[rng.below(any.len())].of(known, config, rng);
+            }
         };
         Incarnation::new(known.number().wrapping_add(by))
     }
@@ -92,18 +100,20 @@ impl<S: Storage> Cluster<S> {
         let about = others.iter().cycle().skip(first).take(others.len().min(UPDATES_MAX)).copied();
         let packet = match insider.fault {
             Fault::FutureDate(ahead) => {
-                let about = about.chain([me]).map(|member| Contact {
-                    incarnation: ahead.of(member.incarnation, &config),
-                    ..member
-                });
-                forger.packet(me, None, about.map(alive).collect())
+                let mut claim = |member: Contact| {
+                    let incarnation = ahead.of(member.incarnation, &config, forger.rng);
+                    alive(Contact { incarnation, ..member })
+                };
+                let updates = about.chain([me]).map(&mut claim).collect();
+                forger.packet(me, None, updates)
             }
             Fault::Accuse(ahead) => {
-                let accuse = |member: Contact| {
-                    forger.accusation(member.id, ahead.of(member.incarnation, &config))
+                let mut accuse = |member: Contact| {
+                    let incarnation = ahead.of(member.incarnation, &config, forger.rng);
+                    forger.accusation(member.id, incarnation)
                 };
-                let updates = about.map(accuse).collect();
-                forger.packet(me, None, updates)
+                let (told, updates) = (accuse(to), about.map(&mut accuse).collect());
+                forger.packet(me, accusing_ping(forger.rng, &told), updates)
             }
             Fault::Impersonate { .. } => {
                 let Some(victim) = victim else { return };
@@ -189,10 +199,17 @@ fn alive(member: Contact) -> Update<'static, SimAddress> {
     Update::alive(id, Card { incarnation, boot, patience, address, metadata: &[] })
 }
 
+/// Every other time a ping that tells its target what it is accused of.
+fn accusing_ping(rng: &mut Rng, told: &Update<'_, SimAddress>) -> Option<Message<SimAddress>> {
+    let Claim { incarnation, status, .. } = told.claim;
+    let (number, belief) = (rng.next_u32(), Some(Belief { incarnation, status }));
+    let ping = Ping { number, target: told.id, belief, digest: None };
+    (rng.below(2) == 0).then_some(Message::Ping(ping))
+}
+
 /// A packet in the name of `victim`, from the address of `me`.
 fn impersonation(forger: &mut Forger<'_>, me: Contact, victim: Contact, to: Contact) -> Vec<u8> {
-    let by = forger.rng.below(3) as u32;
-    let incarnation = Incarnation::new(victim.incarnation.number().wrapping_add(by));
+    let incarnation = forger.any_incarnation(victim.incarnation);
     let boot = if forger.rng.below(2) == 0 { me.boot } else { u16::MAX };
     let claimed = Contact { id: victim.id, address: me.address, incarnation, boot };
     let (number, digest) = (forger.rng.next_u32(), None);
