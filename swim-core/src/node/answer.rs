@@ -183,7 +183,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let relay = Relay {
             target: request.target,
             address: corrected.unwrap_or(request.address),
-            number: self.rng.next_u32(),
+            number: self.draw_number(),
             requester: origin.from,
             channel: origin.channel,
             request: request.number,

@@ -319,7 +319,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Asks at another address whether somebody lives there under this node's id.
     fn challenge_rival(&mut self, rival: (u16, A)) {
-        let (number, wait) = (self.rng.next_u32(), self.answer_wait());
+        let (number, wait) = (self.draw_number(), self.answer_wait());
         if rival.1 != self.address() && self.challenge.ask(rival, number, wait, self.now) {
             let ping = Ping { number, target: self.id(), belief: None, digest: None };
             self.introduce(rival.1, Some(Message::Ping(ping)));

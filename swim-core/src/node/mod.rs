@@ -285,6 +285,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
+    /// What an answer has to repeat. Whoever has seen some cannot work out the others, as it could
+    /// from what the generator gives.
+    fn draw_number(&mut self) -> u32 {
+        self.cookies.hide(self.rng.next_u32())
+    }
+
     /// The longest metadata this node can have beside so many bytes that sealing takes.
     fn metadata_len_max(&self, sealing_len: usize) -> usize {
         let of_datagram = usize::from(self.config.datagram_len_max).saturating_sub(sealing_len);

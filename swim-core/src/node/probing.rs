@@ -98,7 +98,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.prober.skip(interval, self.now);
         };
         let (target, belief) = (row.id(), self.belief(&row.claim()));
-        let number = self.rng.next_u32();
+        let number = self.draw_number();
         if !self.prober.start((target, number), plan, interval, self.now) {
             return count(&mut self.stats.probes_skipped);
         }

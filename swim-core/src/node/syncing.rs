@@ -119,7 +119,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn begin(&mut self, (peer, cookie): (A, u32), work: Work) {
-        let number = self.rng.next_u32();
+        let number = self.draw_number();
         let timeout = self.pauses().timeout;
         let session = self.sync.start((number, peer, cookie), work, timeout, self.now);
         if let Some(session) = session {
