@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use swim_core::sim::{
-    Absences, Ahead, Checks, Cluster, Failure, Fault, Heard, Insider, Intrusion, Outsider,
+    Absences, Ahead, Checks, Cluster, Failure, Fault, Heard, Insider, Intrusion, Link, Outsider,
     Scenario, Source, seeds,
 };
 use swim_core::storage::Growable;
-use swim_core::{Event, KEY_LEN, Key, KeyRing, Sealing};
+use swim_core::{Event, KEY_LEN, Key, KeyRing, Sealing, Status};
 
 type Outcome = Result<(), Failure>;
 
@@ -308,6 +308,39 @@ fn wrong_addresses_are_put_right() -> Outcome {
 fn ghosts_leave_again() -> Outcome {
     let trial = Trial::new("ghosts_leave_again", Fault::Ghosts);
     Trial { recovery_max: seconds(300), ..trial }.run_in_clear_and_sealed()
+}
+
+/// A crash is noticed although one member answers whatever is asked of it, and nobody is taken for
+/// dead although it says that of everybody.
+#[test]
+fn wrong_answers_hide_no_crash_and_make_none() -> Outcome {
+    let name = "wrong_answers_hide_no_crash_and_make_none";
+    for (seed, fault) in
+        seeds(1..4).flat_map(|seed| [(seed, Fault::AckAll), (seed, Fault::NackAll)])
+    {
+        let mut cluster = settled(scenario(name, seed), 16)?;
+        cluster.corrupt(FAULTY, Insider { fault, packets_per_second: 1 });
+        cluster.crash(7);
+        let is_dead = |cluster: &Cluster<Growable>| {
+            let mut statuses = cluster.statuses(7).filter(|&(viewer, _)| viewer != FAULTY);
+            statuses.all(|(_, status)| status == Some(Status::Dead))
+        };
+        let noticed = cluster.run_until(seconds(300), is_dead)?;
+        println!("{fault:?} {seed} noticed {noticed:?}");
+        cluster.expect("the crash is noticed", noticed.is_some())?;
+        // Only where direct pings are lost is anybody else asked.
+        cluster.network.link = Link::lan().losing(200);
+        let mut absences = Absences::default();
+        watch(&mut cluster, &mut absences, seconds(120))?;
+        println!(
+            "missing {} {:?} {:?}",
+            absences.count(),
+            absences.longest(),
+            cluster.total(|s| s.nacks_received)
+        );
+        cluster.expect("nobody is missing for long", absences.longest() <= REFUTATION_MAX)?;
+    }
+    Ok(())
 }
 
 /// One of 64 members sends deaths and suspicions of all others, at the largest incarnations the

@@ -12,6 +12,7 @@ use crate::wire::{
 };
 
 use super::Contact;
+use super::insider::Ahead;
 
 /// Updates in a packet of anything.
 const UPDATES_MAX: usize = 6;
@@ -83,6 +84,29 @@ impl<'a> Forger<'a> {
     pub fn ghost(&mut self, address: SimAddress) -> Contact {
         let id = NodeId::new(GHOSTS + self.rng.below(GHOSTS_COUNT) as u64);
         Contact { id, address, incarnation: Incarnation::new(0), boot: self.rng.next_u32() as u16 }
+    }
+
+    /// So many of those it knows, or all of them.
+    pub fn some_contacts(&mut self, count: usize) -> Vec<Contact> {
+        let first = self.rng.below(self.contacts.len().max(1));
+        let around = self.contacts.iter().cycle().skip(first);
+        around.take(count.min(self.contacts.len())).copied().collect()
+    }
+
+    /// A member as it is not yet.
+    pub fn moved_ahead(&mut self, member: Contact, ahead: Ahead) -> Contact {
+        let known = member.incarnation.number();
+        let number = match ahead {
+            Ahead::By(by) => known.wrapping_add(by),
+            Ahead::Guard => known.wrapping_add(self.skew_max),
+            Ahead::Max => u32::MAX,
+            Ahead::Mixed => {
+                let any = [Ahead::By(0), Ahead::By(1), Ahead::Guard, Ahead::Max];
+                let ahead = any[self.rng.below(any.len())];
+                return self.moved_ahead(member, ahead);
+            }
+        };
+        Contact { incarnation: Incarnation::new(number), ..member }
     }
 
     /// An address at which nobody listens.

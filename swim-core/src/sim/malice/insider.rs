@@ -1,10 +1,8 @@
 //! A member that holds the key and has a fault.
 
 use crate::Channel;
-use crate::Config;
 use crate::judge::{Card, Claim};
-use crate::member::{Incarnation, NodeId, Patience};
-use crate::rng::Rng;
+use crate::member::{NodeId, Patience};
 use crate::sim::cluster::Cluster;
 use crate::sim::queue::{Flight, FlightId};
 use crate::sim::scenario::SimAddress;
@@ -66,68 +64,20 @@ pub enum Ahead {
     Mixed,
 }
 
-impl Ahead {
-    fn of(self, known: Incarnation, config: &Config, rng: &mut Rng) -> Incarnation {
-        let by = match self {
-            Self::By(by) => by,
-            Self::Guard => config.incarnation_skew_max,
-            Self::Max => return Incarnation::new(u32::MAX),
-            Self::Mixed => {
-                let any = [Self::By(0), Self::By(1), Self::Guard, Self::Max];
-                return any[rng.below(any.len())].of(known, config, rng);
-            }
-        };
-        Incarnation::new(known.number().wrapping_add(by))
-    }
-}
-
 impl<S: Storage> Cluster<S> {
     /// Sends one wrong packet of `node`, if it runs.
     pub(super) fn do_wrong(&mut self, node: usize, insider: Insider) {
-        let Some(me) = self.contact(node) else { return };
         let others = self.contacts_of(node);
-        if others.is_empty() {
-            return;
-        }
+        let Some(me) = self.contact(node).filter(|_| !others.is_empty()) else { return };
         let victim = match insider.fault {
             Fault::Impersonate { victim } => self.contact(victim),
             _ => None,
         };
         let config = self.scenario.config;
-        let rng = &mut self.malice.rng;
-        let (to, first) = (others[rng.below(others.len())], rng.below(others.len()));
-        let forger = &mut Forger::new(rng, &others, &config);
-        let about = others.iter().cycle().skip(first).take(others.len().min(UPDATES_MAX)).copied();
-        let packet = match insider.fault {
-            Fault::FutureDate(ahead) => {
-                let mut claim = |member: Contact| {
-                    let incarnation = ahead.of(member.incarnation, &config, forger.rng);
-                    alive(Contact { incarnation, ..member })
-                };
-                let updates = about.chain([me]).map(&mut claim).collect();
-                forger.packet(me, None, updates)
-            }
-            Fault::Accuse(ahead) => {
-                let mut accuse = |member: Contact| {
-                    let incarnation = ahead.of(member.incarnation, &config, forger.rng);
-                    forger.accusation(member.id, incarnation)
-                };
-                let (told, updates) = (accuse(to), about.map(&mut accuse).collect());
-                forger.packet(me, accusing_ping(forger.rng, &told), updates)
-            }
-            Fault::Impersonate { .. } => {
-                let Some(victim) = victim else { return };
-                impersonation(forger, me, victim, to)
-            }
-            Fault::Misplace => {
-                let updates = about.map(|member| misplaced(forger, member, me.address)).collect();
-                forger.packet(me, None, updates)
-            }
-            Fault::Ghosts => {
-                let (ping, updates) = (other_table(forger, to.id), ghosts(forger, me.address));
-                forger.packet(me, Some(ping), updates)
-            }
-            Fault::AckAll | Fault::NackAll => return,
+        let to = others[self.malice.rng.below(others.len())];
+        let mut forger = Forger::new(&mut self.malice.rng, &others, &config);
+        let Some(packet) = wrong_packet(&mut forger, insider.fault, (me, to, victim)) else {
+            return;
         };
         self.send_wrong(node, (to.address, Channel::Datagram), packet);
     }
@@ -193,6 +143,37 @@ impl<S: Storage> Cluster<S> {
     }
 }
 
+/// What `me`, with a fault, sends unasked to another member.
+fn wrong_packet(
+    forger: &mut Forger<'_>,
+    fault: Fault,
+    (me, to, victim): (Contact, Contact, Option<Contact>),
+) -> Option<Vec<u8>> {
+    let about = forger.some_contacts(UPDATES_MAX);
+    let (ping, updates) = match fault {
+        Fault::FutureDate(ahead) => {
+            let promote = |member| alive(forger.moved_ahead(member, ahead));
+            (None, about.into_iter().chain([me]).map(promote).collect())
+        }
+        Fault::Accuse(ahead) => {
+            let mut accuse = |member| {
+                let Contact { id, incarnation, .. } = forger.moved_ahead(member, ahead);
+                forger.accusation(id, incarnation)
+            };
+            let (told, updates) = (accuse(to), about.into_iter().map(&mut accuse).collect());
+            (accusing_ping(forger, &told), updates)
+        }
+        Fault::Misplace => {
+            let updates = about.into_iter().map(|member| misplaced(forger, member, me.address));
+            (None, updates.collect())
+        }
+        Fault::Ghosts => (Some(other_table(forger, to.id)), ghosts(forger, me.address)),
+        Fault::Impersonate { .. } => return Some(impersonation(forger, me, victim?, to)),
+        Fault::AckAll | Fault::NackAll => return None,
+    };
+    Some(forger.packet(me, ping, updates))
+}
+
 fn alive(member: Contact) -> Update<'static, SimAddress> {
     let Contact { id, address, incarnation, boot } = member;
     let patience = Patience::NONE;
@@ -200,11 +181,14 @@ fn alive(member: Contact) -> Update<'static, SimAddress> {
 }
 
 /// Every other time a ping that tells its target what it is accused of.
-fn accusing_ping(rng: &mut Rng, told: &Update<'_, SimAddress>) -> Option<Message<SimAddress>> {
+fn accusing_ping(
+    forger: &mut Forger<'_>,
+    told: &Update<'_, SimAddress>,
+) -> Option<Message<SimAddress>> {
     let Claim { incarnation, status, .. } = told.claim;
-    let (number, belief) = (rng.next_u32(), Some(Belief { incarnation, status }));
+    let (number, belief) = (forger.rng.next_u32(), Some(Belief { incarnation, status }));
     let ping = Ping { number, target: told.id, belief, digest: None };
-    (rng.below(2) == 0).then_some(Message::Ping(ping))
+    (forger.rng.below(2) == 0).then_some(Message::Ping(ping))
 }
 
 /// A packet in the name of `victim`, from the address of `me`.
