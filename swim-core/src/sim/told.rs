@@ -48,7 +48,8 @@ impl Told {
             | Event::Conflict { .. }
             | Event::TableFull
             | Event::Asleep
-            | Event::Departed => (true, self),
+            | Event::Departed
+            | Event::UnknownKey { .. } => (true, self),
         };
         follows.then_some(after)
     }
