@@ -49,8 +49,7 @@ impl Told {
             | Event::UnknownKey { .. }
             | Event::TableFull
             | Event::Asleep
-            | Event::Departed
-            | Event::UnknownKey { .. } => (true, self),
+            | Event::Departed => (true, self),
         };
         follows.then_some(after)
     }

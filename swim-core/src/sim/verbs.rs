@@ -199,8 +199,8 @@ impl<S: Storage> Cluster<S> {
         Some(answer)
     }
 
-    /// Lets the oracle read what is sealed by `key`; it knows those that the first node starts with.
-    /// Packets that it cannot read it takes for broken.
+    /// Lets the oracle read what is sealed by `key`. It knows the keys that the first node starts
+    /// with, and takes packets that it cannot read for broken.
     pub fn confide(&mut self, key: Key) {
         self.confidant.learn_key(key, self.now);
     }

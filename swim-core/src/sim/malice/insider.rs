@@ -18,8 +18,8 @@ use super::forger::Forger;
 /// Updates in one packet, at most; a datagram has room for fewer.
 const UPDATES_MAX: usize = 128;
 
-/// A member that holds the key and has a fault. Its node goes on beside that: it knows what a member
-/// knows, answers probes and defends itself.
+/// A member that holds the key and has a fault. Its node goes on beside that: it knows what a
+/// member knows, answers probes and defends itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Insider {
     /// What is wrong with it.

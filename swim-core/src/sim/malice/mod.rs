@@ -53,6 +53,13 @@ enum Hostile {
 }
 
 impl Hostile {
+    fn outsider(&self) -> Option<&Outsider> {
+        match self {
+            Self::Outsider(outsider) => Some(outsider),
+            Self::Insider(..) => None,
+        }
+    }
+
     fn interval(&self) -> Duration {
         let (Self::Outsider(Outsider { packets_per_second, .. })
         | Self::Insider(_, Insider { packets_per_second, .. })) = *self;
@@ -91,8 +98,8 @@ impl Malice {
 
     /// Whether somebody sees copies of all packets.
     fn is_on_path(&self) -> bool {
-        let taps = |hostile: &Hostile| matches!(hostile, Hostile::Outsider(outsider) if outsider.intrusion.needs_copies());
-        self.active().any(taps)
+        let mut outsiders = self.active().filter_map(Hostile::outsider);
+        outsiders.any(|outsider| outsider.intrusion.needs_copies())
     }
 }
 
@@ -149,8 +156,8 @@ impl<S: Storage> Cluster<S> {
 
     /// A packet has come to an address where nobody listens.
     pub(super) fn note_loot(&mut self, to: SimAddress, len: usize) {
-        let is_theirs = |hostile: &Hostile| matches!(hostile, Hostile::Outsider(outsider) if outsider.address == Some(to));
-        if self.malice.hostiles.iter().any(is_theirs) {
+        let mut outsiders = self.malice.hostiles.iter().filter_map(Hostile::outsider);
+        if outsiders.any(|outsider| outsider.address == Some(to)) {
             self.loot.packets_in += 1;
             self.loot.bytes_in += len as u64;
         }
