@@ -51,6 +51,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// ping says that in the fewest bytes.
     fn correct_sender(&mut self, origin: &Origin<A>, heard: Heard) {
         let target = origin.header.sender;
+        if self.standing != Standing::Alive {
+            return;
+        }
         if heard.outranked {
             return self.tell_of(target, origin);
         }
