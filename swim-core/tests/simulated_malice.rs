@@ -199,13 +199,11 @@ fn in_clear_replayed_packets_do_nothing_for_good() -> Outcome {
 }
 
 #[test]
-#[ignore = "members that do not exist are asked as relays, and nobody is suspected any more"]
 fn in_clear_mangled_packets_do_nothing_for_good() -> Outcome {
     does_nothing_for_good("in_clear_mangled_packets_do_nothing_for_good", Intrusion::Mangle)
 }
 
 #[test]
-#[ignore = "members that do not exist are asked as relays, and nobody is suspected any more"]
 fn in_clear_forged_packets_do_nothing_for_good() -> Outcome {
     does_nothing_for_good("in_clear_forged_packets_do_nothing_for_good", Intrusion::Forge)
 }
@@ -306,7 +304,6 @@ fn wrong_addresses_are_put_right() -> Outcome {
 }
 
 #[test]
-#[ignore = "members that do not exist are asked as relays, and nobody is suspected any more"]
 fn ghosts_leave_again() -> Outcome {
     let trial = Trial::new("ghosts_leave_again", Fault::Ghosts);
     Trial { recovery_max: seconds(300), ..trial }.run_in_clear_and_sealed()
