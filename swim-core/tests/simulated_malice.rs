@@ -27,7 +27,7 @@ const fn seconds(count: u64) -> Duration {
 }
 
 fn storage(_node: usize) -> Growable {
-    Growable::new(256, 0)
+    Growable::new(1_024, 0)
 }
 
 fn sealed(_node: usize) -> (KeyRing, Sealing) {
