@@ -13,7 +13,6 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-readonly DICTIONARIES=(decode node sealed)
 readonly FUZZ_KEEP=${FUZZ_KEEP:-$PWD/found}
 readonly INPUT_SECONDS_MAX=10 RSS_MB_MAX=2048
 
