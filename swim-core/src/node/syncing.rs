@@ -48,14 +48,15 @@ impl<A: Address, S: Storage> Node<A, S> {
             View::Unsaid => {}
             View::Equal => self.sync.agree(self.config.sync_pause_min()),
             View::Differs { digest, cookie } => {
-                self.compare(digest, ack.number, (origin.from, cookie));
+                self.compare(digest, ack.number, Some((origin.from, cookie)));
             }
         }
     }
 
     /// Compares somebody's table with this node's, after what came with the digest was applied,
-    /// and does something about a lasting difference.
-    pub(super) fn compare(&mut self, theirs: Digest, number: u32, peer: (A, u32)) {
+    /// and does something about a lasting difference: together with `peer`, or if nobody is sure
+    /// to be where the digest came from, with anybody.
+    pub(super) fn compare(&mut self, theirs: Digest, number: u32, peer: Option<(A, u32)>) {
         let Some(mine) = self.digest(number) else { return };
         if mine == theirs {
             return self.sync.agree(self.config.sync_pause_min());
@@ -64,7 +65,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         // Whoever has much less pulls by itself.
         let due = self.sync.differ(self.config.sync_after(), self.now);
         if due && !is_much_smaller(theirs.members, mine.members) {
-            self.sync_with(peer, theirs.members);
+            let peer = peer.or_else(|| Some((self.random_peer()?, 0)));
+            peer.into_iter().for_each(|peer| self.sync_with(peer, theirs.members));
         }
     }
 
@@ -173,14 +175,16 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// Whether answers certainly arrive where questions come from.
-    fn is_proven(&self, cookie: u32, origin: &Origin<A>) -> bool {
+    pub(super) fn is_proven(&self, cookie: u32, origin: &Origin<A>) -> bool {
         origin.channel == Channel::Stream || self.cookies.is_valid(origin.from, cookie, self.now)
     }
 
     fn give_cookie(&mut self, number: u32, origin: &Origin<A>) {
         count(&mut self.stats.cookies_sent);
         let cookie = self.cookies.bake(origin.from, self.now);
-        self.send(origin.from, origin.channel, Message::Cookie(Cookie { number, cookie }));
+        let cookie = Message::Cookie(Cookie { number, cookie });
+        let intent = Intent::new(origin.from, origin.channel, Some(cookie));
+        self.post(intent.limited(origin.len_max()));
     }
 
     fn send_elsewhere(&mut self, number: u32, len_max: u16, origin: &Origin<A>) {

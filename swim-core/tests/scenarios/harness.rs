@@ -94,6 +94,11 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
         both!(self, handle_stream(from, &mut bytes.to_vec(), now))
     }
 
+    pub fn allow(&mut self, allowed: fn(&u16) -> bool) {
+        self.fixed.allow(Box::new(allowed));
+        self.growable.allow(Box::new(allowed));
+    }
+
     pub fn handle_timeout(&mut self, now: Instant) {
         both!(self, handle_timeout(now));
     }
@@ -383,6 +388,11 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
         self.tell(node, STRANGER, None, updates).expect("gossip");
     }
 
+    /// Hands `node` gossip of a member.
+    pub fn gossip_from(&mut self, from: u16, node: u16, updates: &[Update<'_, u16>]) {
+        self.tell(node, from, None, updates).expect("gossip");
+    }
+
     pub fn hand(&mut self, node: u16, from: u16, bytes: &[u8]) -> Result<(), Rejected> {
         self.act(node, |twin, now| twin.handle_datagram(from, bytes, now))
     }
@@ -392,7 +402,9 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
         let start = self.sent.len();
         let target = self.nodes[&node].me().id;
         let ping = Ping { number: 4_711, target, belief: None, digest: None };
-        self.tell(node, STRANGER, Some(Message::Ping(ping)), &[]).expect("a ping");
+        // A stranger gets no more than it sends.
+        let bytes = forge_long(&self.header(STRANGER), Some(Message::Ping(ping)));
+        self.hand(node, STRANGER, &bytes).expect("a ping");
         let ack = self.sent[start..].iter().find(|sent| sent.to == STRANGER).cloned();
         ack.expect("an answer")
     }
