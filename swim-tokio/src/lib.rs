@@ -81,8 +81,11 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod allow;
+mod bind;
 mod clock;
 mod command;
+mod connection;
 mod counters;
 mod events;
 mod handle;
@@ -102,13 +105,15 @@ mod streams;
 pub mod tags;
 mod view;
 
+pub use bind::bind;
 pub use counters::SocketStats;
 pub use events::{Events, Update};
 pub use handle::{CallError, Closed, Swim};
+pub use ipnet::IpNet;
 pub use join::{Admissions, JoinFailure};
 pub use options::{BindError, Options};
 pub use resolver::{ResolveError, Resolver};
-pub use runner::{Runner, bind};
+pub use runner::Runner;
 pub use seed::{Seed, SeedError};
 pub use seeds::SeedStatus;
 pub use state::StateTrouble;

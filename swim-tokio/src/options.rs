@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use swim_core::{Config, NewError, NodeId};
 
 use crate::resolver::Resolver;
@@ -29,6 +30,12 @@ pub struct Options {
     /// Port 0 stands for the bound port. Default: the bound address; when that is `0.0.0.0` or
     /// `[::]`, the address the system would send from (IPv4 before IPv6), else loopback.
     pub advertise: Option<SocketAddr>,
+    /// The networks this member speaks with. Packets and connections from elsewhere are dropped
+    /// before anything in them is read, nothing is sent elsewhere, and members that say they are
+    /// elsewhere are not known; all is counted. An IPv4 address is the same in IPv6 clothes. An
+    /// empty list denies everybody: the member stays alone. No protection against sources that are
+    /// forged. Default: `None`, everybody.
+    pub allow: Option<Vec<IpNet>>,
     /// What the id is made of when `id` is `None`. Unique in its cluster; the same after a restart,
     /// so that the others see one member come back and not a new one. The others are told the id
     /// alone: a name they shall see belongs into `metadata`, in any form or in that of
@@ -85,6 +92,7 @@ impl Options {
         Self {
             bind,
             advertise: None,
+            allow: None,
             name: None,
             id: None,
             metadata: Vec::new(),
@@ -150,6 +158,12 @@ pub enum BindError {
         /// What the system says.
         source: io::Error,
     },
+    /// The others are to reach this member where [`Options::allow`] does not let it speak: nobody
+    /// who has the same list could.
+    NotAllowed {
+        /// The address the others would be told.
+        advertised: SocketAddr,
+    },
     /// The options do not make a node: the caller's fault.
     Node(NewError),
 }
@@ -162,6 +176,9 @@ impl fmt::Display for BindError {
             Self::State { directory, .. } => {
                 write!(f, "cannot keep the state of this member in {}", directory.display())
             }
+            Self::NotAllowed { advertised } => {
+                write!(f, "the list of allowed networks lacks this member's own {advertised}")
+            }
             Self::Node(_) => f.write_str("the options do not make a node"),
         }
     }
@@ -170,7 +187,7 @@ impl fmt::Display for BindError {
 impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::PortInUse { .. } => None,
+            Self::PortInUse { .. } | Self::NotAllowed { .. } => None,
             Self::Socket { source, .. } | Self::State { source, .. } => Some(source),
             Self::Node(source) => Some(source),
         }
