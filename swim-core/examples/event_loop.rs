@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match receive(&socket, &mut incoming, wait.clamp(WAIT_MIN, WAIT_MAX))? {
             Some((len, from)) if in_a_row < DATAGRAMS_IN_A_ROW_MAX => {
                 in_a_row += 1;
-                if let Err(rejected) = node.handle_datagram(from, &incoming[..len], now()) {
+                if let Err(rejected) = node.handle_datagram(from, &mut incoming[..len], now()) {
                     eprintln!("{from}: {rejected}");
                 }
             }

@@ -14,7 +14,7 @@
 //! use swim_core::storage::Fixed;
 //! use swim_core::{Config, Identity, Instant, Node, NodeId};
 //!
-//! # fn receive() -> Option<(u16, &'static [u8])> { None }
+//! # fn receive() -> Option<(u16, &'static mut [u8])> { None }
 //! # fn send(_to: u16, _bytes: &[u8]) {}
 //! # fn wait_until(_deadline: Option<Instant>) {}
 //! # fn clock() -> Instant { Instant::ZERO }

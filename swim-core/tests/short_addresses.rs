@@ -102,9 +102,9 @@ impl Air {
 
     /// Hands in the next datagram.
     fn land(&mut self) {
-        let Some((_, Flight { from, to, bytes })) = self.flights.pop_first() else { return };
+        let Some((_, Flight { from, to, mut bytes })) = self.flights.pop_first() else { return };
         if self.boards.contains_key(&to) {
-            let taken = self.command(to, |board, now| board.handle_datagram(from, &bytes, now));
+            let taken = self.command(to, |board, now| board.handle_datagram(from, &mut bytes, now));
             assert!(taken.is_ok(), "{from} to {to}: {taken:?}");
         }
     }

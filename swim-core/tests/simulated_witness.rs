@@ -178,7 +178,7 @@ impl Drifting {
         let (mut buffer, mut heard) = ([0; 1_400], Vec::new());
         let now = self.local(self.now, from);
         while let Some(transmit) = self.nodes[from].0.poll_transmit(now, &mut buffer) {
-            let (to, bytes) = (usize::from(transmit.to), &buffer[..transmit.len]);
+            let (to, bytes) = (usize::from(transmit.to), &mut buffer[..transmit.len]);
             let packet = Packet::<u16>::parse(bytes).expect("a packet");
             if let Some(Message::Ping(_)) = packet.message {
                 *self.probes.entry((packet.header.round, transmit.to)).or_default() += 1;

@@ -166,7 +166,7 @@ impl<const MEMBERS: usize, const METADATA: usize> Session<'_, MEMBERS, METADATA>
             return self.shared.count(|counters| &mut counters.datagrams_foreign);
         };
         self.silent.answered(self.next_hop(from.ip()));
-        let datagram = self.packet.get(..len).unwrap_or_default();
+        let datagram = self.packet.get_mut(..len).unwrap_or_default();
         // The node counts what it rejects, and may answer even that: with a refusal.
         let _ = self.shared.with_mut(|node| node.handle_datagram(from, datagram, clock::now()));
     }

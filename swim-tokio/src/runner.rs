@@ -245,7 +245,7 @@ impl Runner {
         if !self.shared.allow.permits(from) {
             return self.shared.counters.datagrams_denied.add();
         }
-        let datagram = self.datagram.get(..len).unwrap_or_default();
+        let datagram = self.datagram.get_mut(..len).unwrap_or_default();
         // The node counts what it rejects, and may answer even that: with a refusal.
         let _ = self.node.handle_datagram(from, datagram, self.clock.now());
         self.flush();
@@ -257,7 +257,7 @@ impl Runner {
         for _ in 0..INCOMING_MAX {
             let Some(arrival) = next.take().or_else(|| self.streams.try_next()) else { return };
             match arrival {
-                Arrival::Packet(packet) => self.read_packet(&packet),
+                Arrival::Packet(packet) => self.read_packet(packet),
                 Arrival::Refused(peer) => {
                     self.shared.counters.connections_refused.add();
                     self.refuse(peer);
@@ -266,8 +266,8 @@ impl Runner {
         }
     }
 
-    fn read_packet(&mut self, packet: &StreamPacket) {
-        let accepted = self.node.handle_stream(packet.from, &packet.bytes, self.clock.now());
+    fn read_packet(&mut self, mut packet: StreamPacket) {
+        let accepted = self.node.handle_stream(packet.from, &mut packet.bytes, self.clock.now());
         self.flush();
         match accepted {
             Ok(()) => self.streams.vouch(packet.from),

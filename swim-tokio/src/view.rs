@@ -298,7 +298,7 @@ mod tests {
             };
             assert!(writer.update(&Update::alive(id, card)));
             let len = writer.finish();
-            node.handle_datagram(address(number), &packet[..len], now).unwrap();
+            node.handle_datagram(address(number), &mut packet[..len], now).unwrap();
             while node.poll_transmit(now, &mut [0; 1_400]).is_some() {}
         }
         while node.poll_event().is_some() {}

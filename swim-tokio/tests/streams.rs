@@ -41,6 +41,7 @@ fn join_packet() -> Vec<u8> {
     let identity = Identity::new(id, address);
     let mut node = Node::new(identity, Config::local(), storage, 1, now).expect("valid");
     node.join("127.0.0.1:1".parse().expect("an address"), now).expect("room");
+    node.handle_timeout(now);
     let mut buffer = [0; 1_500];
     let transmit = node.poll_transmit(now, &mut buffer).expect("a join");
     let len = u16::try_from(transmit.len).expect("short");

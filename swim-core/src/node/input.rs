@@ -44,7 +44,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub fn handle_datagram(
         &mut self,
         from: A,
-        datagram: &[u8],
+        datagram: &mut [u8],
         now: Instant,
     ) -> Result<(), Rejected> {
         self.handle_packet(from, Channel::Datagram, datagram, now)
@@ -56,7 +56,12 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// # Errors
     ///
     /// As [`handle_datagram`](Self::handle_datagram).
-    pub fn handle_stream(&mut self, from: A, packet: &[u8], now: Instant) -> Result<(), Rejected> {
+    pub fn handle_stream(
+        &mut self,
+        from: A,
+        packet: &mut [u8],
+        now: Instant,
+    ) -> Result<(), Rejected> {
         self.handle_packet(from, Channel::Stream, packet, now)
     }
 
@@ -64,7 +69,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         &mut self,
         from: A,
         channel: Channel,
-        bytes: &[u8],
+        bytes: &mut [u8],
         now: Instant,
     ) -> Result<(), Rejected> {
         self.advance(now);

@@ -403,10 +403,10 @@ mod tests {
     #[test]
     fn the_end_of_a_member_is_kept_until_the_application_has_heard_of_it() {
         let mut node = node(still());
-        node.handle_datagram(2, &packet(None, &[alive(OTHER, b"")]), Instant::ZERO).unwrap();
+        node.handle_datagram(2, &mut packet(None, &[alive(OTHER, b"")]), Instant::ZERO).unwrap();
         told(&mut node);
         let left = Update::claim(OTHER, crate::Claim::new(Incarnation::new(0), Status::Left));
-        node.handle_datagram(2, &packet(None, &[left]), Instant::ZERO).unwrap();
+        node.handle_datagram(2, &mut packet(None, &[left]), Instant::ZERO).unwrap();
         let reaped = Instant::ZERO.after(node.config().tombstone_time);
         node.handle_timeout(reaped);
         assert!(node.member(OTHER).is_some());
@@ -437,11 +437,11 @@ mod tests {
         let long = [7; 120];
         let rows: Vec<_> =
             (2..9).map(|id| alive(NodeId::new(id), if id == 5 { &long } else { b"" })).collect();
-        node.handle_datagram(2, &packet(None, &rows), Instant::ZERO).unwrap();
+        node.handle_datagram(2, &mut packet(None, &rows), Instant::ZERO).unwrap();
         let (mut from, mut heard) = (0, Vec::new());
         for _ in 0..20 {
             let pull = pull(&node, from);
-            node.handle_datagram(2, &packet(Some(pull), &[]), Instant::ZERO).unwrap();
+            node.handle_datagram(2, &mut packet(Some(pull), &[]), Instant::ZERO).unwrap();
             let (transmit, bytes) = sent(&mut node, Instant::ZERO).pop().unwrap();
             assert!(transmit.len <= 127);
             let page = Packet::<u16>::parse(&bytes).unwrap();
@@ -461,12 +461,12 @@ mod tests {
         let mut node = node(still());
         let [suspect, dead] = [Status::Suspect, Status::Dead]
             .map(|status| Update::claim(OTHER, crate::Claim::new(Incarnation::new(0), status)));
-        let accused = packet(None, &[alive(OTHER, b""), suspect]);
-        node.handle_datagram(2, &accused, Instant::ZERO).unwrap();
+        let mut accused = packet(None, &[alive(OTHER, b""), suspect]);
+        node.handle_datagram(2, &mut accused, Instant::ZERO).unwrap();
         let later = Instant::ZERO.after(node.config().pause_tolerance);
-        node.handle_datagram(2, &packet(None, &[dead]), later).unwrap();
-        let pull = packet(Some(pull(&node, 0)), &[]);
-        node.handle_datagram(2, &pull, Instant::ZERO).unwrap();
+        node.handle_datagram(2, &mut packet(None, &[dead]), later).unwrap();
+        let mut pull = packet(Some(pull(&node, 0)), &[]);
+        node.handle_datagram(2, &mut pull, Instant::ZERO).unwrap();
         let (_, bytes) = sent(&mut node, Instant::ZERO).pop().unwrap();
         let page = Packet::<u16>::parse(&bytes).unwrap();
         assert!(matches!(page.message, Some(Message::Page(_))));
@@ -476,8 +476,8 @@ mod tests {
     #[test]
     fn every_byte_is_counted() {
         let mut node = node(still());
-        let introduction = packet(None, &[alive(OTHER, b"")]);
-        node.handle_datagram(2, &introduction, Instant::ZERO).unwrap();
+        let mut introduction = packet(None, &[alive(OTHER, b"")]);
+        node.handle_datagram(2, &mut introduction, Instant::ZERO).unwrap();
         let (mut packets, mut bytes, mut now) = (0, 0, Instant::ZERO);
         while now < Instant::from_secs(30) {
             node.handle_timeout(now);
@@ -512,7 +512,7 @@ mod tests {
             let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
             assert!(writer.update(&Update::alive(NodeId::new(host.into()), card)));
             let len = writer.finish();
-            node.handle_datagram(address, &buffer[..len], Instant::ZERO).unwrap();
+            node.handle_datagram(address, &mut buffer[..len], Instant::ZERO).unwrap();
         }
         let (mut now, mut asked) = (Instant::ZERO, 0);
         while now < Instant::from_secs(10) {

@@ -81,7 +81,7 @@ impl<S: Storage> Cluster<S> {
         let now = process.clock.local(self.now);
         let Some(node) = &mut process.node else { return Ok(()) };
         for page in pages.iter().cycle().skip(turn % pages.len()).take(pages.len()) {
-            let accepted = node.handle_datagram(from, page, now);
+            let accepted = node.handle_datagram(from, &mut page.clone(), now);
             self.recorder.counts.inputs += 1;
             self.recorder.counts.rejected += u64::from(accepted.is_err());
         }

@@ -155,13 +155,16 @@ impl<S: Storage> Cluster<S> {
         let now = process.clock.local(self.now);
         let Some(node) = &mut process.node else { return Ok(()) };
         let Flight { from, channel, refused, ref bytes, .. } = *self.queue.flight(id);
+        // The packet in flight may arrive twice, and whoever opens one does so in place.
+        let opened = &mut self.buffer[..bytes.len()];
+        opened.copy_from_slice(bytes);
         let accepted = match channel {
             _ if refused => {
                 node.handle_unreachable(from, now);
                 Ok(())
             }
-            Channel::Datagram => node.handle_datagram(from, bytes, now),
-            Channel::Stream => node.handle_stream(from, bytes, now),
+            Channel::Datagram => node.handle_datagram(from, opened, now),
+            Channel::Stream => node.handle_stream(from, opened, now),
         };
         if !refused {
             process.load.packets_in += 1;

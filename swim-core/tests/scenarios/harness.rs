@@ -87,11 +87,11 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
         bytes: &[u8],
         now: Instant,
     ) -> Result<(), Rejected> {
-        both!(self, handle_datagram(from, bytes, now))
+        both!(self, handle_datagram(from, &mut bytes.to_vec(), now))
     }
 
     pub fn handle_stream(&mut self, from: u16, bytes: &[u8], now: Instant) -> Result<(), Rejected> {
-        both!(self, handle_stream(from, bytes, now))
+        both!(self, handle_stream(from, &mut bytes.to_vec(), now))
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {

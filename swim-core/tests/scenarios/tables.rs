@@ -72,10 +72,10 @@ fn page_over_stream(metadata_len: usize) -> usize {
     let rows: Vec<_> =
         (100..1_600).map(|member| alive_with(member, 0, &metadata[..metadata_len])).collect();
     for some in rows.chunks(64) {
-        node.handle_stream(B, &forge(&header, last_page(0), some), start).unwrap();
+        node.handle_stream(B, &mut forge(&header, last_page(0), some), start).unwrap();
     }
     let pull = Pull { number: 1, cookie: 0, from: 0, last: u64::MAX, len_max: u16::MAX };
-    node.handle_stream(B, &forge(&header, Some(Message::Pull(pull)), &[]), start).unwrap();
+    node.handle_stream(B, &mut forge(&header, Some(Message::Pull(pull)), &[]), start).unwrap();
     let mut buffer = vec![0; usize::from(u16::MAX)];
     let sent = std::iter::from_fn(|| node.poll_transmit(start, &mut buffer));
     let page = sent.filter(|sent| sent.channel == Channel::Stream).last();

@@ -76,7 +76,7 @@ async fn serve(stack: Stack<'static>, servers: Rc<RefCell<Vec<Server>>>) {
             let (len, metadata) = socket.recv_from(&mut packet).await.unwrap();
             let IpAddress::Ipv4(from) = metadata.endpoint.addr;
             let from = SocketAddr::from((from, metadata.endpoint.port));
-            servers.borrow_mut()[0].handle_datagram(from, &packet[..len], now()).unwrap();
+            servers.borrow_mut()[0].handle_datagram(from, &mut packet[..len], now()).unwrap();
         }
         for (to, bytes) in turn(&mut servers.borrow_mut()) {
             // What does not fit into the socket is lost.
@@ -93,7 +93,7 @@ fn turn(servers: &mut [Server]) -> Vec<(IpEndpoint, Vec<u8>)> {
         servers[number].handle_timeout(now());
         while servers[number].poll_event().is_some() {}
         while let Some(transmit) = servers[number].poll_transmit(now(), &mut packet) {
-            let (from, bytes) = (servers[number].address(), &packet[..transmit.len]);
+            let (from, bytes) = (servers[number].address(), &mut packet[..transmit.len]);
             let neighbour = servers.iter_mut().find(|server| server.address() == transmit.to);
             match (neighbour, transmit.to) {
                 (Some(server), _) => server.handle_datagram(from, bytes, now()).unwrap(),

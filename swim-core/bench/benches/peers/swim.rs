@@ -16,6 +16,7 @@ const GOSSIP_INTERVAL: Duration = Config::lan().gossip_interval;
 pub struct Swim {
     node: Node<SocketAddr, Growable>,
     now: Instant,
+    received: [u8; DATAGRAM_LEN_MAX],
     buffer: [u8; DATAGRAM_LEN_MAX],
     /// To whom and how much of the buffer was sent last.
     sent: Option<(SocketAddr, usize)>,
@@ -27,7 +28,7 @@ impl Swim {
         let storage = Growable::new(members + 1, 0);
         let node = Node::new(identity, Config::lan(), storage, 1, Instant::ZERO).expect("a node");
         let buffer = [0; DATAGRAM_LEN_MAX];
-        let mut swim = Self { node, now: Instant::ZERO, buffer, sent: None };
+        let mut swim = Self { node, now: Instant::ZERO, received: buffer, buffer, sent: None };
         let all: Vec<_> = (0..members).map(|member| (member, 0)).collect();
         for some in all.chunks(LOADED_AT_ONCE) {
             swim.handle(&swim.ping_from(some[0].0, some));
@@ -64,7 +65,9 @@ impl Peer for Swim {
     }
 
     fn handle(&mut self, datagram: &Datagram) {
-        let result = self.node.handle_datagram(datagram.from, &datagram.bytes, self.now);
+        let received = &mut self.received[..datagram.bytes.len()];
+        received.copy_from_slice(&datagram.bytes);
+        let result = self.node.handle_datagram(datagram.from, received, self.now);
         result.expect("a packet of this cluster");
         self.drain();
     }

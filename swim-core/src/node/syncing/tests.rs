@@ -55,7 +55,7 @@ fn fill(node: &mut Server, count: u32, rng: &mut Rng) -> usize {
         assert!(writer.update(&Update::alive(id, card)));
         rows_len += before - writer.room_len();
         let len = writer.finish();
-        node.handle_datagram(address(100 + number), &buffer[..len], START).unwrap();
+        node.handle_datagram(address(100 + number), &mut buffer[..len], START).unwrap();
         while node.poll_event().is_some() {}
     }
     node.table.drop_gossip();
@@ -79,10 +79,10 @@ fn converse(here: &mut Server, there: &mut Server, from: Instant) -> usize {
                     sent.push(buffer[..transmit.len].to_vec());
                 }
             }
-            for packet in sent {
+            for mut packet in sent {
                 assert!(Packet::<SocketAddrV4>::parse(&packet).is_ok());
                 (bytes, silent) = (bytes + packet.len(), false);
-                reader.handle_datagram(writer.address(), &packet, now).unwrap();
+                reader.handle_datagram(writer.address(), &mut packet, now).unwrap();
                 while reader.poll_event().is_some() {}
             }
         }

@@ -43,9 +43,9 @@ fn make() -> Result<Small, NewError> {
 }
 
 fn input(node: &mut Small) {
-    let datagram = black_box([0; DATAGRAM_LEN_MAX]);
+    let mut datagram = black_box([0; DATAGRAM_LEN_MAX]);
     match black_box(0) {
-        0 => drop(black_box(node.handle_datagram(address(), &datagram, now()))),
+        0 => drop(black_box(node.handle_datagram(address(), &mut datagram, now()))),
         1 => node.handle_timeout(now()),
         _ => node.handle_unreachable(address(), now()),
     }
