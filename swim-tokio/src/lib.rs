@@ -75,6 +75,31 @@
 //! connection everywhere; counted in [`SocketStats`]). Systems whose firewall drops instead, and
 //! machines that are gone as a whole, are noticed by their silence.
 //!
+//! # Strangers
+//!
+//! Anybody who reaches the port can send to it, so whatever they can make this member hold has a
+//! maximum. Of the sockets ([`SocketStats`] has the counters, [`swim_core`] what the protocol
+//! itself bounds):
+//!
+//! | what | at most | beyond it | counted in |
+//! |---|---|---|---|
+//! | networks spoken with | [`Options::allow`] | dropped before anything is read | `datagrams_denied`, `streams_denied`, `sends_denied` |
+//! | datagrams read before timers fire | 8 192 | the rest waits for the next turn, in a socket buffer of 2 MiB | |
+//! | connections accepted | 64 | the idlest is closed; one that never brought a valid packet comes first | `streams_displaced` |
+//! | of these, from one IPv4 address or one /64 of IPv6 | 16 | the idlest of them is closed | `streams_displaced` |
+//! | connections dialed | 64 | the packet is dropped | `streams_refused` |
+//! | time to connect, for one packet to arrive, to take one | [`Options::stream_timeout`] | closed | `stream_errors` |
+//! | time without a packet | [`Options::stream_timeout`] | closed | |
+//! | bytes of one connection | 1 MiB/s after a burst of 4 MiB | it is not read for a while | `stream_pauses` |
+//! | packets read and not yet handled | 64 of all connections | they are not read for a while | |
+//! | packets to be written | 8 per connection | dropped | `stream_packets_dropped` |
+//! | what is no valid packet | | the connection is closed | `stream_errors` |
+//!
+//! An accepted connection that is displaced costs its owner nothing but another handshake when
+//! there is something to say again. So a stranger who opens connections and is silent, or trickles,
+//! keeps nobody out: the newcomer gets a place, and whoever brings a valid packet keeps it before
+//! all who do not. Who shares an address with such a stranger competes with it for 16 places.
+//!
 //! The default feature `cli` is for the `swim` command; with `default-features = false` only the
 //! library and its few dependencies are built.
 

@@ -8,11 +8,11 @@ mod state;
 mod stop;
 mod tag;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use swim_tokio::tags::{METADATA_LEN_MAX, Tags};
-use swim_tokio::{Event, Events, NodeId, Options, Seed, Swim, Update};
+use swim_tokio::{Event, Events, IpNet, NodeId, Options, Seed, Swim, Update};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -41,6 +41,12 @@ pub struct Args {
     /// container).
     #[arg(long, value_name = "IP:PORT", value_parser = address)]
     advertise: Option<SocketAddr>,
+
+    /// A network the agent speaks with, such as 10.0.0.0/8 or fd00::/8. Repeatable; packets from
+    /// elsewhere are dropped unread, and members that say they are elsewhere are not known.
+    /// [default: everybody]
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    allow: Vec<IpNet>,
 
     /// Members to join through: a host name with all its addresses, or an address. Repeatable; one
     /// that answers is enough. Asked until one does, the name looked up every time, and again
@@ -85,6 +91,7 @@ Examples:
   swim agent --bind 127.0.0.1:7946 --name a
   swim agent --bind 127.0.0.1:7947 --name b --join 127.0.0.1:7946 --tag zone=eu --tag role=db
   swim agent --join db-1:7946 --join db-2:7946 --label prod --json
+  swim agent --allow 10.0.0.0/8 --allow fd00::/8 --join db-1:7946
   swim agent --name db-1 --pause-tolerance 6s --state-dir /var/lib/swim
 
 Exit status: 0 left the cluster, 1 a failure (the reason is on standard error), 2 wrong usage.";
@@ -226,6 +233,7 @@ async fn finish(end: End, swim: &Swim, printer: &mut Printer) -> Result<(), Fail
 fn options(args: &Args, tags: &Tags) -> Options {
     Options {
         advertise: args.advertise,
+        allow: (!args.allow.is_empty()).then(|| args.allow.clone()),
         id: Some(NodeId::from_name(tags.name())),
         metadata: tags.encode(),
         metadata_len_max: METADATA_LEN_MAX,
@@ -242,6 +250,12 @@ fn tags(args: &Args) -> Result<Tags, Failure> {
         None => gethostname::gethostname().to_string_lossy().into_owned(),
     };
     tag::tags(&name, &args.tag)
+}
+
+/// A single address is the network of itself.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "expected IP/LENGTH, such as 10.0.0.0/8")
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
