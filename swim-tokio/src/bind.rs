@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::handle::Swim;
 use crate::keeper::{Keeper, Kept};
-use crate::options::{BindError, Options};
+use crate::options::{BindError, Options, nonces};
 use crate::runner::Runner;
 use crate::shared::{Node, Shared};
 use crate::socket;
@@ -46,7 +46,12 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
     };
     let storage = Growable::new(options.members_max, options.metadata_len_max);
     let seed = options.node_seed();
-    let node = Node::new(identity, options.config, storage, seed, clock.now())?;
+    let mut node = Node::new(identity, options.config, storage, seed, clock.now())?;
+    if let Some(keys) = options.keys.clone() {
+        let nonces = nonces().map_err(BindError::NoRandomness)?;
+        node.seal(keys, options.sealing, nonces, clock.now())
+            .map_err(BindError::MetadataTooLong)?;
+    }
 
     let listener = tokio::net::TcpListener::from_std(listener)
         .map_err(|source| BindError::Socket { address: options.bind, source })?;

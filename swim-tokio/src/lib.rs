@@ -64,6 +64,29 @@
 //! The first pod finds but itself, and looks on. [`Swim::seeds`] tells how the seeds stand,
 //! [`Options::resolver`] takes another resolver than the system's.
 //!
+//! # Sealed packets
+//!
+//! Members that share a key encrypt and authenticate every packet, over UDP and TCP alike
+//! ([`Options::keys`]; [`key_file`] reads keys from a file). Without, whoever reaches the port can
+//! accuse, impersonate and listen.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use swim_tokio::{Options, key_file};
+//!
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = Some(key_file::read(Path::new("/etc/swim.keys"))?);
+//! let options = Options { keys, ..Options::new("0.0.0.0:7946".parse()?) };
+//! let (swim, runner) = swim_tokio::bind(options).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! A running cluster in clear becomes sealed in three steps, each taken on all members before the
+//! next is taken on any: [`Swim::seal`] with [`Sealing::Accept`], [`Swim::set_sealing`] with
+//! [`Sealing::Send`], then with [`Sealing::Require`]. Its keys are changed in three steps, too:
+//! [`Swim::add_key`], [`Swim::use_key`], [`Swim::remove_key`]. A member that missed one of them
+//! tells which key it lacks ([`Event::UnknownKey`]).
+//!
 //! # At run time
 //!
 //! All that waits is read before a timer fires, so a process that stood still for a while does not
@@ -116,6 +139,7 @@ mod events;
 mod handle;
 mod join;
 mod keeper;
+pub mod key_file;
 mod myself;
 mod options;
 mod refusals;
@@ -133,7 +157,7 @@ mod view;
 pub use bind::bind;
 pub use counters::SocketStats;
 pub use events::{Events, Update};
-pub use handle::{CallError, Closed, Swim};
+pub use handle::{CallError, Closed, KeyFailure, Swim};
 pub use ipnet::IpNet;
 pub use join::{Admissions, JoinFailure};
 pub use options::{BindError, Options};
@@ -144,7 +168,7 @@ pub use seeds::SeedStatus;
 pub use state::StateTrouble;
 pub use swim_core;
 pub use swim_core::{
-    Config, Detector, Event, FlapPolicy, Incarnation, Label, Lifeguard, NodeId, Refusal, Stats,
-    Status,
+    Config, Detector, Event, FlapPolicy, Incarnation, Key, KeyError, KeyId, KeyRing, Label,
+    Lifeguard, NodeId, Refusal, Sealing, Stats, Status,
 };
 pub use view::MemberInfo;
