@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::config::ConfigError;
-use crate::wire::ParseError;
+use crate::wire::{KeyId, ParseError};
 
 /// A node could not be made: the caller's fault; nothing was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,14 @@ impl core::error::Error for NewError {
 pub enum Rejected {
     /// It does not parse.
     Malformed(ParseError),
+    /// It is not sealed, and must be.
+    Unsealed,
+    /// It is sealed by a key that this node does not have.
+    UnknownKey(KeyId),
+    /// It is sealed by a key that this node has, but not as it is now: forged or damaged.
+    Forged,
+    /// It was sealed too long ago: a recording, or its sender's clock stood still.
+    Stale,
     /// It belongs to a cluster with another label. If it was a join, a refusal is sent back.
     OtherCluster,
     /// Its sender claims this node's own id: an echo, or an id used twice. If it was a join of
@@ -59,6 +67,10 @@ impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(error) => error.fmt(f),
+            Self::Unsealed => f.write_str("the packet is not sealed"),
+            Self::UnknownKey(key) => write!(f, "the packet is sealed by the unknown key {key}"),
+            Self::Forged => f.write_str("the packet is forged or damaged"),
+            Self::Stale => f.write_str("the packet was sealed too long ago"),
             Self::OtherCluster => f.write_str("the packet belongs to another cluster"),
             Self::OwnId => f.write_str("the sender claims this node's own id"),
         }
@@ -69,7 +81,7 @@ impl core::error::Error for Rejected {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Malformed(error) => Some(error),
-            Self::OtherCluster | Self::OwnId => None,
+            _ => None,
         }
     }
 }

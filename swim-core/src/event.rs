@@ -1,7 +1,7 @@
 //! What the application is told.
 
 use crate::member::NodeId;
-use crate::wire::Refusal;
+use crate::wire::{KeyId, Refusal};
 
 /// Something the application may want to know. Look the member up for the details: events carry
 /// only what the table does not.
@@ -54,6 +54,15 @@ pub enum Event<A> {
         /// Whether this node keeps the id.
         won: bool,
     },
+    /// Somebody sealed a packet with a key that this node does not have: this node, or the other
+    /// one, has missed a change of keys, or one of them has keys and the other has none. Told at
+    /// most once in ten seconds, since anybody can send such a packet.
+    UnknownKey {
+        /// The key that is missing here.
+        key_id: KeyId,
+        /// Where the packet came from.
+        from: A,
+    },
     /// The table is full and a new member could not be kept: this node is a
     /// [leaf](crate::Node::is_leaf) from now on. Said once.
     TableFull,
@@ -88,6 +97,7 @@ impl<A> Event<A> {
             | Self::MemberForgotten(id) => Some(*id),
             Self::JoinRefused { .. }
             | Self::Conflict { .. }
+            | Self::UnknownKey { .. }
             | Self::TableFull
             | Self::Asleep
             | Self::Departed => None,

@@ -102,6 +102,7 @@
 //! # Features
 //!
 //! - `alloc`: [`storage::Growable`](storage), a table that grows on the heap.
+//! - `crypto`: sealed packets ([`Node::seal`]).
 //! - `sim`: a whole cluster in virtual time, with an oracle that checks it; needs `std`.
 #![cfg_attr(not(any(test, feature = "sim")), no_std)]
 #![forbid(unsafe_code)]
@@ -152,6 +153,7 @@ mod rival;
 mod rng;
 mod rotation;
 mod round_trip;
+mod seal;
 mod seeds;
 mod senses;
 #[cfg(feature = "sim")]
@@ -183,6 +185,8 @@ pub use member::{Incarnation, Member, NodeId, Patience, Status, Voice};
 pub use node::{Identity, Node, Standing};
 pub use outbox::{Channel, STREAM_PACKET_LEN_MAX, Transmit};
 pub use probe::RELAYS_ASKED_MAX;
+#[cfg(feature = "crypto")]
+pub use seal::{KEY_LEN, KEYS_MAX, Key, KeyError, KeyRing, Nonces, REPLAY_WINDOW, Sealing};
 #[cfg(feature = "alloc")]
 pub use snapshot::Acquaintances;
 pub use snapshot::{SNAPSHOT_RECORD_LEN_MAX, SnapshotRecord};
@@ -192,4 +196,4 @@ pub use storage::{
 };
 pub use sync::HOPS_MAX as SYNC_HOPS_MAX;
 pub use time::Instant;
-pub use wire::Refusal;
+pub use wire::{KeyId, Refusal, SEAL_LEN};

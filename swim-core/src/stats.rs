@@ -47,8 +47,16 @@ counters! {
         pub rejected_malformed,
         /// Packets rejected for a wire version this release does not speak.
         pub rejected_version,
-        /// Packets rejected because they are sealed and this node has no keys.
-        pub rejected_sealed,
+        /// Packets rejected because they are not sealed and must be.
+        pub rejected_unsealed,
+        /// Packets rejected because they are sealed by a key that is not here.
+        pub rejected_unknown_key,
+        /// Packets rejected because nobody who has their key wrote them as they are.
+        pub rejected_forged,
+        /// Packets rejected because they were sealed too long ago.
+        pub rejected_stale,
+        /// Empty packets sent to those whose packets are not sealed, too old, or by another key.
+        pub hints_sent,
         /// Packets rejected because they carry another cluster's label.
         pub rejected_label,
         /// Packets rejected because their sender claims this node's own id.

@@ -15,7 +15,7 @@ const ROWS: &[&[&str]] = &[
     &["detector"],
     &["config", "cookie"],
     &["wire"],
-    &["storage"],
+    &["seal", "storage"],
     &["table"],
     &[
         "departed",

@@ -18,22 +18,22 @@ fn size<A: Address, const MEMBERS: usize, const METADATA: usize>() -> usize {
     size_of::<Node<A, Fixed<MEMBERS, METADATA>>>()
 }
 
-/// On 64 bits; a microcontroller pads less.
+/// On 64 bits, with room for keys, which takes 200 bytes; a microcontroller pads less.
 #[test]
 fn nodes_without_a_heap_take_no_more_than_this() {
     let sizes = [
-        ("radio, 8 rows", size::<u16, 8, 0>(), 3_432),
-        ("radio, 32 rows", size::<u16, 32, 0>(), 5_904),
-        ("radio, 128 rows", size::<u16, 128, 0>(), 15_792),
-        ("radio, 8 rows, metadata", size::<u16, 8, 16>(), 3_560),
-        ("radio, 32 rows, metadata", size::<u16, 32, 16>(), 6_416),
-        ("radio, 128 rows, metadata", size::<u16, 128, 16>(), 17_840),
-        ("IPv4, 8 rows", size::<Endpoint, 8, 0>(), 3_624),
-        ("IPv4, 32 rows", size::<Endpoint, 32, 0>(), 6_192),
-        ("IPv4, 128 rows", size::<Endpoint, 128, 0>(), 16_464),
-        ("IPv4, 8 rows, metadata", size::<Endpoint, 8, 16>(), 3_752),
-        ("IPv4, 32 rows, metadata", size::<Endpoint, 32, 16>(), 6_704),
-        ("IPv4, 128 rows, metadata", size::<Endpoint, 128, 16>(), 18_512),
+        ("radio, 8 rows", size::<u16, 8, 0>(), 3_680),
+        ("radio, 32 rows", size::<u16, 32, 0>(), 6_152),
+        ("radio, 128 rows", size::<u16, 128, 0>(), 16_040),
+        ("radio, 8 rows, metadata", size::<u16, 8, 16>(), 3_808),
+        ("radio, 32 rows, metadata", size::<u16, 32, 16>(), 6_664),
+        ("radio, 128 rows, metadata", size::<u16, 128, 16>(), 18_088),
+        ("IPv4, 8 rows", size::<Endpoint, 8, 0>(), 3_872),
+        ("IPv4, 32 rows", size::<Endpoint, 32, 0>(), 6_440),
+        ("IPv4, 128 rows", size::<Endpoint, 128, 0>(), 16_712),
+        ("IPv4, 8 rows, metadata", size::<Endpoint, 8, 16>(), 4_000),
+        ("IPv4, 32 rows, metadata", size::<Endpoint, 32, 16>(), 6_952),
+        ("IPv4, 128 rows, metadata", size::<Endpoint, 128, 16>(), 18_760),
     ];
     for (node, size, most) in sizes {
         println!("{node}: {size} bytes");

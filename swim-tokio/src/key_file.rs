@@ -26,11 +26,11 @@ const TEXT_LEN: usize = KEY_LEN.div_ceil(3) * 4;
 /// It cannot be read, somebody else may read or write it (on Unix), or a line is no key. No line
 /// is quoted: a key that is mistyped is a secret too.
 pub fn read(path: &Path) -> Result<KeyRing, KeyFileError> {
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     refuse_exposed(&file)?;
     // Where the text is read to is never moved, so that no copy of it stays behind.
     let mut text = Zeroizing::new(Vec::with_capacity(FILE_LEN_MAX + 1));
-    file.by_ref().take(FILE_LEN_MAX as u64 + 1).read_to_end(&mut text)?;
+    file.take(FILE_LEN_MAX as u64 + 1).read_to_end(&mut text)?;
     if text.len() > FILE_LEN_MAX {
         return Err(KeyFileError::TooLong);
     }

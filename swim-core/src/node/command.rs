@@ -8,7 +8,7 @@ use crate::member::Status;
 use crate::storage::Storage;
 use crate::time::Instant;
 
-use super::{Node, Standing, metadata_len_max};
+use super::{Node, Standing};
 
 impl<A: Address, S: Storage> Node<A, S> {
     /// Asks `seed` to be admitted to its cluster, now and again at growing intervals until it
@@ -85,7 +85,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// metadata is what it was.
     pub fn set_metadata(&mut self, metadata: &[u8], now: Instant) -> Result<(), MetadataTooLong> {
         self.advance(now);
-        let len_max = metadata_len_max(self.table.metadata_len_max(), self.config.datagram_len_max);
+        let len_max = self.metadata_len_max(self.sealer.overhead_len());
         if metadata.len() > len_max {
             return Err(MetadataTooLong { len: metadata.len(), len_max });
         }

@@ -23,6 +23,9 @@ pub(super) struct Origin<A> {
     pub header: Header,
     /// Bytes of the packet.
     pub len: usize,
+    /// Whether it was sealed: by somebody who has the key, if not to this address.
+    #[expect(dead_code)]
+    pub is_sealed: bool,
 }
 
 impl<A> Origin<A> {
@@ -73,8 +76,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         now: Instant,
     ) -> Result<(), Rejected> {
         self.advance(now);
-        let packet = Packet::parse(bytes).map_err(|error| self.reject_malformed(error))?;
-        let origin = Origin { from, channel, header: packet.header, len: bytes.len() };
+        let len = bytes.len();
+        let (packet, is_sealed) = self.open((from, channel), bytes)?;
+        let origin = Origin { from, channel, header: packet.header, len, is_sealed };
         if self.take_refusal(&packet) {
             return Ok(());
         }
@@ -82,10 +86,23 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.hear_round(packet.header.round);
         self.senses.heard_at = self.now;
         count(&mut self.stats.packets_received);
-        self.stats.bytes_received.add(bytes.len());
+        self.stats.bytes_received.add(len);
         let learnt = self.hear_all(&packet, &origin);
         self.answer(&packet, &origin, learnt);
         Ok(())
+    }
+
+    /// Opens a packet if it is sealed, and checks it whole.
+    fn open<'b>(
+        &mut self,
+        source: (A, Channel),
+        bytes: &'b mut [u8],
+    ) -> Result<(Packet<'b, A>, bool), Rejected> {
+        let len = bytes.len();
+        let opened = self.sealer.open(bytes, self.now);
+        let opened = opened.map_err(|why| self.reject_unopened(why, source, len))?;
+        let packet = Packet::parse(opened.packet).map_err(|error| self.reject_malformed(error))?;
+        Ok((packet, opened.is_sealed))
     }
 
     fn hear_round(&mut self, round: u16) {
@@ -94,10 +111,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    fn reject_malformed(&mut self, error: ParseError) -> Rejected {
+    pub(super) fn reject_malformed(&mut self, error: ParseError) -> Rejected {
         count(match error {
             ParseError::Version(_) => &mut self.stats.rejected_version,
-            ParseError::Sealed => &mut self.stats.rejected_sealed,
             _ => &mut self.stats.rejected_malformed,
         });
         Rejected::Malformed(error)

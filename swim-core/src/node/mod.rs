@@ -5,8 +5,11 @@ mod command;
 mod crowding;
 mod healing;
 mod input;
+#[cfg(feature = "crypto")]
+mod keys;
 mod output;
 mod probing;
+mod sealing;
 mod sleeping;
 mod suspicion;
 mod syncing;
@@ -32,6 +35,7 @@ use crate::reconcile::Agenda;
 use crate::relay::Relays;
 use crate::rival::Challenge;
 use crate::rng::Rng;
+use crate::seal::Sealer;
 use crate::seeds::{Retry, Seeds};
 use crate::senses::Senses;
 use crate::slumber::Slumber;
@@ -42,6 +46,8 @@ use crate::sync::{Pauses, Sync};
 use crate::table::Table;
 use crate::time::Instant;
 use crate::wire::Message;
+
+use sealing::Lockout;
 
 /// Who a node is: what it tells the others about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +118,8 @@ pub struct Node<A: Address, S: Storage> {
     gossip: GossipTick,
     sync: Sync<A, S::Bounds>,
     agenda: Agenda<S>,
+    sealer: Sealer,
+    lockout: Lockout<A>,
     cookies: Cookies,
     pages: Quota,
     seeds: Seeds<A, S::Bounds>,
@@ -141,7 +149,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let mut rng = Rng::new(seed);
         let cookies = Cookies::new((rng.next_u64(), rng.next_u64()));
         let Identity { id, address, metadata, incarnation, patience } = identity;
-        let len_max = metadata_len_max(storage.metadata_len_max(), config.datagram_len_max);
+        let len_max = metadata_len_max(storage.metadata_len_max(), config.datagram_len_max.into());
         if metadata.len() > len_max {
             return Err(NewError::Metadata(MetadataTooLong { len: metadata.len(), len_max }));
         }
@@ -168,6 +176,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             gossip: GossipTick::new(now.after(rng.up_to(config.gossip_interval))),
             sync: Sync::new(now, config.sync_pause_min, &bounds),
             agenda,
+            sealer: Sealer::new(),
+            lockout: Lockout::new(now),
             cookies,
             pages: Quota::new(config.pages_per_second_max, PAGES_BURST_MAX),
             seeds: Seeds::new(&bounds),
@@ -275,6 +285,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
+    /// The longest metadata this node can have beside so many bytes that sealing takes.
+    fn metadata_len_max(&self, sealing_len: usize) -> usize {
+        let of_datagram = usize::from(self.config.datagram_len_max).saturating_sub(sealing_len);
+        metadata_len_max(self.table.metadata_len_max(), of_datagram)
+    }
+
     fn my_card(&self) -> Card<'_, A> {
         self.table.me().words()
     }
@@ -325,9 +341,9 @@ impl<A: Address, S: Storage> fmt::Debug for Node<A, S> {
 }
 
 /// Metadata must fit the rows, and beside header, message and address into one datagram.
-fn metadata_len_max(of_storage: usize, datagram_len_max: u16) -> usize {
+fn metadata_len_max(of_storage: usize, datagram_len_max: usize) -> usize {
     const OVERHEAD_LEN_MAX: usize = 87;
-    of_storage.min(usize::from(datagram_len_max).saturating_sub(OVERHEAD_LEN_MAX))
+    of_storage.min(datagram_len_max.saturating_sub(OVERHEAD_LEN_MAX))
 }
 
 /// One more of something.

@@ -7,7 +7,7 @@ use crate::seeds::Answer;
 use crate::storage::{Counter, Storage};
 use crate::table::{ME, News};
 use crate::time::Instant;
-use crate::wire::{Header, Message, PacketWriter, Page, Pull, Sync, SyncReply};
+use crate::wire::{Message, PacketWriter, Page, Pull, Sync, SyncReply};
 
 use super::{Node, count};
 
@@ -37,7 +37,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             let len_max = self.len_max(intent.channel).min(intent.len_max);
             let len_max = buffer.len().min(usize::from(len_max));
             let room = buffer.get_mut(..len_max)?;
-            if let Some(len) = self.write(&intent, room) {
+            if let Some(len) = self.write_sealed(&intent, room) {
                 count(&mut self.stats.packets_sent);
                 self.stats.bytes_sent.add(len);
                 return Some(Transmit { to: intent.to, channel: intent.channel, len });
@@ -61,6 +61,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         if let Some((rival, won)) = self.challenge.pop_news() {
             return Some(Event::Conflict { rival, won });
+        }
+        if let Some((key_id, from)) = self.lockout.pop_news() {
+            return Some(Event::UnknownKey { key_id, from });
         }
         if let Some(event) = self.pop_leaf_news() {
             return Some(event);
@@ -87,21 +90,22 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn has_event(&self) -> bool {
         self.departure_untold
             || self.leaf.has_news()
+            || self.lockout.has_news()
             || self.slumber.has_news()
             || self.table.has_news()
             || self.challenge.has_news()
             || self.seeds.has_news()
     }
 
-    /// Writes one packet; `None` when its message does not fit.
+    /// Writes one packet, and seals it if it has to be; `None` when its message does not fit.
+    fn write_sealed(&mut self, intent: &Intent<A>, buffer: &mut [u8]) -> Option<usize> {
+        let room = self.sealer.room(buffer)?;
+        let len = self.write(intent, room)?;
+        self.sealer.seal(buffer, len, self.now)
+    }
+
     fn write(&mut self, intent: &Intent<A>, buffer: &mut [u8]) -> Option<usize> {
-        let header = Header {
-            label: self.config.label,
-            sender: self.id(),
-            incarnation: self.incarnation(),
-            round: self.prober.rotation.round(),
-        };
-        let mut writer = PacketWriter::new(buffer, &header)?;
+        let mut writer = PacketWriter::new(buffer, &self.header())?;
         self.table.tell_as_of(self.now.after(self.config.sleep_margin()));
         match intent.message {
             Some(Message::Pull(pull)) if intent.answer => return self.write_page(pull, writer),

@@ -306,6 +306,7 @@ fn fingerprint(event: &Event<SimAddress>) -> (u64, u64) {
         Event::MemberReadmitted(id) => (14, id.number()),
         Event::MemberForgotten(id) => (15, id.number()),
         Event::Asleep => (16, 0),
+        Event::UnknownKey { key_id, from } => (17, number(from) << 32 | u64::from(key_id.0)),
     }
 }
 

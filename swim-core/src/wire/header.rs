@@ -3,13 +3,14 @@
 use crate::config::Label;
 use crate::member::{Incarnation, NodeId};
 
+use super::envelope::SEALED;
 use super::error::ParseError;
 
 /// The wire version this release speaks.
 pub const VERSION: u8 = 1;
 
-/// Flag: what follows the label is sealed. Key id and nonce then stand between label and sender.
-const SEALED: u8 = 1;
+/// The longest header: version, flags, label, sender, incarnation, round.
+const HEADER_LEN_MAX: usize = 6 + 10 + 5 + 2;
 
 /// The first bytes of every packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +28,17 @@ pub struct Header {
 impl Header {
     /// Reads the header off the front of `bytes`.
     pub(super) fn split_first(bytes: &[u8]) -> Result<(Self, &[u8]), ParseError> {
-        let (&[version, flags, a, b, c, d], rest) =
-            bytes.split_first_chunk().ok_or(ParseError::TooShort)?;
-        if version != VERSION {
-            return Err(ParseError::Version(version));
-        }
-        if flags & SEALED != 0 {
+        let (label, is_sealed, rest) = split_preamble(bytes)?;
+        if is_sealed {
             return Err(ParseError::Sealed);
         }
+        Self::split_speaker(label, rest)
+    }
+
+    pub(super) fn split_speaker(label: Label, bytes: &[u8]) -> Result<(Self, &[u8]), ParseError> {
         let ((sender, incarnation), rest) =
-            postcard::take_from_bytes(rest).map_err(|_| ParseError::TooShort)?;
+            postcard::take_from_bytes(bytes).map_err(|_| ParseError::TooShort)?;
         let (&round, rest) = rest.split_first_chunk().ok_or(ParseError::TooShort)?;
-        let label = Label(u32::from_le_bytes([a, b, c, d]));
         Ok((Self { label, sender, incarnation, round: u16::from_le_bytes(round) }, rest))
     }
 
@@ -52,4 +52,19 @@ impl Header {
         *rest.get_mut(speaker_len..)?.first_chunk_mut()? = self.round.to_le_bytes();
         speaker_len.checked_add(fixed.len())?.checked_add(size_of_val(&self.round))
     }
+
+    /// How many bytes it takes.
+    pub fn encoded_len(&self) -> usize {
+        self.write(&mut [0; HEADER_LEN_MAX]).unwrap_or(HEADER_LEN_MAX)
+    }
+}
+
+/// Reads version, flags and label. Returns the label, and whether what follows is sealed.
+pub(super) fn split_preamble(bytes: &[u8]) -> Result<(Label, bool, &[u8]), ParseError> {
+    let (&[version, flags, a, b, c, d], rest) =
+        bytes.split_first_chunk().ok_or(ParseError::TooShort)?;
+    if version != VERSION {
+        return Err(ParseError::Version(version));
+    }
+    Ok((Label(u32::from_le_bytes([a, b, c, d])), flags & SEALED != 0, rest))
 }

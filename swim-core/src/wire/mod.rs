@@ -16,6 +16,7 @@
 mod belief;
 mod digest;
 mod entry;
+mod envelope;
 mod error;
 mod frame;
 mod header;
@@ -26,6 +27,7 @@ mod update;
 
 pub use digest::{Digest, Half};
 pub use entry::{ENTRY_VALUES_MAX, Entry, Values};
+pub use envelope::{Cover, ENVELOPE_LEN, Envelope, KeyId, PREAMBLE_LEN, SEAL_LEN, TAG_LEN};
 pub use error::ParseError;
 pub use header::{Header, VERSION};
 pub use message::{

@@ -6,7 +6,9 @@ use swim_core::wire::{
     Busy, Cookie, Digest, Header, Join, Message, Nack, Page, Ping, Pull, Sync, SyncReply, VERSION,
     Welcome,
 };
-use swim_core::{Config, Detector, Identity, Instant, Lifeguard, Member, Rejected, Stats};
+use swim_core::{
+    Config, Detector, Event, Identity, Instant, KeyId, Lifeguard, Member, Rejected, Stats,
+};
 
 use crate::cases::cases;
 use crate::harness::*;
@@ -28,7 +30,7 @@ fn state(world: &World) -> (Vec<String>, u32, Option<Instant>, u8) {
 fn rejections(stats: &Stats) -> u64 {
     stats.rejected_malformed
         + stats.rejected_version
-        + stats.rejected_sealed
+        + stats.rejected_unknown_key
         + stats.rejected_label
         + stats.rejected_own_id
 }
@@ -140,8 +142,11 @@ fn a_sealed_packet_is_rejected_by_who_has_no_key() {
     let mut world = alone_with(still(), &[B]);
     let mut bytes = forge(&world.header(B), ping(1, A), &[]);
     bytes[1] |= 1;
-    assert!(reject(&mut world, &bytes).is_err());
-    assert_eq!(world.stats(A).rejected_sealed, 1);
+    // What was a ping reads as key id, salt, moment and sender.
+    let key = KeyId(u32::from_le_bytes(*bytes[6..].first_chunk().unwrap()));
+    assert_eq!(world.hand(A, B, &bytes), Err(Rejected::UnknownKey(key)));
+    assert_eq!(world.events(A), [Event::UnknownKey { key_id: key, from: B }]);
+    assert_eq!(world.stats(A).rejected_unknown_key, 1);
 }
 
 /// Scenario 62 (HandleCompoundPing): a packet carries one message; three pings are three packets.
