@@ -11,7 +11,7 @@ use crate::signals::Hangups;
 
 /// What seals the packets of an agent.
 #[derive(Clone, clap::Args)]
-pub struct Args {
+pub struct KeySource {
     /// Seal packets with the keys in this file, the same on all members: one a line as `swim
     /// keygen` makes them, the one to seal with first. Only its owner may be able to read it. Read
     /// again on SIGHUP. To change the key of a running cluster: add the new one after the old one
@@ -36,7 +36,7 @@ enum Step {
     Require,
 }
 
-impl Args {
+impl KeySource {
     /// The keys in the file, if there is one.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Args {
 /// Takes over the file whenever it is told to.
 pub struct Keys {
     swim: Swim,
-    source: Option<(PathBuf, Hangups)>,
+    file: Option<(PathBuf, Hangups)>,
     sealing: Sealing,
     /// Whether the file is to be taken over: from the signal until it is done.
     is_due: bool,
@@ -69,19 +69,19 @@ impl Keys {
     /// # Errors
     ///
     /// The operating system grants no signal handler.
-    pub fn new(swim: Swim, args: &Args) -> Result<Self, Failure> {
+    pub fn new(swim: Swim, source: &KeySource) -> Result<Self, Failure> {
         let no_signals = |error| Failure::Runtime(format!("no signals: {error}"));
-        let source = match args.key_file.clone() {
+        let file = match source.key_file.clone() {
             Some(path) => Some((path, Hangups::listen().map_err(no_signals)?)),
             None => None,
         };
-        Ok(Self { swim, source, sealing: args.sealing(), is_due: true })
+        Ok(Self { swim, file, sealing: source.sealing(), is_due: true })
     }
 
     /// The next news: which keys the agent has at the start and after each change, or why it keeps
     /// those it had. None for ever without a file. Cancel safe.
     pub async fn next(&mut self) -> News {
-        let Some((path, hangups)) = &mut self.source else { return std::future::pending().await };
+        let Some((path, hangups)) = &mut self.file else { return std::future::pending().await };
         if !self.is_due {
             hangups.next().await;
             self.is_due = true;

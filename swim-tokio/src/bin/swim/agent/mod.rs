@@ -21,7 +21,7 @@ use crate::failure::{Failure, with_causes};
 use crate::report::News;
 use crate::span::Span;
 use counts::Counts;
-use keys::Keys;
+use keys::{KeySource, Keys};
 use print::{Printer, news_of};
 use seeds::Seeds;
 use settings::Settings;
@@ -51,7 +51,7 @@ pub struct Args {
     allow: Vec<IpNet>,
 
     #[command(flatten)]
-    keys: keys::Args,
+    keys: KeySource,
 
     /// Members to join through: a host name with all its addresses, or an address. Repeatable; one
     /// that answers is enough. Asked until one does, the name looked up every time, and again

@@ -73,8 +73,8 @@ impl fmt::Display for Account<'_> {
             ] {
                 writeln!(f, "  {what:<48}{time:>6} ms")?;
             }
+            writeln!(f, "  {:<46}{:>8}", "running agents suspected", summary.false_suspicions)?;
         }
-        writeln!(f, "  {:<46}{:>8}", "running agents suspected", summary.false_suspicions)?;
         writeln!(f, "  {:<46}{:>8}", "running agents declared dead", summary.false_deaths)
     }
 }
