@@ -38,16 +38,27 @@ impl Cookies {
         [now, now.wrapping_sub(1)].iter().any(|&epoch| cookie == self.bake_in(epoch, address))
     }
 
+    /// Another number for each, which only who has the secret can know.
+    pub fn hide(self, number: u32) -> u32 {
+        let mut hasher = self.hasher();
+        hasher.write(&number.to_le_bytes());
+        hasher.finish() as u32
+    }
+
     /// The lowest bit is that of the epoch; the next one is set, so that 0 is no cookie.
     fn bake_in<A: Address>(self, epoch: u64, address: A) -> u32 {
-        #[expect(deprecated)]
-        let mut hasher = SipHasher::new_with_keys(self.secret.0, self.secret.1);
+        let mut hasher = self.hasher();
         let mut buffer = [0; ADDRESS_LEN_MAX];
         // Every address that can be told to others fits.
         let bytes = postcard::to_slice(&address, &mut buffer).map_or(&[][..], |bytes| bytes);
         hasher.write(&epoch.to_le_bytes());
         hasher.write(bytes);
         (hasher.finish() as u32 & !0b11) | 0b10 | (epoch as u32 & 1)
+    }
+
+    #[expect(deprecated)]
+    fn hasher(self) -> SipHasher {
+        SipHasher::new_with_keys(self.secret.0, self.secret.1)
     }
 }
 

@@ -82,6 +82,8 @@
 //! | missing members looked for | [`DEPARTED_MAX`] | a sample of the dead is kept |
 //! | accusers of a suspect | [`VOICES_MAX`] | the smallest are kept |
 //! | transmissions of an update | [`TRANSMITS_MAX`] | it leaves the queue |
+//! | times a node refutes in a second | [`REFUTATIONS_PER_SECOND_MAX`] | it refutes the next it hears |
+//! | rumours of later incarnations | [`Config::incarnation_skew_max`] | not believed of others |
 //! | patience asked for | [`Config::patience_max`] | as much is granted |
 //!
 //! # What it does
@@ -148,6 +150,7 @@ mod probe;
 mod quota;
 mod range;
 mod reconcile;
+mod refutation;
 mod relay;
 mod rival;
 mod rng;
@@ -185,6 +188,7 @@ pub use member::{Incarnation, Member, NodeId, Patience, Status, Voice};
 pub use node::{Identity, Node, Standing};
 pub use outbox::{Channel, STREAM_PACKET_LEN_MAX, Transmit};
 pub use probe::RELAYS_ASKED_MAX;
+pub use refutation::REFUTATIONS_PER_SECOND_MAX;
 #[cfg(feature = "crypto")]
 pub use seal::{KEY_LEN, KEYS_MAX, Key, KeyError, KeyRing, Nonces, REPLAY_WINDOW, Sealing};
 #[cfg(feature = "alloc")]

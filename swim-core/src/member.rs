@@ -137,6 +137,11 @@ impl Incarnation {
         if distance > u32::MAX / 2 { 0 } else { distance }
     }
 
+    /// Whether it is exactly half the circle away from `other`: neither is ahead.
+    pub const fn is_opposite(self, other: Self) -> bool {
+        self.0.wrapping_sub(other.0) == 1 << 31
+    }
+
     /// The order of RFC 1982: whoever is less than half the circle ahead is greater.
     pub const fn order(self, other: Self) -> Ordering {
         if self.0 == other.0 {

@@ -11,6 +11,9 @@ use crate::wire::Belief;
 /// its probes so far.
 const WAIT_FACTOR_MAX: u32 = 9;
 
+/// Requesters it takes to use all relays.
+const PEERS_MIN: usize = 3;
+
 /// One indirect probe being relayed. `A` is an address, `C` a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relay<A, C> {
@@ -26,6 +29,15 @@ pub struct Relay<A, C> {
     pub request: u32,
     /// What the requester believes of the target.
     pub belief: Option<Belief>,
+    /// The longest packet that may be sent for it, to either side.
+    pub len_max: u16,
+}
+
+impl<A, C> Relay<A, C> {
+    /// Whether the requester may be somebody else than it says: it gets one answer.
+    pub const fn is_limited(&self) -> bool {
+        self.len_max < u16::MAX
+    }
 }
 
 /// When something is to be done about a relay.
@@ -75,12 +87,24 @@ impl<A: Copy + PartialEq, C: Copy, B: Bounds> Relays<A, C, B> {
         Self { running: bounds.relays() }
     }
 
-    /// Takes a request on; false when too many are running. It is forgotten after its lifetime, or
+    /// The same request, if it is running.
+    pub fn find(&self, wanted: &Relay<A, C>) -> Option<Relay<A, C>> {
+        let asked = |relay: &Relay<A, C>| (relay.requester, relay.request, relay.target);
+        let mut relays = self.running.as_slice().iter().map(|running| running.relay);
+        relays.find(|relay| asked(relay) == asked(wanted))
+    }
+
+    /// Takes a request on; false when too many are running, or a third of as many for the same
+    /// requester. It is forgotten after its lifetime, or
     /// somewhat later if the nack is wanted later; but nobody can make a relay remember for longer
     /// than [`WAIT_FACTOR_MAX`] lifetimes.
     pub fn add(&mut self, relay: Relay<A, C>, timing: RelayTiming, now: Instant) -> bool {
         let RelayTiming { again_after, nack_after, lifetime } = timing;
         let nack_after = nack_after.min(times(lifetime, WAIT_FACTOR_MAX));
+        let of_peer = |running: &&Running<A, C>| running.relay.requester == relay.requester;
+        if self.running.as_slice().iter().filter(of_peer).count() >= self.per_peer_max() {
+            return false;
+        }
         let running = Running {
             relay,
             again_at: again_after.map(|again_after| now.after(again_after)),
@@ -88,6 +112,11 @@ impl<A: Copy + PartialEq, C: Copy, B: Bounds> Relays<A, C, B> {
             expires_at: now.after(lifetime.max(nack_after)),
         };
         self.running.push(running).is_ok()
+    }
+
+    /// How many one requester may have running.
+    fn per_peer_max(&self) -> usize {
+        self.running.len_max().div_ceil(PEERS_MIN)
     }
 
     /// An ack came: the request it answers, if it answers one.
@@ -110,6 +139,9 @@ impl<A: Copy + PartialEq, C: Copy, B: Bounds> Relays<A, C, B> {
         for running in self.running.as_mut_slice() {
             if is_due(running.nack_at) {
                 (running.nack_at, running.again_at) = (None, None);
+                if running.relay.is_limited() {
+                    running.expires_at = now;
+                }
                 return Some(RelayStep::Nack(running.relay));
             }
             if is_due(running.again_at) {
@@ -146,6 +178,7 @@ mod tests {
         channel: (),
         request: 70,
         belief: None,
+        len_max: u16::MAX,
     };
     const TIMING: RelayTiming = RelayTiming {
         again_after: None,
@@ -217,9 +250,41 @@ mod tests {
     #[test]
     fn requests_expire_and_too_many_are_not_taken_on() {
         let mut relays = Relays::new(&Server);
-        assert!((0..RELAYS_MAX).all(|_| relays.add(RELAY, TIMING, at(0))));
-        assert!(!relays.add(RELAY, TIMING, at(0)));
+        let of_peers = |peer| Relay { requester: peer as u16, ..RELAY };
+        assert!((0..RELAYS_MAX).all(|peer| relays.add(of_peers(peer), TIMING, at(0))));
+        assert!(!relays.add(of_peers(RELAYS_MAX), TIMING, at(0)));
         while relays.step(at(1_000)).is_some() {}
         assert_eq!(relays.deadline(), None);
+    }
+
+    #[test]
+    fn one_requester_gets_no_more_than_its_share() {
+        let mut relays = Relays::new(&Server);
+        let taken = (0..RELAYS_MAX).filter(|_| relays.add(RELAY, TIMING, at(0))).count();
+        assert_eq!(taken, RELAYS_MAX.div_ceil(3));
+        assert!(relays.add(Relay { requester: 8, ..RELAY }, TIMING, at(0)));
+    }
+
+    #[test]
+    fn a_request_is_known_again_by_who_asked_what() {
+        let relays = relaying(TIMING);
+        assert_eq!(relays.find(&Relay { number: 5, address: 4, ..RELAY }), Some(RELAY));
+        for other in [
+            Relay { request: 71, ..RELAY },
+            Relay { requester: 8, ..RELAY },
+            Relay { target: NodeId::new(2), ..RELAY },
+        ] {
+            assert_eq!(relays.find(&other), None);
+        }
+    }
+
+    #[test]
+    fn whoever_may_be_somebody_else_gets_one_answer() {
+        let mut relays = Relays::<u16, (), Server>::new(&Server);
+        let limited = Relay { len_max: 40, ..RELAY };
+        assert!(relays.add(limited, TIMING, at(0)));
+        assert_eq!(relays.step(at(400)), Some(RelayStep::Nack(limited)));
+        assert_eq!(relays.step(at(400)), None);
+        assert_eq!(relays.ack(1, TARGET), None);
     }
 }

@@ -61,7 +61,7 @@ counters! {
         pub rejected_label,
         /// Packets rejected because their sender claims this node's own id.
         pub rejected_own_id,
-        /// Updates ignored because they raise an incarnation further than the skew limit.
+        /// Rumours ignored because they raise an incarnation further than the skew limit.
         pub rejected_skew,
         /// Suspicions ignored because they are about a member not in the table.
         pub ignored_strangers,
@@ -90,8 +90,11 @@ counters! {
         pub pings_misdirected,
         /// Indirect probes relayed for others.
         pub relays,
-        /// Indirect probes not relayed because too many were.
+        /// Indirect probes not relayed because too many were, or too many for one requester, or
+        /// because it may be somebody else who would get the packets.
         pub relays_refused,
+        /// Requests to relay a probe that was being relayed already.
+        pub relays_repeated,
 
         /// Rounds taken over that were far from where this node was.
         pub rounds_jumped,
@@ -128,6 +131,10 @@ counters! {
         pub left,
         /// Times this node had to refute something said about it.
         pub refutations,
+        /// What it did not refute because it had refuted too much within a second.
+        pub refutations_put_off,
+        /// Leaps towards an incarnation far ahead that somebody believed it to have.
+        pub leaps,
         /// Conflicts about this node's own id.
         pub conflicts,
 

@@ -27,6 +27,7 @@ const ROWS: &[&[&str]] = &[
         "outbox",
         "probe",
         "reconcile",
+        "refutation",
         "relay",
         "rival",
         "seeds",

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use common::cases::cases;
 use common::either::Either;
-use common::schedule::{Act, act, perform};
+use common::schedule::act;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use swim_core::sim::{Checks, Cluster, Failure, Heard, Link, Scenario, seeds};
+use swim_core::sim::{Act, Checks, Cluster, Failure, Heard, Link, Scenario, seeds};
 use swim_core::storage::{Board, Fixed, Growable, Server, Storage, WithBounds};
 use swim_core::{
     Config, Detector, Event, Instant, Lifeguard, Node, NodeId, Standing, Stats, Status,
@@ -540,24 +540,9 @@ fn schedule(seed: u64, count: usize, link: Link, acts: &[Act]) -> Outcome {
     cluster.add_many(count);
     cluster.join_all(0);
     for &act in acts {
-        perform(&mut cluster, act)?;
+        cluster.perform(act)?;
     }
-    cluster.heal();
-    cluster.network.link = Link::lan();
-    cluster.run_for(seconds(35))?;
-    // Those who do not hold all of the living for alive, as after a long partition, or hear nobody
-    // because all have moved, need a seed.
-    let population: Vec<usize> = cluster.population().collect();
-    for &node in &population {
-        let is_lost = |other: &&usize| cluster.status(node, **other) != Some(Status::Alive);
-        let alone = cluster.node(node).is_some_and(Node::is_isolated);
-        let somebody = population.iter().find(|&&other| alone && other != node);
-        if let Some(&lost) = population.iter().find(is_lost).or(somebody) {
-            cluster.join(node, lost);
-        }
-    }
-    let quiet = cluster.run_until(seconds(180), Cluster::views_agree)?;
-    cluster.expect("all views agree after some quiet", quiet.is_some())
+    cluster.come_to_rest()
 }
 
 // What has ever failed is run first, every time. PROPTEST_CASES=20000 takes half a minute.

@@ -80,7 +80,7 @@ impl Label {
 /// | `sleep_max` | 86400s | 86400s | 86400s | 86400s | 86400s |
 /// | `sleep_margin` | 2s | 2s | 5s | 2s | 20s |
 /// | `datagram_len_max` | 1400 | 1400 | 1400 | 1400 | 127 |
-/// | `incarnation_skew_max` | 268435456 | 268435456 | 268435456 | 268435456 | 268435456 |
+/// | `incarnation_skew_max` | 1048576 | 1048576 | 1048576 | 1048576 | 1048576 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Which cluster this is. Set it whenever two clusters can reach each other. Default: `""`.
@@ -183,9 +183,11 @@ pub struct Config {
     pub datagram_len_max: u16,
     /// Whether members that come and go all the time are held out, and how; `None` in all presets.
     pub flap: Option<FlapPolicy>,
-    /// A rumour that raises an incarnation by more than this is rejected as corrupt; of a stranger,
-    /// one above this, so nobody can meet a member that has raised its own further. At least
-    /// 1, below 2^31; the presets' 2^28 is one change of metadata a second for eight years.
+    /// A rumour that puts a member further ahead of its own last words than this is ignored as
+    /// corrupt. What a member says of itself is believed at any distance, and so is anything of a
+    /// stranger. At least 1, below 2^31; the presets' 2^20 is one change of metadata a second for
+    /// twelve days in which not one was heard of. With much more, rumours can drive a member around
+    /// the circle of incarnations faster than news of it spreads.
     pub incarnation_skew_max: u32,
 }
 

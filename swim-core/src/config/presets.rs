@@ -43,7 +43,7 @@ impl Config {
             sleep_margin: Duration::from_secs(2),
             datagram_len_max: 1_400,
             flap: None,
-            incarnation_skew_max: 1 << 28,
+            incarnation_skew_max: 1 << 20,
         }
     }
 

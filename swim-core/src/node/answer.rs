@@ -16,23 +16,26 @@ use crate::wire::{
     View, Welcome,
 };
 
-use super::input::Origin;
+use super::input::{Heard, Origin};
 use super::{Node, Standing, count};
 
 impl<A: Address, S: Storage> Node<A, S> {
-    /// Answers the message of a packet whose updates have been applied; so many were news.
-    pub(super) fn answer(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, learnt: usize) {
-        let Some(message) = packet.message else { return };
+    /// Answers the message of a packet whose updates have been applied.
+    pub(super) fn answer(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, heard: Heard) {
+        let Some(message) = packet.message else {
+            return self.correct_sender(origin, heard);
+        };
+        let Heard { learnt, outranked, .. } = heard;
         // A silenced node speaks to its rival only, which `answer_ping` sees to.
         if self.standing == Standing::Silenced && !matches!(message, Message::Ping(_)) {
             return;
         }
         match message {
-            Message::Ping(ping) => self.answer_ping(ping, origin),
+            Message::Ping(ping) => self.answer_ping(ping, origin, outranked),
             Message::Ack(ack) => self.take_ack(ack, origin),
             Message::PingRequest(request) => self.answer_ping_request(request, origin),
             Message::Nack(nack) => self.take_nack(nack, origin),
-            Message::Join(join) => self.answer_join(join, origin),
+            Message::Join(join) => self.answer_join(join, origin, outranked),
             Message::Welcome(welcome) => self.take_welcome(welcome, origin),
             Message::Pull(pull) => self.answer_pull(pull, origin),
             Message::Page(page) => self.take_page(page, learnt),
@@ -45,7 +48,24 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>) {
+    /// Somebody introduces itself, and something else is known of it that it ought to outrank. A
+    /// ping says that in the fewest bytes.
+    fn correct_sender(&mut self, origin: &Origin<A>, heard: Heard) {
+        let target = origin.header.sender;
+        if heard.outranked {
+            return self.tell_of(target, origin);
+        }
+        let known = self.table.member(target).map(|row| row.claim());
+        let outdated = heard.introduced && self.correction(known, &origin.header, false).is_some();
+        if let Some(known) = known.filter(|_| outdated) {
+            let number = self.rng.next_u32();
+            let ping = Ping { number, target, belief: self.belief(&known), digest: None };
+            let intent = Intent::new(origin.from, origin.channel, Some(Message::Ping(ping)));
+            self.post(intent.limited(self.answer_len_max(origin)));
+        }
+    }
+
+    fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>, outranked: bool) {
         // A silenced node still shows itself to its rival, who has to learn of it too.
         let rival = origin.header.sender == self.id();
         if self.standing == Standing::Silenced && !rival {
@@ -54,28 +74,36 @@ impl<A: Address, S: Storage> Node<A, S> {
         if ping.target != self.id() {
             return count(&mut self.stats.pings_misdirected);
         }
-        let view = self.view(&ping, origin);
-        self.ack(ping.number, ping.belief, view, origin);
+        let ack = Ack { number: ping.number, stranger: false, view: self.view(&ping, origin) };
+        self.ack(ack, ping.belief, origin, outranked);
         if let Some(digest) = ping.digest {
-            self.compare(digest, ping.number, (origin.from, 0));
+            let peer = self.is_where_it_says(origin).then_some((origin.from, 0));
+            self.compare(digest, ping.number, peer);
         }
     }
 
     /// Answers a ping that believes this of the node. Whoever is wrong hears the right first: the
     /// sender about this node (Lifeguard's buddy system), or about itself.
-    fn ack(&mut self, number: u32, belief: Option<Belief>, view: View, origin: &Origin<A>) {
+    fn ack(&mut self, mut ack: Ack, belief: Option<Belief>, origin: &Origin<A>, outranked: bool) {
         let misjudged = self.heed(belief) || self.standing != Standing::Alive;
         let rival = origin.header.sender == self.id();
         let header = &origin.header;
         let known = self.table.member(header.sender).map(|row| row.claim());
         // The sender says more of itself than this node knows of it.
-        let stranger = known.is_none_or(|claim| header.incarnation.ahead_of(claim.incarnation) > 0);
+        ack.stranger = known.is_none_or(|claim| header.incarnation.ahead_of(claim.incarnation) > 0);
         let about = match misjudged || rival {
             true => Some(self.id()),
-            false => self.correction(known, header),
+            false => self.correction(known, header, outranked),
         };
-        let message = Some(Message::Ack(Ack { number, stranger, view }));
-        self.post(Intent::new(origin.from, origin.channel, message).about(about));
+        let len_max = self.answer_len_max(origin);
+        if about.is_some() && len_max < u16::MAX {
+            // The record matters more, and if there is no room for it either, whoever introduces
+            // itself in more bytes hears of it.
+            ack.view = View::Unsaid;
+            ack.stranger |= about == Some(header.sender);
+        }
+        let intent = Intent::new(origin.from, origin.channel, Some(Message::Ack(ack)));
+        self.post(intent.about(about).limited(len_max));
     }
 
     /// Refutes what a prober believes, if it is worse than the truth. Returns whether the prober
@@ -83,17 +111,19 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn heed(&mut self, belief: Option<Belief>) -> bool {
         let Some(Belief { incarnation, status }) = belief else { return false };
         let believed = Claim::new(incarnation, status);
-        self.hear_about_me(&Update::claim(self.id(), believed));
+        self.hear_about_me(&Update::claim(self.id(), believed), true);
         believed.precedence(&self.table.me().claim()).is_ne()
     }
 
-    /// The sender of a packet, if what is `known` of it is something that it ought to refute.
-    fn correction(&self, known: Option<Claim>, header: &Header) -> Option<NodeId> {
+    /// The sender of a packet, if what is `known` of it is something that it ought to refute, or
+    /// outranks what it says of itself.
+    fn correction(&self, known: Option<Claim>, header: &Header, outranked: bool) -> Option<NodeId> {
         let claim = known?;
         let spoken = Claim::new(header.incarnation, Status::Alive);
-        let outdated = claim.precedence(&spoken).is_gt();
+        // Not `is_gt` the other way round: at half the circle each is less than the other.
+        let outdated = spoken.precedence(&claim).is_lt();
         let hushed = claim.status == Status::Suspect && !self.config.rules.buddy;
-        (outdated && !hushed).then_some(header.sender)
+        ((outdated && !hushed) || outranked).then_some(header.sender)
     }
 
     fn take_ack(&mut self, ack: Ack, origin: &Origin<A>) {
@@ -122,9 +152,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// last heard of it.
     fn pass_on(&mut self, relay: &Relay<A, Channel>) {
         let ack = Ack { number: relay.request, stranger: false, view: View::Unsaid };
-        let Relay { requester: to, channel, target, .. } = *relay;
-        let about = self.knows_better(target, relay.belief).then_some(target);
-        self.post(Intent::new(to, channel, Some(Message::Ack(ack))).about(about));
+        let Relay { target, belief, .. } = *relay;
+        let about = self.knows_better(target, belief).then_some(target);
+        self.answer_requester(relay, Message::Ack(ack), about);
     }
 
     /// Whether the target has spoken at a later incarnation than somebody believes.
@@ -166,7 +196,8 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn answer_ping_request(&mut self, request: PingRequest<A>, origin: &Origin<A>) {
         if request.target == self.id() {
-            return self.ack(request.number, request.belief, View::Unsaid, origin);
+            let ack = Ack { number: request.number, stranger: false, view: View::Unsaid };
+            return self.ack(ack, request.belief, origin, false);
         }
         if self.slumber.is_asleep() {
             return count(&mut self.stats.relays_refused);
@@ -180,16 +211,41 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             return;
         }
+        let address = corrected.unwrap_or(request.address);
+        if self.is_where_it_says(origin) {
+            self.relay(&request, address, u16::MAX, origin);
+        } else if corrected.is_none() && self.listens_at(request.target, address) {
+            self.relay(&request, address, origin.len_max(), origin);
+        } else {
+            // It would be one answer too many, or a packet to anybody's address.
+            count(&mut self.stats.relays_refused);
+        }
+    }
+
+    /// Whether a member is known to listen there.
+    fn listens_at(&self, member: NodeId, address: A) -> bool {
+        self.table.member(member).is_some_and(|row| row.address() == Some(address))
+    }
+
+    /// Pings the target at `address` for the requester, in packets that are no longer than this.
+    fn relay(&mut self, request: &PingRequest<A>, address: A, len_max: u16, origin: &Origin<A>) {
         let relay = Relay {
             target: request.target,
-            address: corrected.unwrap_or(request.address),
-            number: self.rng.next_u32(),
+            address,
+            number: self.draw_number(),
             requester: origin.from,
             channel: origin.channel,
             request: request.number,
             belief: request.belief,
+            len_max,
         };
-        if self.relays.add(relay, self.relay_timing(request.nack_after_ms), self.now) {
+        if let Some(running) = self.relays.find(&relay) {
+            count(&mut self.stats.relays_repeated);
+            // Once more, as asked, but not for whom anybody may pretend to be.
+            if !running.is_limited() {
+                self.ping_for(&running);
+            }
+        } else if self.relays.add(relay, self.relay_timing(request.nack_after_ms), self.now) {
             count(&mut self.stats.relays);
             self.ping_for(&relay);
         } else {
@@ -204,8 +260,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             return None;
         }
         let address = self.table.member(request.target)?.address()?;
-        let (to, channel, about) = (origin.from, origin.channel, Some(request.target));
-        self.post(Intent::new(to, channel, None).about(about));
+        let record = Intent::new(origin.from, origin.channel, None).about(Some(request.target));
+        self.post(record.limited(self.answer_len_max(origin)));
         Some(address)
     }
 
@@ -231,8 +287,20 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     pub(super) fn ping_for(&mut self, relay: &Relay<A, Channel>) {
         let Relay { target, address, number, belief, .. } = *relay;
-        let ping = Ping { number, target, belief, digest: None };
-        self.send(address, Channel::Datagram, Message::Ping(ping));
+        let ping = Message::Ping(Ping { number, target, belief, digest: None });
+        let intent = Intent::new(address, Channel::Datagram, Some(ping));
+        self.post(intent.limited(relay.len_max));
+    }
+
+    /// Answers whoever asked for a relay.
+    pub(super) fn answer_requester(
+        &mut self,
+        relay: &Relay<A, Channel>,
+        message: Message<A>,
+        about: Option<NodeId>,
+    ) {
+        let intent = Intent::new(relay.requester, relay.channel, Some(message));
+        self.post(intent.about(about).limited(relay.len_max));
     }
 
     fn take_nack(&mut self, nack: Nack, origin: &Origin<A>) {
@@ -246,15 +314,12 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// The joiner's own update has been applied by now, if there was room for it. If not, those in
     /// the welcome are asked to take it in: all but a leaf will.
-    fn answer_join(&mut self, join: Join, origin: &Origin<A>) {
+    fn answer_join(&mut self, join: Join, origin: &Origin<A>, outranked: bool) {
         let header = &origin.header;
         if self.standing != Standing::Alive {
             return self.refuse(join, origin, Refusal::Leaving);
         }
         let known = self.table.member(header.sender).map(|row| row.claim());
-        if known.is_none() && self.is_skewed(None, header.incarnation) {
-            return self.refuse(join, origin, Refusal::Implausible);
-        }
         if known.is_none() && self.is_alone() {
             return self.refuse(join, origin, Refusal::TableFull);
         }
@@ -262,7 +327,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let members = self.members_told();
         let cookie = self.cookies.bake(origin.from, self.now);
         let welcome = Welcome { number: join.number, members, cookie };
-        let about = self.correction(known, header);
+        let about = self.correction(known, header, outranked);
         let intent = Intent::new(origin.from, origin.channel, Some(Message::Welcome(welcome)));
         self.post(intent.about(about).limited(origin.len_max()));
     }
@@ -270,7 +335,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn refuse(&mut self, join: Join, origin: &Origin<A>, reason: Refusal) {
         count(&mut self.stats.refusals_sent);
         let refuse = Message::Refuse(Refuse { number: join.number, reason });
-        self.send(origin.from, origin.channel, refuse);
+        let intent = Intent::new(origin.from, origin.channel, Some(refuse));
+        self.post(intent.limited(origin.len_max()));
     }
 
     fn take_welcome(&mut self, welcome: Welcome, origin: &Origin<A>) {

@@ -26,7 +26,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         if seed == self.address() {
             return Err(JoinError::OwnAddress);
         }
-        let number = self.rng.next_u32();
+        let number = self.draw_number();
         match self.seeds.add(seed, number, self.retry(), now) {
             true => Ok(()),
             false => Err(JoinError::TooManySeeds),

@@ -233,7 +233,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// refutes that in its ack. It may know as little of this node, which introduces itself.
     fn seek(&mut self, target: NodeId, address: A, belief: Option<Belief>) {
         count(&mut self.stats.heals);
-        let number = self.rng.next_u32();
+        let number = self.draw_number();
         self.heal.asked(number);
         let ping = Ping { number, target, belief, digest: self.digest(number) };
         self.introduce(address, Some(Message::Ping(ping)));

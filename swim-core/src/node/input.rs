@@ -5,13 +5,14 @@ use core::time::Duration;
 use crate::address::Address;
 use crate::error::Rejected;
 use crate::judge::{Claim, ClaimVerdict, Voices};
-use crate::member::{Incarnation, Status, Voice};
-use crate::outbox::{Channel, Intent};
+use crate::member::{Status, Voice};
+use crate::outbox::Channel;
+use crate::seal::Opened;
 use crate::seeds::Answer;
 use crate::storage::{Counter, Storage};
 use crate::table::{Applied, Change};
 use crate::time::Instant;
-use crate::wire::{Header, Message, Packet, ParseError, Ping, Refusal, Refuse, Update};
+use crate::wire::{Header, Message, Packet, ParseError, Refusal, Refuse, Update};
 
 use super::{Node, Standing, count};
 
@@ -21,11 +22,12 @@ pub(super) struct Origin<A> {
     pub from: A,
     pub channel: Channel,
     pub header: Header,
-    /// Bytes of the packet.
+    /// Bytes of the packet, and of sealing, if it came in clear and its answer will not.
     pub len: usize,
     /// Whether it was sealed: by somebody who has the key, if not to this address.
-    #[expect(dead_code)]
     pub is_sealed: bool,
+    /// What it says of this node is what its sender believes, not only passes on.
+    pub is_belief: bool,
 }
 
 impl<A> Origin<A> {
@@ -33,6 +35,17 @@ impl<A> Origin<A> {
     pub(super) fn len_max(&self) -> u16 {
         u16::try_from(self.len).unwrap_or(u16::MAX)
     }
+}
+
+/// What the updates of a packet brought.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Heard {
+    /// How many of them were news.
+    pub learnt: usize,
+    /// Its sender speaks of itself, and says nothing new.
+    pub introduced: bool,
+    /// What it says of itself is outranked by the words of an earlier life.
+    pub outranked: bool,
 }
 
 impl<A: Address, S: Storage> Node<A, S> {
@@ -77,8 +90,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     ) -> Result<(), Rejected> {
         self.advance(now);
         let len = bytes.len();
-        let (packet, is_sealed) = self.open((from, channel), bytes)?;
-        let origin = Origin { from, channel, header: packet.header, len, is_sealed };
+        let (packet, origin) = self.open((from, channel), bytes)?;
         if self.take_refusal(&packet) {
             return Ok(());
         }
@@ -87,22 +99,32 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.senses.heard_at = self.now;
         count(&mut self.stats.packets_received);
         self.stats.bytes_received.add(len);
-        let learnt = self.hear_all(&packet, &origin);
-        self.answer(&packet, &origin, learnt);
+        let heard = self.hear_all(&packet, &origin);
+        self.answer(&packet, &origin, heard);
         Ok(())
     }
 
     /// Opens a packet if it is sealed, and checks it whole.
     fn open<'b>(
         &mut self,
-        source: (A, Channel),
+        (from, channel): (A, Channel),
         bytes: &'b mut [u8],
-    ) -> Result<(Packet<'b, A>, bool), Rejected> {
+    ) -> Result<(Packet<'b, A>, Origin<A>), Rejected> {
         let len = bytes.len();
         let opened = self.sealer.open(bytes, self.now);
-        let opened = opened.map_err(|why| self.reject_unopened(why, source, len))?;
-        let packet = Packet::parse(opened.packet).map_err(|error| self.reject_malformed(error))?;
-        Ok((packet, opened.is_sealed))
+        let Opened { packet, is_sealed } =
+            opened.map_err(|why| self.reject_unopened(why, (from, channel), len))?;
+        let packet = Packet::parse(packet).map_err(|error| self.reject_malformed(error))?;
+        let sealing_len = if is_sealed { 0 } else { self.sealer.overhead_len() };
+        let origin = Origin {
+            from,
+            channel,
+            header: packet.header,
+            len: len.saturating_add(sealing_len),
+            is_sealed,
+            is_belief: packet.message.is_some_and(|message| message.corrects()),
+        };
+        Ok((packet, origin))
     }
 
     fn hear_round(&mut self, round: u16) {
@@ -166,19 +188,23 @@ impl<A: Address, S: Storage> Node<A, S> {
             .any(|update| update.id == id && update.card.is_some_and(|card| card.boot != boot))
     }
 
-    /// Applies all updates of a packet. Returns how many of them were news.
-    fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> usize {
+    /// Applies all updates of a packet.
+    fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> Heard {
         let copied = packet.message.is_some_and(|message| message.brings_copies());
-        let mut learnt = 0usize;
+        let mut heard = Heard::default();
         for update in packet.updates() {
             count(&mut self.stats.updates_received);
             let news = match copied {
                 true => self.hear_copy(update, origin),
                 false => self.hear(update, origin, true),
             };
-            learnt = learnt.saturating_add(news.into());
+            heard.learnt = heard.learnt.saturating_add(news.into());
+            if update.id == origin.header.sender && !news {
+                heard.introduced = true;
+                heard.outranked |= self.is_outranked(&update);
+            }
         }
-        learnt
+        heard
     }
 
     /// Applies a row of somebody's table. What is alive is not passed on, since it comes from
@@ -199,46 +225,34 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Applies one update that somebody told. Returns whether it was news; if so, and if `spread`,
     /// it is passed on.
     fn hear(&mut self, mut update: Update<'_, A>, origin: &Origin<A>, spread: bool) -> bool {
+        if update.id == self.id() {
+            return self.hear_about_me(&update, origin.is_belief);
+        }
+        if !self.is_credible(&update, origin) {
+            return false;
+        }
         if self.is_sudden_death(&update) {
             count(&mut self.stats.deaths_doubted);
             update.claim.status = Status::Suspect;
             update.claim.voices.insert(Voice::from(origin.header.sender));
         }
-        let news = self.apply(&update, origin.from, spread);
-        if !news && update.id == origin.header.sender {
-            self.correct_sender(&update, origin);
-        }
-        news
+        self.apply(&update, origin.from, spread)
     }
 
-    /// Somebody speaks of itself in other words than are known of it at the same incarnation, and
-    /// the known ones outrank them: it has restarted, and does not know how it has to outrank its
-    /// former life.
-    #[cold]
-    fn correct_sender(&mut self, update: &Update<'_, A>, origin: &Origin<A>) {
+    /// Whether somebody speaks of itself in other words than are known of it at the same
+    /// incarnation, and the known ones outrank them: it has restarted, and does not know how it
+    /// has to outrank its former life.
+    fn is_outranked(&self, update: &Update<'_, A>) -> bool {
         let known = self.table.member(update.id).and_then(|row| row.card());
-        let outranked = known.zip(update.card).is_some_and(|(known, told)| {
+        known.zip(update.card).is_some_and(|(known, told)| {
             known.incarnation == told.incarnation && known.content_order(&told).is_gt()
-        });
-        if outranked {
-            self.tell_of(update.id, origin);
-        }
+        })
     }
 
-    /// Applies one update. Returns whether it was news; if so, and if `spread`, it is passed on.
+    /// Applies one update about another member. Returns whether it was news; if so, and if
+    /// `spread`, it is passed on.
     pub(super) fn apply(&mut self, update: &Update<'_, A>, informant: A, spread: bool) -> bool {
-        if update.id == self.id() {
-            return self.hear_about_me(update);
-        }
-        if self.is_out_of_reach(update) {
-            return false;
-        }
         let found = self.table.find(update.id);
-        let known = found.and_then(|row| self.table.row(row)).map(|row| row.incarnation());
-        if self.is_skewed(known, update.claim.incarnation) {
-            count(&mut self.stats.rejected_skew);
-            return false;
-        }
         match self.table.apply(found, update, informant, self.now) {
             Applied::Known => false,
             Applied::Stranger => {
@@ -268,68 +282,6 @@ impl<A: Address, S: Storage> Node<A, S> {
             Applied::Changed(change) => self.take_over(change, update, spread && !known_elsewhere),
             Applied::Known | Applied::Stranger | Applied::NoRoom => false,
         }
-    }
-
-    /// Whether an incarnation is further ahead of the known one than any honest history could be. A
-    /// stranger is taken to stand at 0, or a forged record could keep it out before anybody met it.
-    pub(super) fn is_skewed(&self, known: Option<Incarnation>, told: Incarnation) -> bool {
-        let raised = known.map_or(told.number(), |known| told.ahead_of(known));
-        raised > self.config.incarnation_skew_max
-    }
-
-    /// Somebody spoke about this node. What it did not say itself it outranks: SWIM's refutation,
-    /// and how a restarted node overtakes its former life. One that has left says so again.
-    pub(super) fn hear_about_me(&mut self, update: &Update<'_, A>) -> bool {
-        let me = self.table.me();
-        let verdict = me.judge(update);
-        let foreign = update.card.filter(|card| card.content_order(&me.words()).is_ne());
-        let accused = verdict.claim != ClaimVerdict::Keep
-            || foreign.is_some_and(|card| card.incarnation.order(me.incarnation()).is_ge());
-        if !accused || self.standing == Standing::Silenced {
-            return false;
-        }
-        let told = update.claim.incarnation;
-        if self.is_skewed(Some(self.incarnation()), told) {
-            count(&mut self.stats.rejected_skew);
-            return false;
-        }
-        if let Some(card) = foreign.filter(|card| card.boot != self.my_card().boot) {
-            self.challenge_rival((card.boot, card.address));
-        }
-        count(&mut self.stats.refutations);
-        self.senses.health.worsen(self.config.rules.refutation_costs_health.into());
-        self.outrank(told);
-        self.answer_accusers(&update.claim.voices);
-        true
-    }
-
-    /// R7: whoever accuses is the first to hear that it is wrong, and judges first as well.
-    fn answer_accusers(&mut self, voices: &Voices) {
-        if !self.config.rules.told_directly {
-            return;
-        }
-        for &voice in voices.as_slice() {
-            if let Some(to) = self.table.member_by_voice(voice).and_then(|row| row.address())
-                && to != self.address()
-            {
-                self.introduce(to, None);
-            }
-        }
-    }
-
-    /// Asks at another address whether somebody lives there under this node's id.
-    fn challenge_rival(&mut self, rival: (u16, A)) {
-        let (number, wait) = (self.rng.next_u32(), self.answer_wait());
-        if rival.1 != self.address() && self.challenge.ask(rival, number, wait, self.now) {
-            let ping = Ping { number, target: self.id(), belief: None, digest: None };
-            self.introduce(rival.1, Some(Message::Ping(ping)));
-        }
-    }
-
-    /// Sends a packet in which this node's own record comes first.
-    pub(super) fn introduce(&mut self, to: A, message: Option<Message<A>>) {
-        let about = Some(self.id());
-        self.post(Intent::new(to, Channel::Datagram, message).about(about));
     }
 
     /// What follows from a change: timers, gossip, counters, and a new start for the lonely.

@@ -3,12 +3,14 @@
 mod answer;
 mod command;
 mod crowding;
+mod guard;
 mod healing;
 mod input;
 #[cfg(feature = "crypto")]
 mod keys;
 mod output;
 mod probing;
+mod refuting;
 mod sealing;
 mod sleeping;
 mod suspicion;
@@ -32,6 +34,7 @@ use crate::outbox::{Channel, Intent, Outbox};
 use crate::probe::Prober;
 use crate::quota::Quota;
 use crate::reconcile::Agenda;
+use crate::refutation::Refutation;
 use crate::relay::Relays;
 use crate::rival::Challenge;
 use crate::rng::Rng;
@@ -125,6 +128,7 @@ pub struct Node<A: Address, S: Storage> {
     seeds: Seeds<A, S::Bounds>,
     heal: Heal,
     departed: Departed<A, S::Bounds>,
+    refutation: Refutation,
     challenge: Challenge<A>,
     outbox: Outbox<A, S::Bounds>,
     stats: Stats<<S::Bounds as Bounds>::Counter>,
@@ -183,6 +187,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             seeds: Seeds::new(&bounds),
             heal: Heal::new(now.after(config.heal_interval)),
             departed: Departed::new(id, &bounds),
+            refutation: Refutation::new(),
             challenge: Challenge::new(),
             outbox: Outbox::new(&bounds),
             stats: Stats::default(),
@@ -283,6 +288,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         if !self.outbox.push(intent) {
             count(&mut self.stats.outbox_full);
         }
+    }
+
+    /// What an answer has to repeat. Whoever has seen some cannot work out the others, as it could
+    /// from what the generator gives.
+    fn draw_number(&mut self) -> u32 {
+        self.cookies.hide(self.rng.next_u32())
     }
 
     /// The longest metadata this node can have beside so many bytes that sealing takes.

@@ -2,12 +2,16 @@
 
 use crate::address::Address;
 use crate::event::Event;
+use crate::judge::{Claim, Voices};
+use crate::member::{Incarnation, Status};
 use crate::outbox::{Intent, Transmit};
 use crate::seeds::Answer;
 use crate::storage::{Counter, Storage};
 use crate::table::{ME, News};
 use crate::time::Instant;
-use crate::wire::{Message, PacketWriter, Page, Pull, Sync, SyncReply};
+use crate::wire::{
+    Ack, Message, PacketWriter, Page, Ping, PingRequest, Pull, Sync, SyncReply, Update, View,
+};
 
 use super::{Node, count};
 
@@ -22,6 +26,21 @@ const JOIN_LEN: usize = 256;
 
 /// Bytes of a page mark: length, kind, number, next.
 const PAGE_FRAME_LEN: usize = 14;
+
+/// Bytes of an ack packet without a view, but for its sender's id and incarnation.
+const ACK_LEN: usize = 16;
+
+/// Bytes of an accusation without voices, but for id and incarnation.
+const ACCUSATION_LEN: usize = 3;
+
+/// Bytes by which the next incarnation may be longer than the last one.
+const INCARNATION_GROWTH: usize = 4;
+
+/// Bytes by which a record that outranks another may be longer.
+const CORRECTION_GROWTH: usize = 8;
+
+/// Bytes of the longest id and incarnation of a relay.
+const RELAY_LEN: usize = 15;
 
 /// Members a welcome shows the joiner, so that it knows more than the seed.
 const WELCOME_SAMPLE_LEN: usize = 8;
@@ -109,7 +128,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.table.tell_as_of(self.now.after(self.config.sleep_margin()));
         match intent.message {
             Some(Message::Pull(pull)) if intent.answer => return self.write_page(pull, writer),
-            Some(message) if !writer.message(&message) => return None,
+            Some(message) if !write_message(&message, &mut writer) => return None,
             _ => {}
         }
         self.write_about(intent, &mut writer);
@@ -129,9 +148,42 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.write_news(intent, &mut writer);
                 writer.pad(JOIN_LEN);
             }
+            Some(Message::Ping(ping)) => {
+                self.write_news(intent, &mut writer);
+                let len = self.ping_len_min(&ping, &mut writer);
+                writer.lengthen(len);
+            }
+            None if intent.subject() == Some(self.id()) => {
+                let len = writer.len().saturating_add(CORRECTION_GROWTH);
+                self.write_news(intent, &mut writer);
+                writer.lengthen(len);
+            }
+            Some(Message::PingRequest(request)) => {
+                self.write_news(intent, &mut writer);
+                writer.lengthen(request_len_min(&request));
+            }
             _ => self.write_news(intent, &mut writer),
         }
         Some(writer.finish())
+    }
+
+    /// How long a ping has to be for the answer to be of any use to a node that gets no more than
+    /// it sends. There is room for an ack and for what the target may hold against this node, or,
+    /// of one that is not believed to be alive, for its refutation.
+    fn ping_len_min(&self, ping: &Ping, writer: &mut PacketWriter<'_>) -> usize {
+        let incarnation_len = |incarnation: Incarnation| varint_len(incarnation.number().into());
+        let believed = ping.belief.map(|belief| belief.incarnation).unwrap_or_default();
+        let target_len = varint_len(ping.target.number());
+        let ack_len = ACK_LEN.saturating_add(target_len).saturating_add(incarnation_len(believed));
+        let is_doubted = ping.belief.is_some_and(|belief| belief.status != Status::Alive);
+        let target = self.table.member(ping.target).filter(|_| is_doubted);
+        let record_len = match target.and_then(|row| row.introduction()) {
+            Some(card) => writer.update_len(&card).saturating_add(INCARNATION_GROWTH),
+            None => ACCUSATION_LEN
+                .saturating_add(varint_len(self.id().number()))
+                .saturating_add(incarnation_len(self.incarnation())),
+        };
+        ack_len.saturating_add(record_len)
     }
 
     /// What a reconciliation has to say.
@@ -165,7 +217,10 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// The record that is to come first.
     fn write_about(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) {
         let row = intent.subject().and_then(|id| self.table.member(id));
-        if row.and_then(|row| row.update()).is_some_and(|update| writer.update(&update)) {
+        let Some(update) = row.and_then(|row| row.update()) else { return };
+        // Whoever is to refute an accusation need not know whose it is.
+        let voiceless = Update { claim: Claim { voices: Voices::NONE, ..update.claim }, ..update };
+        if writer.update(&update) || writer.update(&voiceless) {
             count(&mut self.stats.updates_sent);
         }
     }
@@ -200,4 +255,29 @@ impl<A: Address, S: Storage> Node<A, S> {
             fits
         });
     }
+}
+
+/// Writes a message, or as much of it as there is room for. False when there is too little.
+fn write_message<A: Address>(message: &Message<A>, writer: &mut PacketWriter<'_>) -> bool {
+    writer.message(message)
+        || match *message {
+            Message::Ack(ack) => {
+                writer.message(&Message::<A>::Ack(Ack { view: View::Unsaid, ..ack }))
+            }
+            _ => false,
+        }
+}
+
+/// How long a request has to be for the relay to ping in as many bytes.
+fn request_len_min<A>(request: &PingRequest<A>) -> usize {
+    let believed = request.belief.map(|belief| belief.incarnation).unwrap_or_default();
+    let target_len = varint_len(request.target.number());
+    let believed_len = varint_len(believed.number().into());
+    [ACK_LEN, ACCUSATION_LEN, target_len, believed_len, RELAY_LEN].iter().sum()
+}
+
+/// Bytes of a number as a varint: seven bits in each.
+const fn varint_len(number: u64) -> usize {
+    let bits = u64::BITS.saturating_sub((number | 1).leading_zeros());
+    bits.div_ceil(7) as usize
 }

@@ -55,7 +55,7 @@ impl<A: Address, S: Storage> Node<A, S> {
                 self.table.note(row, |row| row.case.trial.note_refusal());
             }
             let nack = Nack { number: relay.request, refused: true };
-            self.send(relay.requester, relay.channel, Message::Nack(nack));
+            self.answer_requester(&relay, Message::Nack(nack), None);
         }
         relayed
     }
@@ -88,6 +88,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn start_probe(&mut self) {
+        self.leap_if_due();
         let plan = self.probe_plan();
         let interval = match (plan.window, self.config.rules.interval_scaled_always) {
             (Some(window), true) => window,
@@ -98,7 +99,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.prober.skip(interval, self.now);
         };
         let (target, belief) = (row.id(), self.belief(&row.claim()));
-        let number = self.rng.next_u32();
+        let number = self.draw_number();
         if !self.prober.start((target, number), plan, interval, self.now) {
             return count(&mut self.stats.probes_skipped);
         }

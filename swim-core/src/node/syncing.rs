@@ -48,14 +48,15 @@ impl<A: Address, S: Storage> Node<A, S> {
             View::Unsaid => {}
             View::Equal => self.sync.agree(self.config.sync_pause_min()),
             View::Differs { digest, cookie } => {
-                self.compare(digest, ack.number, (origin.from, cookie));
+                self.compare(digest, ack.number, Some((origin.from, cookie)));
             }
         }
     }
 
     /// Compares somebody's table with this node's, after what came with the digest was applied,
-    /// and does something about a lasting difference.
-    pub(super) fn compare(&mut self, theirs: Digest, number: u32, peer: (A, u32)) {
+    /// and does something about a lasting difference: together with `peer`, or if nobody is sure
+    /// to be where the digest came from, with anybody.
+    pub(super) fn compare(&mut self, theirs: Digest, number: u32, peer: Option<(A, u32)>) {
         let Some(mine) = self.digest(number) else { return };
         if mine == theirs {
             return self.sync.agree(self.config.sync_pause_min());
@@ -64,7 +65,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         // Whoever has much less pulls by itself.
         let due = self.sync.differ(self.config.sync_after(), self.now);
         if due && !is_much_smaller(theirs.members, mine.members) {
-            self.sync_with(peer, theirs.members);
+            let peer = peer.or_else(|| Some((self.random_peer()?, 0)));
+            peer.into_iter().for_each(|peer| self.sync_with(peer, theirs.members));
         }
     }
 
@@ -119,7 +121,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn begin(&mut self, (peer, cookie): (A, u32), work: Work) {
-        let number = self.rng.next_u32();
+        let number = self.draw_number();
         let timeout = self.pauses().timeout;
         let session = self.sync.start((number, peer, cookie), work, timeout, self.now);
         if let Some(session) = session {
@@ -180,7 +182,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn give_cookie(&mut self, number: u32, origin: &Origin<A>) {
         count(&mut self.stats.cookies_sent);
         let cookie = self.cookies.bake(origin.from, self.now);
-        self.send(origin.from, origin.channel, Message::Cookie(Cookie { number, cookie }));
+        let cookie = Message::Cookie(Cookie { number, cookie });
+        let intent = Intent::new(origin.from, origin.channel, Some(cookie));
+        self.post(intent.limited(origin.len_max()));
     }
 
     fn send_elsewhere(&mut self, number: u32, len_max: u16, origin: &Origin<A>) {

@@ -117,7 +117,7 @@ impl<A: Address, S: Storage> Node<A, S> {
                 RelayStep::PingAgain(relay) => self.ping_for(&relay),
                 RelayStep::Nack(relay) => {
                     let nack = Nack { number: relay.request, refused: false };
-                    self.send(relay.requester, relay.channel, Message::Nack(nack));
+                    self.answer_requester(&relay, Message::Nack(nack), None);
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! The clock of one process: any epoch, and a rate that is not quite right.
 
-use crate::time::Instant;
+use core::time::Duration;
+
+use crate::time::{Instant, micros};
 
 const MILLION: u64 = 1_000_000;
 
@@ -17,6 +19,16 @@ impl Clock {
     /// A clock that shows `epoch` microseconds at the start and runs `drift_ppm` fast.
     pub fn new(epoch: u64, drift_ppm: i32) -> Self {
         Self { epoch, rate: MILLION.saturating_add_signed(drift_ppm.into()) }
+    }
+
+    /// It jumps ahead.
+    pub fn step_ahead(&mut self, by: Duration) {
+        self.epoch += micros(by);
+    }
+
+    /// It jumps back, but never before its beginning.
+    pub fn step_back(&mut self, by: Duration) {
+        self.epoch = self.epoch.saturating_sub(micros(by));
     }
 
     /// What it shows at the moment `at`.

@@ -53,8 +53,10 @@
 // a bug in it should stop a test rather than be absorbed.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod act;
 mod clock;
 mod cluster;
+pub mod drive;
 pub mod experiment;
 mod introduce;
 mod link;
@@ -68,8 +70,10 @@ mod scenario;
 mod snapshot;
 mod step;
 mod tally;
+mod told;
 mod verbs;
 
+pub use act::Act;
 pub use cluster::{Cluster, Seen};
 pub use link::{Burst, Link};
 pub use network::Network;
@@ -77,3 +81,4 @@ pub use oracle::Violation;
 pub use report::{Counts, Failure, Heard, Load, Report, Step, seeds};
 pub use scenario::{Checks, Scenario, SimAddress};
 pub use tally::{Purpose, Tally};
+pub use told::Told;

@@ -170,9 +170,9 @@ struct Truth {
 
 /// What a view held of a member when last looked at.
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    incarnation: Incarnation,
-    status: Status,
+pub(super) struct Known {
+    pub incarnation: Incarnation,
+    pub status: Status,
 }
 
 /// Knows the truth and the last state of every view.
@@ -318,7 +318,7 @@ fn belief(message: &Message<SimAddress>) -> Option<(NodeId, Belief)> {
 }
 
 /// Whether what a view holds of `id` went forward, or stood still.
-fn forward(id: NodeId, from: Known, to: Known) -> Result<(), Violation> {
+pub(super) fn forward(id: NodeId, from: Known, to: Known) -> Result<(), Violation> {
     match to.incarnation.order(from.incarnation) {
         Ordering::Greater => Ok(()),
         Ordering::Less => {

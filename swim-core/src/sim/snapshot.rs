@@ -1,7 +1,9 @@
 //! What a node writes down, and how it begins its next life with that.
 
 use crate::storage::Storage;
-use crate::{Acquaintances, Identity, Incarnation, SNAPSHOT_RECORD_LEN_MAX, SnapshotRecord};
+use crate::{
+    Acquaintances, Address, Identity, Incarnation, SNAPSHOT_RECORD_LEN_MAX, SnapshotRecord,
+};
 
 use super::cluster::Cluster;
 use super::scenario::SimAddress;
@@ -33,7 +35,7 @@ impl<S: Storage> Cluster<S> {
         let process = &self.processes[node];
         let mut identity = Identity::new(process.id, process.address);
         let mut members = Vec::new();
-        for record in records(&process.disk) {
+        for record in records::<SimAddress>(&process.disk) {
             match record {
                 Record::Me { id: _, incarnation, patience } => {
                     (identity.incarnation, identity.patience) = (incarnation.next(), patience);
@@ -52,14 +54,15 @@ impl<S: Storage> Cluster<S> {
 
     /// The incarnation that a node's last snapshot tells of.
     pub fn saved_incarnation(&self, node: usize) -> Option<Incarnation> {
-        records(&self.processes[node].disk).find_map(|record| match record {
+        records::<SimAddress>(&self.processes[node].disk).find_map(|record| match record {
             Record::Me { incarnation, .. } => Some(incarnation),
             Record::Member { .. } => None,
         })
     }
 }
 
-fn records(mut bytes: &[u8]) -> impl Iterator<Item = Record> {
+/// The records that follow each other in a snapshot, up to the first that cannot be read.
+pub(super) fn records<A: Address>(mut bytes: &[u8]) -> impl Iterator<Item = SnapshotRecord<A>> {
     core::iter::from_fn(move || {
         let (record, rest) = postcard::take_from_bytes(bytes).ok()?;
         bytes = rest;
@@ -102,7 +105,7 @@ mod tests {
             cluster.restart_from_snapshot(0);
             cluster.run_for(Duration::from_secs(100))?;
             cluster.save_snapshot(0);
-            let mut kept: Vec<_> = records(&cluster.processes[0].disk).skip(1).collect();
+            let mut kept: Vec<Record> = records(&cluster.processes[0].disk).skip(1).collect();
             kept.sort_by_key(|record| match record {
                 Record::Me { id, .. } | Record::Member { id, .. } => *id,
             });

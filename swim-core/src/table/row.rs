@@ -200,6 +200,11 @@ impl<'a, A: Copy + Ord> Row<'a, A> {
         self.entry.is_live()
     }
 
+    /// Whether it is alive, and all who ought to know do.
+    pub fn is_settled(&self) -> bool {
+        self.is_live() && self.status() == Status::Alive && self.case.is_none()
+    }
+
     /// What the member last said of itself, in 64 bits.
     pub fn hash(&self) -> u64 {
         self.entry.hash()

@@ -283,6 +283,11 @@ impl<A: Address> Message<A> {
         )
     }
 
+    /// Whether what stands beside it about the reader is what its sender believes: a correction.
+    pub(crate) const fn corrects(&self) -> bool {
+        matches!(self, Self::Ack(_) | Self::Welcome(_))
+    }
+
     /// The message in `frame`; `None` when the frame is something else.
     pub(super) fn read(frame: Frame<'_>) -> Result<Option<Self>, ParseError> {
         Ok(Some(match frame.kind {

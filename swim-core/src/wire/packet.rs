@@ -112,6 +112,22 @@ impl<'b> PacketWriter<'b> {
         }
     }
 
+    /// Makes the packet at least `len` bytes long, as far as there is room; up to two more where
+    /// padding comes in no other length.
+    pub(crate) fn lengthen(&mut self, len: usize) {
+        match len.saturating_sub(self.len) {
+            0 => {}
+            1 => self.pad(len.saturating_add(1)),
+            130 => self.pad(len.saturating_add(2)),
+            _ => self.pad(len),
+        }
+    }
+
+    /// How many bytes an update would take, as far as it fits; 0 if it does not.
+    pub(crate) fn update_len<A: Address>(&mut self, update: &Update<'_, A>) -> usize {
+        self.room().and_then(|room| update.write(room)).unwrap_or(0)
+    }
+
     fn zeros(&mut self, count: usize) -> bool {
         let written = self.room().and_then(|room| write_frame(room, kind::PADDING, &Zeros(count)));
         self.advance(written)
@@ -120,6 +136,11 @@ impl<'b> PacketWriter<'b> {
     /// Bytes of the whole packet, at most.
     pub fn capacity(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// Bytes that are left, without the reserved ones.

@@ -292,7 +292,8 @@ fn an_ack_tells_a_suspected_prober_what_it_is_suspected_of() {
     for _ in 0..world.config.retransmit_mult {
         world.ask(B);
     }
-    world.tell(B, A, ping(9, B), &[]).unwrap();
+    let ping = forge_long(&world.header(A), ping(9, B));
+    world.hand(B, A, &ping).unwrap();
     world.run(0);
     assert_eq!(world.node(A).incarnation(), 1);
 }
@@ -313,15 +314,21 @@ fn a_link_blocked_in_one_direction_is_bridged_by_a_relay() {
     }
 }
 
+/// Requests for `C`, as many as a relay takes on: from three members, for none may have all.
+fn busy_relay(world: &mut World) {
+    for number in 0..RELAYS_MAX as u32 {
+        let from = [B, D, E][number as usize % 3];
+        world.tell(A, from, request(number, C, 400), &[]).unwrap();
+    }
+}
+
 /// A nack is a voice against the target, so nobody may say it who has not tried.
 #[test]
 fn a_relay_with_too_much_to_do_keeps_silent() {
-    let mut world = alone_with(still(), &[B, C]);
-    for number in 0..RELAYS_MAX as u32 {
-        world.tell(A, B, request(number, C, 400), &[]).unwrap();
-    }
+    let mut world = alone_with(still(), &[B, C, D, E, F]);
+    busy_relay(&mut world);
     assert!(world.sent().iter().all(|sent| sent.to == C && sent.ping().is_some()));
-    world.tell(A, B, request(99, C, 400), &[]).unwrap();
+    world.tell(A, F, request(99, C, 400), &[]).unwrap();
     assert!(world.sent().is_empty());
     assert_eq!(world.stats(A).relays_refused, 1);
     world.run(400);
@@ -353,11 +360,9 @@ fn relays_are_forgotten_and_make_room_for_others() {
         probe_timeout: Duration::from_millis(500),
         ..still()
     };
-    let mut world = alone_with(config, &[B, C]);
+    let mut world = alone_with(config, &[B, C, D, E]);
     world.puppet(B);
-    for number in 0..RELAYS_MAX as u32 {
-        world.tell(A, B, request(number, C, 400), &[]).unwrap();
-    }
+    busy_relay(&mut world);
     world.run(1_000);
     world.tell(A, B, request(99, C, 400), &[]).unwrap();
     assert_eq!(world.stats(A).relays_refused, 0);

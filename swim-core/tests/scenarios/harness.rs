@@ -392,7 +392,9 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
         let start = self.sent.len();
         let target = self.nodes[&node].me().id;
         let ping = Ping { number: 4_711, target, belief: None, digest: None };
-        self.tell(node, STRANGER, Some(Message::Ping(ping)), &[]).expect("a ping");
+        // A stranger gets no more than it sends.
+        let bytes = forge_long(&self.header(STRANGER), Some(Message::Ping(ping)));
+        self.hand(node, STRANGER, &bytes).expect("a ping");
         let ack = self.sent[start..].iter().find(|sent| sent.to == STRANGER).cloned();
         ack.expect("an answer")
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use swim_core::wire::{Join, Message, Page, Pull, Update, Welcome};
-use swim_core::{Card, Config, Event, Identity, Label, Patience, Standing, Status};
+use swim_core::{Card, Claim, Config, Event, Identity, Label, Patience, Standing, Status};
 
 use crate::harness::*;
 
@@ -247,7 +247,8 @@ fn a_forged_record_about_somebody_not_met_yet_does_not_keep_it_out() {
 #[test]
 fn a_rumour_that_jumps_too_far_is_rejected_and_counted() {
     let config = Config { incarnation_skew_max: 100, ..still() };
-    for rumour in [alive(B, 101), suspect(B, 101, C), dead(B, 101), left(B, 101)] {
+    let leap = 1 << 30;
+    for rumour in [alive(B, leap + 1), suspect(B, 101, C), dead(B, 101), left(B, 101)] {
         let mut world = alone_with(config, &[B]);
         world.gossip(A, &[rumour]);
         assert_eq!(
@@ -256,10 +257,11 @@ fn a_rumour_that_jumps_too_far_is_rejected_and_counted() {
         );
         assert_eq!((world.events(A), world.ask(A).updates()), (vec![], vec![]));
     }
-    for rumour in [alive(B, 100), suspect(B, 100, C), dead(B, 100), left(B, 100)] {
+    for rumour in [alive(B, leap), suspect(B, 100, C), dead(B, 100), left(B, 100)] {
         let mut world = alone_with(config, &[B]);
         world.gossip(A, &[rumour]);
-        assert_eq!(world.known(A, B), Some((rumour.claim.status, 100)));
+        let Claim { status, incarnation, .. } = rumour.claim;
+        assert_eq!(world.known(A, B), Some((status, incarnation.number())));
         assert_eq!(world.stats(A).rejected_skew, 0);
     }
 }

@@ -117,6 +117,7 @@
 //! - how who is behind is corrected, by those it asks and by relays: `witness_corrections`
 //! - lies, floods and broken clocks: `witness_hostile`
 
+mod bounds;
 #[path = "../common/cases.rs"]
 mod cases;
 mod contract;

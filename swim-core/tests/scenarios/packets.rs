@@ -141,6 +141,17 @@ pub fn forge(
     buffer
 }
 
+/// The same, as long as a datagram may be.
+pub fn forge_long(header: &Header, message: Option<Message<u16>>) -> Vec<u8> {
+    let mut buffer = vec![0; 1_400];
+    let mut writer = PacketWriter::new(&mut buffer, header).expect("room for a header");
+    assert!(message.is_none_or(|message| writer.message(&message)));
+    writer.pad(1_400);
+    let len = writer.finish();
+    buffer.truncate(len);
+    buffer
+}
+
 /// A packet that a node sent.
 #[derive(Clone, Debug)]
 pub struct Sent {

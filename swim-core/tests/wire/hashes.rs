@@ -170,7 +170,7 @@ impl Asker {
 
     /// All packets that the node has to send after this one.
     fn exchange(&mut self, draft: &Draft<u16>) -> Vec<Vec<u8>> {
-        self.node.handle_datagram(1, &mut draft.bytes(), Instant::ZERO).expect("a packet it takes");
+        self.node.handle_stream(1, &mut draft.bytes(), Instant::ZERO).expect("a packet it takes");
         let mut buffer = vec![0; 2_000];
         let mut packets = Vec::new();
         while let Some(sent) = self.node.poll_transmit(Instant::ZERO, &mut buffer) {

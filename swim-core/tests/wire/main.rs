@@ -5,6 +5,7 @@ mod cut;
 mod draft;
 mod hashes;
 mod random;
+mod sealed;
 mod sizes;
 mod specification;
 mod vectors;

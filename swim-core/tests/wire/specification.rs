@@ -7,15 +7,19 @@ const SPECIFICATION: &str = include_str!("../../WIRE.md");
 
 /// The rows of the tables in one section whose first cell is code, as the text of their cells.
 pub fn table_rows(heading: &str) -> Vec<Vec<&'static str>> {
-    let (_, section) = SPECIFICATION.split_once(&format!("\n{heading}\n")).expect(heading);
-    let section = section.split_once("\n#").map_or(section, |(section, _)| section);
-    section
+    text_of(heading)
         .lines()
         .filter_map(|line| line.strip_prefix("| `"))
         .map(|row| {
             row.trim_end_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect()
         })
         .collect()
+}
+
+/// All that stands in one section.
+pub fn text_of(heading: &str) -> &'static str {
+    let (_, section) = SPECIFICATION.split_once(&format!("\n{heading}\n")).expect(heading);
+    section.split_once("\n#").map_or(section, |(section, _)| section)
 }
 
 /// The vectors of one section by name.

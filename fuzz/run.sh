@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Fuzzes every target in turn, SECONDS each, on top of the corpus in the repository, which stays as
+# it is. Prints per target: executions, edges covered (cov), features (ft), findings. Fails if there
+# is a finding.
+#
+#     fuzz/run.sh SECONDS [TARGET...]
+#
+# FUZZ_KEEP=DIR: where new inputs (DIR/corpus) and findings (DIR/findings) are kept, and taken up
+# again by the next run; fuzz/found by default.
+#
+# Needs cargo-fuzz, and a nightly compiler or any with RUSTC_BOOTSTRAP=1. Without a sanitizer, since
+# there is no unsafe code to watch; overflows and debug assertions are checked.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+readonly DICTIONARIES=(decode node sealed)
+readonly FUZZ_KEEP=${FUZZ_KEEP:-$PWD/found}
+readonly INPUT_SECONDS_MAX=10 RSS_MB_MAX=2048
+
+main() {
+    local seconds=${1:?"usage: fuzz/run.sh SECONDS [TARGET...]"} findings=0 target
+    shift
+    local targets=("$@")
+    [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cargo_fuzz list)
+    cargo_fuzz build --sanitizer none
+    for target in "${targets[@]}"; do
+        fuzz "$target" "$seconds"
+        findings=$((findings + $(find "$FUZZ_KEEP/findings/$target" -type f | wc -l)))
+    done
+    [ "$findings" = 0 ] || exit 1
+}
+
+# Fuzzing goes on after a finding, until the time is up.
+fuzz() {
+    local target=$1 seconds=$2 corpus=$FUZZ_KEEP/corpus/$1 found=$FUZZ_KEEP/findings/$1
+    local options=("-max_total_time=$seconds" "-timeout=$INPUT_SECONDS_MAX" -verbosity=1
+        "-rss_limit_mb=$RSS_MB_MAX" "-artifact_prefix=$found/" -max_len=1024 -len_control=20
+        -print_final_stats=1 -fork=1 -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1)
+    mkdir -p "$corpus" "$found"
+    [ ! -f "dict/$target" ] || options+=("-dict=dict/$target")
+    cargo_fuzz run --sanitizer none "$target" "$corpus" "corpus/$target" -- "${options[@]}" \
+        >"$FUZZ_KEEP/$target.log" 2>&1 || true
+    summary "$target" "$found"
+}
+
+summary() {
+    local target=$1 found=$2 count
+    count=$(find "$found" -type f | wc -l)
+    awk -v target="$target" -v count="$count" -v found="$found" '
+        { for (i = 1; i < NF; i++) {
+            if ($i == "cov:" && $(i + 1) > cov) cov = $(i + 1)
+            if ($i == "ft:" && $(i + 1) > ft) ft = $(i + 1) } }
+        $1 ~ /^#[0-9]+:?$/ { sub("#", "", $1); if ($1 + 0 > runs) runs = $1 + 0 }
+        END { printf "%-9s %9d executions  cov %6d  ft %7d  findings %d", target, runs, cov, ft, count
+              print (count ? ", kept in " found : "") }' "$FUZZ_KEEP/$target.log"
+}
+
+cargo_fuzz() {
+    local toolchains
+    toolchains=$(rustup toolchain list 2>/dev/null) || true
+    if grep -q "^nightly" <<<"$toolchains"; then
+        cargo +nightly fuzz "$@"
+    else
+        RUSTC_BOOTSTRAP=1 cargo fuzz "$@"
+    fi
+}
+
+main "$@"

@@ -1,0 +1,47 @@
+//! Whatever bytes say, done to the library: what the fuzz targets run, and what the tests replay of
+//! their corpus.
+//!
+//! Each of the [`TARGETS`] takes any bytes as a program. Programs are made so that nearly all bytes
+//! mean something, and so that a byte more or less changes little of the rest. What must hold is
+//! checked after each step; a rule that does not hold panics, which is what a fuzzer looks for.
+
+// As tests do.
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod bytes;
+mod decode;
+mod letter;
+mod memory;
+mod peer;
+mod snapshot;
+mod solo;
+mod together;
+mod watch;
+
+pub use decode::decode;
+pub use snapshot::snapshot;
+pub use solo::node;
+pub use together::cluster;
+
+use bytes::Bytes;
+
+/// Something to run with any bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name of the fuzz target, and of the directory of its corpus.
+    pub name: &'static str,
+    /// Does what the bytes say.
+    ///
+    /// # Panics
+    ///
+    /// When a rule does not hold: the library's fault.
+    pub run: fn(&[u8]),
+}
+
+/// All there are.
+pub const TARGETS: &[Target] = &[
+    Target { name: "decode", run: decode },
+    Target { name: "node", run: node },
+    Target { name: "cluster", run: cluster },
+    Target { name: "snapshot", run: snapshot },
+];
