@@ -6,7 +6,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use common::{Peer, ends, eventually, options};
-use swim_tokio::{Config, Event, Events, NodeId, Options, Update};
+use swim_tokio::swim_core::KEY_LEN;
+use swim_tokio::{Config, Event, Events, Key, KeyId, KeyRing, NodeId, Options, Update};
 use tokio::time;
 
 const PACKETS_PER_SECOND: u32 = 50_000;
@@ -20,30 +21,47 @@ const PAGE_LEN: u64 = 4_096;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn junk_at_one_member_kills_nobody() {
-    withstand(Duration::from_secs(3)).await;
+    withstand(None, Duration::from_secs(3)).await;
+}
+
+/// The dearest junk there is: all that tells it from a packet is its tag.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forged_packets_at_one_member_kill_nobody() {
+    withstand(Some(Key::new([7; KEY_LEN])), Duration::from_secs(3)).await;
 }
 
 /// For `.ci/run hours`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "ten seconds at full load"]
+#[ignore = "twenty seconds at full load"]
 async fn junk_at_one_member_for_long_kills_nobody() {
-    withstand(Duration::from_secs(10)).await;
+    withstand(None, Duration::from_secs(10)).await;
+    withstand(Some(Key::new([7; KEY_LEN])), Duration::from_secs(10)).await;
 }
 
 /// The members run with the defaults of a LAN.
-async fn withstand(duration: Duration) {
-    let peers = lan(MEMBERS).await;
+async fn withstand(key: Option<Key>, duration: Duration) {
+    let peers = lan(MEMBERS, key.as_ref()).await;
+    let key_id = key.map(|key| key.id());
     let mut events: Vec<_> = peers.iter().map(|peer| peer.swim.events()).collect();
     let (target, id) = (peers[0].swim.local_addr(), peers[0].id());
     let memory_before = resident_bytes();
-    let flood = std::thread::spawn(move || flood(target, id, duration));
+    let flood = std::thread::spawn(move || flood(target, Junk::new(id, key_id), duration));
     let news_within = news_pass(&peers, || flood.is_finished()).await;
     let (sent, took) = flood.join().expect("it only sends");
     let growth =
         memory_before.zip(resident_bytes()).map(|(before, after)| after.saturating_sub(before));
     let stats = ends("the target", peers[0].swim.stats()).await.expect("it runs");
-    let read = stats.rejected_malformed + stats.rejected_version + stats.packets_received;
-    println!("{sent} packets in {took:?}, {read} of them read; memory grew by {growth:?} bytes");
+    let rejected = [
+        stats.rejected_malformed,
+        stats.rejected_version,
+        stats.rejected_unsealed,
+        stats.rejected_forged,
+    ];
+    let read = rejected.iter().sum::<u64>() + stats.packets_received;
+    println!(
+        "{sent} packets in {took:?}, {read} of them read, {} as forged; memory grew by {growth:?} bytes",
+        stats.rejected_forged
+    );
     println!("the slowest news took {news_within:?}");
     assert!(read > u64::from(sent) / 100, "it was no flood: {stats:?}");
     assert!(growth.is_none_or(|growth| growth < MEMORY_MARGIN), "{growth:?}");
@@ -82,11 +100,18 @@ async fn suspicions(events: &mut [Events]) -> usize {
     suspicions
 }
 
-async fn lan(count: usize) -> Vec<Peer> {
+async fn lan(count: usize, key: Option<&Key>) -> Vec<Peer> {
     let mut peers = Vec::new();
     for number in 0..count {
         let name = format!("peer-{number}");
-        peers.push(Peer::start(Options { config: Config::lan(), ..options(&name) }).await);
+        peers.push(
+            Peer::start(Options {
+                config: Config::lan(),
+                keys: key.cloned().map(KeyRing::new),
+                ..options(&name)
+            })
+            .await,
+        );
     }
     for peer in &peers[1..] {
         peer.swim.keep_joining([peers[0].addr()]).await;
@@ -96,10 +121,9 @@ async fn lan(count: usize) -> Vec<Peer> {
 }
 
 /// Sends junk until `duration` is over; returns how many packets in what time.
-fn flood(target: SocketAddr, id: NodeId, duration: Duration) -> (u32, Duration) {
+fn flood(target: SocketAddr, mut junk: Junk, duration: Duration) -> (u32, Duration) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     let (begun, mut sent) = (Instant::now(), 0);
-    let mut junk = Junk::new(id);
     while begun.elapsed() < duration {
         for _ in 0..BURST {
             let _ = socket.send_to(junk.next(), target);
@@ -111,17 +135,19 @@ fn flood(target: SocketAddr, id: NodeId, duration: Duration) -> (u32, Duration) 
     (sent, begun.elapsed())
 }
 
-/// Random bytes, the right header with random frames, valid pings from nobody, in turn.
+/// Random bytes, the right header with random frames, and, in turn with these, valid pings from
+/// nobody or packets that pretend to be sealed.
 struct Junk {
     random: fastrand::Rng,
     target: NodeId,
+    key: Option<KeyId>,
     packet: Vec<u8>,
     turn: u64,
 }
 
 impl Junk {
-    fn new(target: NodeId) -> Self {
-        Self { random: fastrand::Rng::with_seed(6), target, packet: Vec::new(), turn: 0 }
+    fn new(target: NodeId, key: Option<KeyId>) -> Self {
+        Self { random: fastrand::Rng::with_seed(6), target, key, packet: Vec::new(), turn: 0 }
     }
 
     fn next(&mut self) -> &[u8] {
@@ -133,10 +159,16 @@ impl Junk {
                 self.header();
                 self.noise();
             }
-            _ => {
-                self.header();
-                self.ping();
-            }
+            _ => match self.key {
+                None => {
+                    self.header();
+                    self.ping();
+                }
+                Some(key) => {
+                    self.envelope(key);
+                    self.noise();
+                }
+            },
         }
         &self.packet
     }
@@ -153,6 +185,13 @@ impl Junk {
         self.packet.extend([0; 4]);
         varint(self.turn, &mut self.packet);
         self.packet.extend([0, 0, 0]);
+    }
+
+    /// Version, the flag of sealed packets, the label, the key, salt and moment.
+    fn envelope(&mut self, KeyId(key): KeyId) {
+        self.packet.extend([1, 1, 0, 0, 0, 0]);
+        self.packet.extend(key.to_le_bytes());
+        self.packet.extend([self.random.u8(..); 12]);
     }
 
     /// A number, the target, no belief, no digest.
