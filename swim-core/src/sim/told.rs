@@ -46,6 +46,7 @@ impl Told {
             Event::Joined { .. }
             | Event::JoinRefused { .. }
             | Event::Conflict { .. }
+            | Event::UnknownKey { .. }
             | Event::TableFull
             | Event::Asleep
             | Event::Departed => (true, self),
