@@ -59,10 +59,10 @@ async fn withstand(key: Option<Key>, duration: Duration) {
     ];
     let read = rejected.iter().sum::<u64>() + stats.packets_received;
     println!(
-        "{sent} packets in {took:?}, {read} of them read, {} as forged; memory grew by {growth:?} bytes",
+        "{sent} packets in {took:?}, {read} of them read, {} as forged; the slowest news took \
+         {news_within:?}; memory grew by {growth:?} bytes",
         stats.rejected_forged
     );
-    println!("the slowest news took {news_within:?}");
     assert!(read > u64::from(sent) / 100, "it was no flood: {stats:?}");
     assert!(growth.is_none_or(|growth| growth < MEMORY_MARGIN), "{growth:?}");
     println!("{} suspicions", suspicions(&mut events).await);
