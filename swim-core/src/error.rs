@@ -58,6 +58,8 @@ pub enum Rejected {
     Stale,
     /// It belongs to a cluster with another label. If it was a join, a refusal is sent back.
     OtherCluster,
+    /// No member may be where it came from: see [`Node::allow`](crate::Node::allow).
+    Forbidden,
     /// Its sender claims this node's own id: an echo, or an id used twice. If it was a join of
     /// another process, a refusal is sent back.
     OwnId,
@@ -72,6 +74,7 @@ impl fmt::Display for Rejected {
             Self::Forged => f.write_str("the packet is forged or damaged"),
             Self::Stale => f.write_str("the packet was sealed too long ago"),
             Self::OtherCluster => f.write_str("the packet belongs to another cluster"),
+            Self::Forbidden => f.write_str("no member may be where the packet came from"),
             Self::OwnId => f.write_str("the sender claims this node's own id"),
         }
     }
@@ -95,6 +98,8 @@ pub enum JoinError {
     TooManySeeds,
     /// The seed is the node's own address.
     OwnAddress,
+    /// No member may be there: see [`Node::allow`](crate::Node::allow).
+    Forbidden,
     /// The node is leaving, has left, or was silenced: call `rejoin` first.
     NotAlive,
 }
@@ -103,6 +108,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooManySeeds => "too many seeds",
+            Self::Forbidden => "no member may be where the seed is",
             Self::OwnAddress => "the seed is this node's own address",
             Self::NotAlive => {
                 "this node has left its cluster, is leaving it, or lost its id to another"

@@ -46,8 +46,11 @@ pub enum Event<A> {
     /// A member changed its metadata or address, or fell asleep, or is awake again or overdue: see
     /// [`Member::asleep`](crate::Member::asleep).
     MemberUpdated(NodeId),
-    /// Another living node uses this node's id. Both work out the same winner; the loser falls
-    /// silent until it is told to [`rejoin`](crate::Node::rejoin).
+    /// Another living node uses this node's id. Both work out the same winner: who has had the id
+    /// for long keeps it. The loser falls silent. It asks the winner every
+    /// [`heal_interval`](crate::Config::heal_interval) whether it is still there; when three
+    /// questions in a row were not answered it says that it has won after all and stands up again,
+    /// as if told to [`rejoin`](crate::Node::rejoin).
     Conflict {
         /// Where the other one listens.
         rival: A,

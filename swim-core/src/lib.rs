@@ -72,7 +72,7 @@
 //! | packets waiting | [`OUTBOX_LEN_MAX`] | what is due waits; of answers, the newest is dropped |
 //! | probes running | [`PROBES_MAX`] | a round is left out |
 //! | relays asked by one probe | [`RELAYS_ASKED_MAX`] | no more are asked |
-//! | probes relayed | [`RELAYS_MAX`] | left unanswered |
+//! | probes relayed | [`RELAYS_MAX`]; for one requester a third | left unanswered |
 //! | seeds | [`SEEDS_MAX`] | `join` returns an error |
 //! | members watched | [`WATCHED_MAX`] | `watch` returns an error |
 //! | announced silence | [`Config::sleep_max`] | `sleep` returns an error; others grant as much |
@@ -82,7 +82,10 @@
 //! | missing members looked for | [`DEPARTED_MAX`] | a sample of the dead is kept |
 //! | accusers of a suspect | [`VOICES_MAX`] | the smallest are kept |
 //! | transmissions of an update | [`TRANSMITS_MAX`] | it leaves the queue |
-//! | times a node refutes in a second | [`REFUTATIONS_PER_SECOND_MAX`] | it refutes the next it hears |
+//! | newcomers of one packet | [`NEWCOMERS_PER_PACKET_MAX`] | the others are ignored |
+//! | newcomers in a second | [`Config::newcomers_per_second_max`] | ignored; tables bring them |
+//! | refutations in a second | [`REFUTATIONS_PER_SECOND_MAX`] | what is heard next is refuted |
+//! | accusers told directly in a second | [`ACCUSERS_PER_SECOND_MAX`] | they hear it by gossip |
 //! | rumours of later incarnations | [`Config::incarnation_skew_max`] | not believed of others |
 //! | patience asked for | [`Config::patience_max`] | as much is granted |
 //!
@@ -130,6 +133,7 @@
 extern crate alloc;
 
 mod address;
+mod allow;
 mod config;
 mod cookie;
 mod departed;
@@ -144,6 +148,7 @@ mod judge;
 mod leaf;
 mod log;
 mod member;
+mod newcomers;
 mod node;
 mod outbox;
 mod probe;
@@ -173,6 +178,7 @@ mod time;
 pub mod wire;
 
 pub use address::{ADDRESS_LEN_MAX, Address};
+pub use allow::AddressPredicate;
 pub use config::{
     Config, ConfigError, DATAGRAM_LEN_MIN, GOSSIP_NODES_MAX, INDIRECT_PROBES_MAX, Label,
     TRANSMITS_MAX,
@@ -185,10 +191,11 @@ pub use event::Event;
 pub use flap::FlapPolicy;
 pub use judge::{Card, Claim, VOICES_MAX, Voices};
 pub use member::{Incarnation, Member, NodeId, Patience, Status, Voice};
+pub use newcomers::NEWCOMERS_PER_PACKET_MAX;
 pub use node::{Identity, Node, Standing};
 pub use outbox::{Channel, STREAM_PACKET_LEN_MAX, Transmit};
 pub use probe::RELAYS_ASKED_MAX;
-pub use refutation::REFUTATIONS_PER_SECOND_MAX;
+pub use refutation::{ACCUSERS_PER_SECOND_MAX, REFUTATIONS_PER_SECOND_MAX};
 #[cfg(feature = "crypto")]
 pub use seal::{KEY_LEN, KEYS_MAX, Key, KeyError, KeyRing, Nonces, REPLAY_WINDOW, Sealing};
 #[cfg(feature = "alloc")]

@@ -38,15 +38,25 @@ pub struct Intent<A> {
     is_about: bool,
     /// The longest packet that the other side may be sent.
     pub len_max: u16,
+    manner: Manner,
+}
+
+/// How a packet says what it has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// Message, record, and as much news as fits.
+    Full,
+    /// Without news: somebody chose to whom it goes.
+    Bare,
     /// The message is not said but answered: a pull, by a page.
-    pub answer: bool,
+    Answer,
 }
 
 impl<A> Intent<A> {
     /// A packet of any length, without a record in front.
     pub const fn new(to: A, channel: Channel, message: Option<Message<A>>) -> Self {
         let (about, is_about) = (NodeId::new(0), false);
-        Self { to, channel, message, about, is_about, len_max: u16::MAX, answer: false }
+        Self { to, channel, message, about, is_about, len_max: u16::MAX, manner: Manner::Full }
     }
 
     /// With this member's record in front.
@@ -58,7 +68,23 @@ impl<A> Intent<A> {
     /// Not saying its message, but answering it.
     #[must_use]
     pub fn answering(self) -> Self {
-        Self { answer: true, ..self }
+        Self { manner: Manner::Answer, ..self }
+    }
+
+    /// Whether its message is not said but answered.
+    pub fn is_answer(&self) -> bool {
+        self.manner == Manner::Answer
+    }
+
+    /// Without news.
+    #[must_use]
+    pub fn bare(self) -> Self {
+        Self { manner: Manner::Bare, ..self }
+    }
+
+    /// Whether it is without news.
+    pub fn is_bare(&self) -> bool {
+        self.manner == Manner::Bare
     }
 
     /// Whose record goes first.

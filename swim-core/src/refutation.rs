@@ -16,10 +16,15 @@ pub const LEAP_MAX: u32 = 1 << 30;
 /// when it is heard next.
 pub const REFUTATIONS_PER_SECOND_MAX: u16 = 20;
 
+/// How many accusers a node tells directly in one second that they are wrong; the others hear it by
+/// gossip.
+pub const ACCUSERS_PER_SECOND_MAX: u16 = 40;
+
 /// What a node refutes because of what others say.
 #[derive(Debug)]
 pub struct Refutation {
     quota: Quota,
+    answers: Quota,
     /// What somebody believes who has to be overtaken in leaps.
     goal: Option<Incarnation>,
 }
@@ -27,12 +32,18 @@ pub struct Refutation {
 impl Refutation {
     pub const fn new() -> Self {
         let quota = Quota::new(REFUTATIONS_PER_SECOND_MAX, REFUTATIONS_PER_SECOND_MAX);
-        Self { quota, goal: None }
+        let answers = Quota::new(ACCUSERS_PER_SECOND_MAX, ACCUSERS_PER_SECOND_MAX);
+        Self { quota, answers, goal: None }
     }
 
     /// Whether to refute now.
     pub fn take(&mut self, now: Instant) -> bool {
         self.quota.take(now)
+    }
+
+    /// Whether to tell one more accuser now.
+    pub fn take_answer(&mut self, now: Instant) -> bool {
+        self.answers.take(now)
     }
 
     /// Overtakes `believed`, leap by leap; one such goal at a time.

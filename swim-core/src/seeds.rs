@@ -136,6 +136,11 @@ impl<A: Copy + PartialEq, B: Bounds> Seeds<A, B> {
         Some((seed.address, seed.number))
     }
 
+    /// Whether a seed was asked with this number, and has not admitted this node yet.
+    pub fn is_asked(&self, number: u32) -> bool {
+        self.seeds.as_slice().iter().any(|seed| seed.number == number && seed.asked)
+    }
+
     /// An answer came. Returns whether it was asked for.
     pub fn answered(&mut self, number: u32, answer: Answer) -> bool {
         let asked = |seed: &&mut Seed<A>| seed.number == number && seed.asked;

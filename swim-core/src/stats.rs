@@ -59,12 +59,19 @@ counters! {
         pub hints_sent,
         /// Packets rejected because they carry another cluster's label.
         pub rejected_label,
+        /// Packets rejected because no member may be where they came from.
+        pub rejected_forbidden,
         /// Packets rejected because their sender claims this node's own id.
         pub rejected_own_id,
         /// Rumours ignored because they raise an incarnation further than the skew limit.
         pub rejected_skew,
         /// Suspicions ignored because they are about a member not in the table.
         pub ignored_strangers,
+        /// New members ignored because too many came out of packets that nobody vouches for.
+        pub ignored_newcomers,
+        /// Addresses ignored because no member may be there: see
+        /// [`Node::allow`](crate::Node::allow).
+        pub ignored_forbidden,
         /// Updates ignored because they are about a member at an address this node cannot reach.
         pub ignored_unreachable,
 
@@ -131,6 +138,8 @@ counters! {
         pub left,
         /// Times this node had to refute something said about it.
         pub refutations,
+        /// Accusers not told at once that they are wrong, because too many were within a second.
+        pub accusers_unanswered,
         /// What it did not refute because it had refuted too much within a second.
         pub refutations_put_off,
         /// Leaps towards an incarnation far ahead that somebody believed it to have.

@@ -154,7 +154,7 @@ impl Server {
                 members.start += 1;
             }
             let len = writer.finish();
-            let heard = self.node.handle_datagram(address(1), &mut self.buffer[..len], self.now);
+            let heard = self.node.handle_stream(address(1), &mut self.buffer[..len], self.now);
             heard.expect("a packet");
             while self.node.poll_event().is_some() {}
         }

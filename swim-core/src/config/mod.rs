@@ -80,6 +80,7 @@ impl Label {
 /// | `sleep_max` | 86400s | 86400s | 86400s | 86400s | 86400s |
 /// | `sleep_margin` | 2s | 2s | 5s | 2s | 20s |
 /// | `datagram_len_max` | 1400 | 1400 | 1400 | 1400 | 127 |
+/// | `newcomers_per_second_max` | 1000 | 1000 | 1000 | 1000 | 50 |
 /// | `incarnation_skew_max` | 1048576 | 1048576 | 1048576 | 1048576 | 1048576 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -181,6 +182,11 @@ pub struct Config {
     /// path carries unfragmented, 1 400 on Ethernet, or in few fragments: 127 on a radio. The same
     /// on all members where one link carries no more.
     pub datagram_len_max: u16,
+    /// Members that may become known in one second out of packets that nobody vouches for: gossip
+    /// and joins of senders who are not settled members and have no key. The others are ignored;
+    /// anti-entropy brings those that are real. 0: nobody can join through this node except with a
+    /// key or over a stream.
+    pub newcomers_per_second_max: u16,
     /// Whether members that come and go all the time are held out, and how; `None` in all presets.
     pub flap: Option<FlapPolicy>,
     /// A rumour that puts a member further ahead of its own last words than this is ignored as

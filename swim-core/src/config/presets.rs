@@ -42,6 +42,7 @@ impl Config {
             sleep_max: Duration::from_secs(86_400),
             sleep_margin: Duration::from_secs(2),
             datagram_len_max: 1_400,
+            newcomers_per_second_max: 1_000,
             flap: None,
             incarnation_skew_max: 1 << 20,
         }
@@ -122,6 +123,7 @@ impl Config {
             sync_pause_max: Duration::from_secs(300),
             sync_timeout: Duration::from_secs(2),
             pages_per_second_max: 4,
+            newcomers_per_second_max: 50,
             heal_interval: Duration::from_secs(300),
             tombstone_time: Duration::from_secs(3_600),
             join_retry_min: Duration::from_secs(5),

@@ -26,9 +26,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.correct_sender(origin, heard);
         };
         let Heard { learnt, outranked, .. } = heard;
-        // A silenced node speaks to its rival only, which `answer_ping` sees to.
-        if self.standing == Standing::Silenced && !matches!(message, Message::Ping(_)) {
-            return;
+        if self.standing == Standing::Silenced {
+            return self.answer_rival(message, origin);
         }
         match message {
             Message::Ping(ping) => self.answer_ping(ping, origin, outranked),
@@ -58,19 +57,14 @@ impl<A: Address, S: Storage> Node<A, S> {
         let known = self.table.member(target).map(|row| row.claim());
         let outdated = heard.introduced && self.correction(known, &origin.header, false).is_some();
         if let Some(known) = known.filter(|_| outdated) {
-            let number = self.rng.next_u32();
+            let number = self.draw_number();
             let ping = Ping { number, target, belief: self.belief(&known), digest: None };
             let intent = Intent::new(origin.from, origin.channel, Some(Message::Ping(ping)));
             self.post(intent.limited(self.answer_len_max(origin)));
         }
     }
 
-    fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>, outranked: bool) {
-        // A silenced node still shows itself to its rival, who has to learn of it too.
-        let rival = origin.header.sender == self.id();
-        if self.standing == Standing::Silenced && !rival {
-            return;
-        }
+    pub(super) fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>, outranked: bool) {
         if ping.target != self.id() {
             return count(&mut self.stats.pings_misdirected);
         }
@@ -90,7 +84,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         let header = &origin.header;
         let known = self.table.member(header.sender).map(|row| row.claim());
         // The sender says more of itself than this node knows of it.
-        ack.stranger = known.is_none_or(|claim| header.incarnation.ahead_of(claim.incarnation) > 0);
+        ack.stranger = match rival {
+            true => self.standing == Standing::Silenced,
+            false => known.is_none_or(|claim| header.incarnation.ahead_of(claim.incarnation) > 0),
+        };
         let about = match misjudged || rival {
             true => Some(self.id()),
             false => self.correction(known, header, outranked),
@@ -100,7 +97,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             // The record matters more, and if there is no room for it either, whoever introduces
             // itself in more bytes hears of it.
             ack.view = View::Unsaid;
-            ack.stranger |= about == Some(header.sender);
+            ack.stranger |= !rival && about == Some(header.sender);
         }
         let intent = Intent::new(origin.from, origin.channel, Some(Message::Ack(ack)));
         self.post(intent.about(about).limited(len_max));
@@ -136,7 +133,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         } else if self.is_verification(ack.number, sender) {
             self.reprieve(sender);
         } else if sender == self.id()
-            && let Some(won) = self.challenge.answered(ack.number, self.my_identity())
+            && let Some(won) = self.is_id_kept(&ack, origin)
         {
             self.settle_conflict(won);
         } else if self.is_healed_by(ack.number, sender) {
@@ -180,20 +177,6 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.reprieve(acked.target);
     }
 
-    fn settle_conflict(&mut self, won: bool) {
-        count(&mut self.stats.conflicts);
-        if !won {
-            self.outbox.clear();
-            self.sync.clear();
-            self.give_up_sleep();
-            match self.standing {
-                Standing::Leaving => self.depart(),
-                Standing::Departed => {}
-                Standing::Alive | Standing::Silenced => self.standing = Standing::Silenced,
-            }
-        }
-    }
-
     fn answer_ping_request(&mut self, request: PingRequest<A>, origin: &Origin<A>) {
         if request.target == self.id() {
             let ack = Ack { number: request.number, stranger: false, view: View::Unsaid };
@@ -212,6 +195,10 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         let address = corrected.unwrap_or(request.address);
+        if !self.allowed.admits(&address) {
+            count(&mut self.stats.ignored_forbidden);
+            return count(&mut self.stats.relays_refused);
+        }
         if self.is_where_it_says(origin) {
             self.relay(&request, address, u16::MAX, origin);
         } else if corrected.is_none() && self.listens_at(request.target, address) {

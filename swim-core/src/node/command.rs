@@ -26,6 +26,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         if seed == self.address() {
             return Err(JoinError::OwnAddress);
         }
+        if !self.allowed.admits(&seed) {
+            return Err(JoinError::Forbidden);
+        }
         let number = self.draw_number();
         match self.seeds.add(seed, number, self.retry(), now) {
             true => Ok(()),

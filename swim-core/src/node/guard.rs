@@ -2,32 +2,85 @@
 //! judges them.
 
 use crate::address::Address;
+use crate::allow::{AddressPredicate, Allow};
+use crate::error::Rejected;
 use crate::judge::Card;
 use crate::member::Status;
 use crate::outbox::Channel;
 use crate::refutation::LEAP_MAX;
 use crate::storage::Storage;
-use crate::wire::Update;
+use crate::wire::{Busy, Message, Page, Sync, SyncReply, Update, Welcome};
 
 use super::input::Origin;
 use super::{Node, count};
 
 impl<A: Address, S: Storage> Node<A, S> {
+    /// Lets members only be where `predicate` says; by default they may be anywhere. Packets from
+    /// elsewhere are rejected, and nothing is sent there: records, requests, seeds and rivals at
+    /// other addresses are ignored. To be called before the first input; members that are known
+    /// already stay until they die.
+    pub fn allow(&mut self, predicate: AddressPredicate<A>) {
+        self.allowed = Allow::only(predicate);
+    }
+
+    /// Lets through what comes from where members may be.
+    pub(super) fn admit_address(&mut self, from: &A) -> Result<(), Rejected> {
+        if self.allowed.admits(from) {
+            return Ok(());
+        }
+        count(&mut self.stats.rejected_forbidden);
+        Err(Rejected::Forbidden)
+    }
+
     /// Whether an update about another member is to be judged at all.
     pub(super) fn is_credible(&mut self, update: &Update<'_, A>, origin: &Origin<A>) -> bool {
-        if self.is_out_of_reach(update) {
+        if self.is_out_of_reach(update) || self.is_forbidden(update) {
             return false;
         }
         let of_itself = matches!(update.claim.status, Status::Alive | Status::Left);
         let is_own_word = update.id == origin.header.sender && of_itself;
-        let card = self.table.member(update.id).and_then(|row| row.card());
+        let known = self.table.member(update.id);
+        let (is_new, card) = (known.is_none(), known.and_then(|row| row.card()));
         if let Some(card) = card.filter(|_| !is_own_word)
             && self.is_skewed(&card, update)
         {
             count(&mut self.stats.rejected_skew);
             return false;
         }
-        true
+        !is_new || update.claim.status == Status::Suspect || self.may_enter(origin)
+    }
+
+    /// Whether a member may be where an Alive says.
+    fn is_forbidden(&mut self, update: &Update<'_, A>) -> bool {
+        let forbidden = update.card.is_some_and(|card| !self.allowed.admits(&card.address));
+        if forbidden {
+            count(&mut self.stats.ignored_forbidden);
+        }
+        forbidden
+    }
+
+    /// Whether one more unknown member may enter the table out of a packet. Whoever can be asked
+    /// about it, or has the key, vouches for all it brings.
+    fn may_enter(&mut self, origin: &Origin<A>) -> bool {
+        let vouched =
+            self.newcomers.is_asked() || origin.is_sealed || self.is_where_it_says(origin);
+        let may_enter = vouched || self.newcomers.take(self.now);
+        if !may_enter {
+            count(&mut self.stats.ignored_newcomers);
+        }
+        may_enter
+    }
+
+    /// Whether a message answers a question of this node's, or brings a cookie that it gave out.
+    pub(super) fn is_asked(&self, message: &Message<A>, origin: &Origin<A>) -> bool {
+        match *message {
+            Message::Welcome(Welcome { number, .. }) => self.seeds.is_asked(number),
+            Message::Page(Page { number, .. })
+            | Message::SyncReply(SyncReply { number, .. })
+            | Message::Busy(Busy { number }) => self.sync.find(number).is_some(),
+            Message::Sync(Sync { cookie, .. }) => self.is_proven(cookie, origin),
+            _ => false,
+        }
     }
 
     /// How long the answer to a packet may be. Whoever is not known to be where the packet came

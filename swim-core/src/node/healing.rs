@@ -100,13 +100,17 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// is heard of, or for [`Config::departed_time`](crate::Config::departed_time).
     ///
     /// Returns false when there is nothing to do, because it is known to live or to have left, or
-    /// is this node itself; and when there is no room, because
+    /// is this node itself, or no member may be there; and when there is no room, because
     /// [`DEPARTED_MAX`](crate::DEPARTED_MAX) others are dead or have yet to be tried. So hand it in
     /// again later, at least while this node [is alone](Self::is_alone).
     #[must_use = "false when it is not looked for"]
     pub fn remember(&mut self, id: NodeId, address: A, now: Instant) -> bool {
         let now = self.advance(now);
         if !self.is_worth_remembering(id, address) {
+            return false;
+        }
+        if !self.allowed.admits(&address) {
+            count(&mut self.stats.ignored_forbidden);
             return false;
         }
         let first = self.departed.is_empty();

@@ -89,6 +89,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         now: Instant,
     ) -> Result<(), Rejected> {
         self.advance(now);
+        self.admit_address(&from)?;
         let len = bytes.len();
         let (packet, origin) = self.open((from, channel), bytes)?;
         if self.take_refusal(&packet) {
@@ -191,6 +192,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Applies all updates of a packet.
     fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> Heard {
         let copied = packet.message.is_some_and(|message| message.brings_copies());
+        let is_asked = packet.message.is_some_and(|message| self.is_asked(&message, origin));
+        self.newcomers.begin_packet(is_asked);
         let mut heard = Heard::default();
         for update in packet.updates() {
             count(&mut self.stats.updates_received);

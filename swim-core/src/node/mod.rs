@@ -11,6 +11,7 @@ mod keys;
 mod output;
 mod probing;
 mod refuting;
+mod rivalry;
 mod sealing;
 mod sleeping;
 mod suspicion;
@@ -21,6 +22,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::address::{Address, as_read};
+use crate::allow::Allow;
 use crate::config::{Config, Settings};
 use crate::cookie::Cookies;
 use crate::departed::Departed;
@@ -30,6 +32,7 @@ use crate::heal::Heal;
 use crate::judge::Card;
 use crate::leaf::Leaf;
 use crate::member::{Incarnation, Member, NodeId, Patience, Status};
+use crate::newcomers::Newcomers;
 use crate::outbox::{Channel, Intent, Outbox};
 use crate::probe::Prober;
 use crate::quota::Quota;
@@ -128,6 +131,8 @@ pub struct Node<A: Address, S: Storage> {
     seeds: Seeds<A, S::Bounds>,
     heal: Heal,
     departed: Departed<A, S::Bounds>,
+    allowed: Allow<A>,
+    newcomers: Newcomers,
     refutation: Refutation,
     challenge: Challenge<A>,
     outbox: Outbox<A, S::Bounds>,
@@ -187,6 +192,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             seeds: Seeds::new(&bounds),
             heal: Heal::new(now.after(config.heal_interval)),
             departed: Departed::new(id, &bounds),
+            allowed: Allow::everybody(),
+            newcomers: Newcomers::new(config.newcomers_per_second_max),
             refutation: Refutation::new(),
             challenge: Challenge::new(),
             outbox: Outbox::new(&bounds),

@@ -10,7 +10,8 @@ use crate::storage::{Counter, Storage};
 use crate::table::{ME, News};
 use crate::time::Instant;
 use crate::wire::{
-    Ack, Message, PacketWriter, Page, Ping, PingRequest, Pull, Sync, SyncReply, Update, View,
+    Ack, Header, Message, PacketWriter, Page, Ping, PingRequest, Pull, Sync, SyncReply, Update,
+    View,
 };
 
 use super::{Node, count};
@@ -29,6 +30,9 @@ const PAGE_FRAME_LEN: usize = 14;
 
 /// Bytes of an ack packet without a view, but for its sender's id and incarnation.
 const ACK_LEN: usize = 16;
+
+/// Bytes by which a view is longer if it differs, but for the count of members.
+const DIFFERENCE_LEN: usize = 8;
 
 /// Bytes of an accusation without voices, but for id and incarnation.
 const ACCUSATION_LEN: usize = 3;
@@ -124,10 +128,13 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn write(&mut self, intent: &Intent<A>, buffer: &mut [u8]) -> Option<usize> {
-        let mut writer = PacketWriter::new(buffer, &self.header())?;
+        let header = Header { round: self.round_shown(intent), ..self.header() };
+        let mut writer = PacketWriter::new(buffer, &header)?;
         self.table.tell_as_of(self.now.after(self.config.sleep_margin()));
         match intent.message {
-            Some(Message::Pull(pull)) if intent.answer => return self.write_page(pull, writer),
+            Some(Message::Pull(pull)) if intent.is_answer() => {
+                return self.write_page(pull, writer);
+            }
             Some(message) if !write_message(&message, &mut writer) => return None,
             _ => {}
         }
@@ -144,6 +151,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             // Whoever is refused belongs elsewhere: news is not for it, nor spent on it.
             // Nor is it for somebody who has yet to prove where it is.
             Some(Message::Refuse(_) | Message::Cookie(_)) => {}
+            _ if intent.is_bare() => {}
             Some(Message::Join(_)) => {
                 self.write_news(intent, &mut writer);
                 writer.pad(JOIN_LEN);
@@ -168,8 +176,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// How long a ping has to be for the answer to be of any use to a node that gets no more than
-    /// it sends. There is room for an ack and for what the target may hold against this node, or,
-    /// of one that is not believed to be alive, for its refutation.
+    /// it sends. There is room for an ack and how tables differ, or what the target may hold
+    /// against this node, or, of one that is not believed to be alive, its refutation.
     fn ping_len_min(&self, ping: &Ping, writer: &mut PacketWriter<'_>) -> usize {
         let incarnation_len = |incarnation: Incarnation| varint_len(incarnation.number().into());
         let believed = ping.belief.map(|belief| belief.incarnation).unwrap_or_default();
@@ -183,7 +191,10 @@ impl<A: Address, S: Storage> Node<A, S> {
                 .saturating_add(varint_len(self.id().number()))
                 .saturating_add(incarnation_len(self.incarnation())),
         };
-        ack_len.saturating_add(record_len)
+        let view_len = ping
+            .digest
+            .map_or(0, |digest| DIFFERENCE_LEN.saturating_add(varint_len(digest.members.into())));
+        ack_len.saturating_add(record_len.max(view_len))
     }
 
     /// What a reconciliation has to say.

@@ -89,6 +89,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     fn start_probe(&mut self) {
         self.leap_if_due();
+        self.challenge.note_round(self.is_alone());
         let plan = self.probe_plan();
         let interval = match (plan.window, self.config.rules.interval_scaled_always) {
             (Some(window), true) => window,

@@ -5,7 +5,7 @@ use crate::judge::{ClaimVerdict, Voices};
 use crate::member::Incarnation;
 use crate::outbox::{Channel, Intent};
 use crate::storage::Storage;
-use crate::wire::{Message, Ping, Update};
+use crate::wire::{Message, Update};
 
 use super::{Node, Standing, count};
 
@@ -67,20 +67,15 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         for &voice in voices.as_slice() {
-            if let Some(to) = self.table.member_by_voice(voice).and_then(|row| row.address())
-                && to != self.address()
-            {
-                self.introduce(to, None);
+            let accuser = self.table.member_by_voice(voice).and_then(|row| row.address());
+            let Some(to) = accuser.filter(|&to| to != self.address()) else { continue };
+            if !self.refutation.take_answer(self.now) {
+                count(&mut self.stats.accusers_unanswered);
+                continue;
             }
-        }
-    }
-
-    /// Asks at another address whether somebody lives there under this node's id.
-    fn challenge_rival(&mut self, rival: (u16, A)) {
-        let (number, wait) = (self.draw_number(), self.answer_wait());
-        if rival.1 != self.address() && self.challenge.ask(rival, number, wait, self.now) {
-            let ping = Ping { number, target: self.id(), belief: None, digest: None };
-            self.introduce(rival.1, Some(Message::Ping(ping)));
+            // Whoever wrote the accusation chose the accusers: they get no more than the truth.
+            let about = Some(self.id());
+            self.post(Intent::new(to, Channel::Datagram, None).about(about).bare());
         }
     }
 

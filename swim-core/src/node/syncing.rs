@@ -175,7 +175,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// Whether answers certainly arrive where questions come from.
-    fn is_proven(&self, cookie: u32, origin: &Origin<A>) -> bool {
+    pub(super) fn is_proven(&self, cookie: u32, origin: &Origin<A>) -> bool {
         origin.channel == Channel::Stream || self.cookies.is_valid(origin.from, cookie, self.now)
     }
 

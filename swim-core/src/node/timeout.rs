@@ -35,7 +35,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.end_due_rows();
         self.step_relays();
         match self.standing {
-            Standing::Departed | Standing::Silenced => {}
+            Standing::Departed => {}
+            Standing::Silenced => self.step_rivalry(),
             Standing::Leaving => {
                 self.gossip_if_due();
                 self.depart_if_heard();
@@ -77,7 +78,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let always = earliest([self.table.next_deadline(), self.relays.deadline()]);
         let deadline = match self.standing {
-            Standing::Departed | Standing::Silenced => always,
+            Standing::Departed => always,
+            Standing::Silenced => earliest([always, self.challenge.deadline()]),
             Standing::Leaving => earliest([always, Some(self.leave_until), self.gossip_deadline()]),
             Standing::Alive => earliest([
                 always,

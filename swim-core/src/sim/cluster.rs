@@ -9,6 +9,8 @@ use crate::storage::Storage;
 use crate::time::Instant;
 use crate::{Node, Stats};
 
+use super::confidant::Confidant;
+use super::malice::Malice;
 use super::network::Network;
 use super::oracle::{Oracle, Violation};
 use super::process::Process;
@@ -58,7 +60,13 @@ pub struct Cluster<S: Storage> {
     pub(super) listeners: Vec<Option<usize>>,
     pub(super) oracle: Oracle,
     pub(super) recorder: Recorder,
+    pub(super) confidant: Confidant,
+    pub(super) malice: Malice,
+    /// What outsiders have sent and got.
+    pub(super) loot: Load,
     pub(super) buffer: Vec<u8>,
+    /// A packet as it is handed in.
+    pub(super) incoming: Vec<u8>,
     failure: Option<Failure>,
     pub(super) rng: Rng,
 }
@@ -75,6 +83,10 @@ impl<S: Storage> Cluster<S> {
             listeners: Vec::new(),
             oracle: Oracle::new(scenario.false_deaths_forbidden),
             recorder: Recorder::default(),
+            confidant: Confidant::new(),
+            malice: Malice::new(scenario.seed),
+            loot: Load::default(),
+            incoming: Vec::new(),
             buffer: vec![0; usize::from(scenario.config.datagram_len_max)],
             failure: None,
             rng,

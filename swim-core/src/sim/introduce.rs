@@ -27,6 +27,7 @@ impl<S: Storage> Cluster<S> {
         let informants = [members.first(), members.last()].map(Option::<&usize>::copied);
         let [Some(first), Some(last)] = informants else { return };
         let (by_first, by_last) = (self.pages(first, &members), self.pages(last, &members));
+        let [by_first, by_last] = [by_first, by_last].map(|pages| self.sealed(pages));
         for (turn, &node) in members.iter().enumerate().filter(|_| first != last) {
             let (informant, pages) =
                 if node == first { (last, &by_last) } else { (first, &by_first) };
@@ -68,6 +69,10 @@ impl<S: Storage> Cluster<S> {
         pages
     }
 
+    fn sealed(&mut self, pages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        pages.into_iter().map(|page| self.confidant.sealed(page, self.now)).collect()
+    }
+
     /// Lets `index` hear all `pages`, beginning with another one at every `turn`.
     fn hear_pages(
         &mut self,
@@ -81,7 +86,7 @@ impl<S: Storage> Cluster<S> {
         let now = process.clock.local(self.now);
         let Some(node) = &mut process.node else { return Ok(()) };
         for page in pages.iter().cycle().skip(turn % pages.len()).take(pages.len()) {
-            let accepted = node.handle_datagram(from, &mut page.clone(), now);
+            let accepted = node.handle_stream(from, &mut page.clone(), now);
             self.recorder.counts.inputs += 1;
             self.recorder.counts.rejected += u64::from(accepted.is_err());
         }

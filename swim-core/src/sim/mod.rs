@@ -17,7 +17,9 @@
 //!   [starved](Cluster::starve), restarts, with nothing or [from a
 //!   snapshot](Cluster::restart_from_snapshot), moves and leaves.
 //!   [starved](Cluster::starve), restarts, moves and leaves;
-//! - to a table: it [loses a row](Cluster::forget).
+//! - to a table: it [loses a row](Cluster::forget);
+//! - from ill will: an [outsider](Cluster::let_loose) without the key, or a [member with a
+//!   fault](Cluster::corrupt), sends what no node writes.
 //!
 //! Everything follows from the seed of the [`Scenario`]: the same seed gives the same packets, byte
 //! for byte, and so the same [`trace_hash`](Cluster::trace_hash).
@@ -56,10 +58,12 @@
 mod act;
 mod clock;
 mod cluster;
+mod confidant;
 pub mod drive;
 pub mod experiment;
 mod introduce;
 mod link;
+mod malice;
 mod network;
 mod oracle;
 mod places;
@@ -76,6 +80,7 @@ mod verbs;
 pub use act::Act;
 pub use cluster::{Cluster, Seen};
 pub use link::{Burst, Link};
+pub use malice::{Absences, Ahead, Fault, Insider, Intrusion, Outsider, Source};
 pub use network::Network;
 pub use oracle::Violation;
 pub use report::{Counts, Failure, Heard, Load, Report, Step, seeds};

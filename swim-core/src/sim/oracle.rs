@@ -184,6 +184,8 @@ pub(super) struct Oracle {
     views: Vec<Vec<Option<Known>>>,
     /// Whether a false death is a violation now.
     strict: bool,
+    /// Whether members may say of others what is not true.
+    hearsay: bool,
     false_deaths: u64,
     rewritten: Vec<u8>,
 }
@@ -233,6 +235,11 @@ impl Oracle {
         self.strict = false;
     }
 
+    /// Learns that from now on views and packets may carry what somebody invented.
+    pub fn excuse_hearsay(&mut self) {
+        (self.strict, self.hearsay) = (false, true);
+    }
+
     /// Forgets what `viewer` held: its process, or some of its rows, are gone.
     pub fn forget_view(&mut self, viewer: usize) {
         self.views[viewer].clear();
@@ -245,14 +252,17 @@ impl Oracle {
 
     /// Observes what `viewer` holds of a member.
     pub fn row(&mut self, viewer: usize, row: Row) -> Result<(), Violation> {
-        let place = self.plausible(row.id, row.incarnation)?;
+        let Some(place) = self.plausible(row.id, row.incarnation)? else { return Ok(()) };
         let view = &mut self.views[viewer];
         if view.len() <= place {
             view.resize(self.truths.len().max(place + 1), None);
         }
         let known = Known { incarnation: row.incarnation, status: row.status };
         let before = view[place].replace(known);
-        if let Some(before) = before {
+        let went_round = before.is_some_and(|before| {
+            self.hearsay && known.incarnation.order(before.incarnation) == Ordering::Less
+        });
+        if let Some(before) = before.filter(|_| !went_round) {
             forward(row.id, before, known)?;
         }
         let was_dead = before.is_some_and(|before| {
@@ -281,14 +291,17 @@ impl Oracle {
         if same { Ok(()) } else { Err(Violation::PacketNotCanonical) }
     }
 
-    /// Where `id` is kept, if its owner has reached `incarnation`.
-    fn plausible(&self, id: NodeId, incarnation: Incarnation) -> Result<usize, Violation> {
-        let place = self.places.get(id).ok_or(Violation::Invented(id))?;
+    /// Where `id` is kept, if its owner has reached `incarnation`. `None` for those who do not
+    /// exist, if anything may be said.
+    fn plausible(&self, id: NodeId, incarnation: Incarnation) -> Result<Option<usize>, Violation> {
+        let Some(place) = self.places.get(id) else {
+            return if self.hearsay { Ok(None) } else { Err(Violation::Invented(id)) };
+        };
         let reached = self.truths[place].reached;
-        if incarnation.order(reached) == Ordering::Greater {
+        if !self.hearsay && incarnation.order(reached) == Ordering::Greater {
             return Err(Violation::Unreached { id, told: incarnation, reached });
         }
-        Ok(place)
+        Ok(Some(place))
     }
 
     fn death(&mut self, place: usize, row: Row) -> Result<(), Violation> {

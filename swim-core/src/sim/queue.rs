@@ -17,6 +17,8 @@ pub(super) enum What {
     Reading(FlightId),
     /// A process that was held up goes on.
     Wake { process: u32 },
+    /// Somebody hostile sends its next packet.
+    Mischief { hostile: u32 },
     /// A deadline may have come.
     Deadline { process: u32 },
 }
@@ -26,7 +28,7 @@ impl What {
     const fn class(self) -> u64 {
         match self {
             Self::Arrival(_) | Self::Reading(_) => 0,
-            Self::Wake { .. } => 1,
+            Self::Wake { .. } | Self::Mischief { .. } => 1,
             Self::Deadline { .. } => 2,
         }
     }

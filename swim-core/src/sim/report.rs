@@ -244,9 +244,6 @@ impl Recorder {
         self.hash.number(node as u64);
         self.hash.number(u64::from(to.ip().to_bits()) << 8 | channel as u64);
         self.hash.bytes(bytes);
-        if let Some(tally) = &mut self.tally {
-            tally.add(bytes);
-        }
         self.step(at, node, Step::Sent(to, channel, bytes.len()));
     }
 

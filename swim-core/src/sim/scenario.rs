@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
-use crate::Config;
+use crate::{Config, KeyRing, Sealing};
 
 use super::link::Link;
 
@@ -44,6 +44,9 @@ pub struct Scenario<S> {
     pub config: Config,
     /// Makes the storage of the node with the given index, at every start.
     pub storage: fn(usize) -> S,
+    /// The keys of the node with the given index and how it uses them, at every start. Default: it
+    /// has none, and packets are in clear.
+    pub keys: Option<fn(usize) -> (KeyRing, Sealing)>,
     /// The links between all nodes, until they are given rules of their own.
     pub link: Link,
     /// Every process's clock runs up to this many microseconds a second fast or slow. Default: 0.
@@ -64,6 +67,7 @@ impl<S> Scenario<S> {
             seed,
             config: Config::lan(),
             storage,
+            keys: None,
             link: Link::lan(),
             drift_ppm_max: 0,
             checks: Checks::Full,

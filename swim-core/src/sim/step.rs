@@ -27,6 +27,7 @@ impl<S: Storage> Cluster<S> {
             What::Arrival(flight) => self.arrive(flight),
             What::Reading(flight) => self.read(flight),
             What::Wake { process } => (process as usize, self.wake(process as usize)),
+            What::Mischief { hostile } => (0, self.mischief(hostile)),
             What::Deadline { process } => {
                 (process as usize, self.look_at_deadline(process as usize))
             }
@@ -96,7 +97,7 @@ impl<S: Storage> Cluster<S> {
     }
 
     /// Who listens at an address.
-    fn listener(&self, address: SimAddress) -> Option<usize> {
+    pub(super) fn listener(&self, address: SimAddress) -> Option<usize> {
         self.listeners.get(address_number(address).wrapping_sub(1)).copied().flatten()
     }
 
@@ -151,13 +152,18 @@ impl<S: Storage> Cluster<S> {
     }
 
     fn deliver(&mut self, index: usize, id: FlightId) -> Result<(), Violation> {
+        if !self.queue.flight(id).refused && self.mishandle(index, id) {
+            self.queue.land(id);
+            return Ok(());
+        }
         let process = &mut self.processes[index];
         let now = process.clock.local(self.now);
         let Some(node) = &mut process.node else { return Ok(()) };
         let Flight { from, channel, refused, ref bytes, .. } = *self.queue.flight(id);
         // The packet in flight may arrive twice, and whoever opens one does so in place.
-        let opened = &mut self.buffer[..bytes.len()];
-        opened.copy_from_slice(bytes);
+        self.incoming.clear();
+        self.incoming.extend_from_slice(bytes);
+        let opened = self.incoming.as_mut_slice();
         let accepted = match channel {
             _ if refused => {
                 node.handle_unreachable(from, now);
@@ -218,28 +224,39 @@ impl<S: Storage> Cluster<S> {
         let bytes = &self.buffer[..transmit.len];
         let envelope = (transmit.to, transmit.channel);
         self.recorder.sent(self.now, index, envelope, bytes);
+        let opened = self.confidant.opened(bytes, self.now);
+        if let Some(tally) = &mut self.recorder.tally {
+            tally.add(bytes.len(), opened);
+        }
         let every = if self.scenario.checks == Checks::Light { LIGHT_PACKETS } else { 1 };
         if self.recorder.counts.sent.is_multiple_of(every) {
-            self.oracle.packet(process.id, bytes)?;
+            self.oracle.packet(process.id, opened)?;
         }
         let process = &mut self.processes[index];
-        if process.is_jammed() && probes(bytes) {
+        if process.is_jammed() && probes(opened) {
             process.block();
         }
-        let flight = self.queue.board(process.address, transmit.to, (transmit.channel, bytes));
-        if !process.is_jammed() {
+        let (from, is_jammed) = (process.address, process.is_jammed());
+        let flight = self.queue.board(from, transmit.to, (transmit.channel, bytes));
+        self.tap(flight);
+        if !is_jammed {
             self.dispatch(index, flight);
-        } else if !process.hold(flight) {
+        } else if !self.processes[index].hold(flight) {
             self.overflow(flight);
         }
         Ok(true)
     }
 
     /// Hands a packet to the network.
-    fn dispatch(&mut self, from: usize, id: FlightId) {
+    pub(super) fn dispatch(&mut self, from: usize, id: FlightId) {
         match self.listener(self.queue.flight(id).to) {
             Some(listener) => self.depart(from, listener, id),
-            None => self.unclaimed(id),
+            None => {
+                let Flight { to, ref bytes, .. } = *self.queue.flight(id);
+                let len = bytes.len();
+                self.note_loot(to, len);
+                self.unclaimed(id);
+            }
         }
     }
 
@@ -278,7 +295,7 @@ impl<S: Storage> Cluster<S> {
             return Ok(());
         }
         let Some(node) = &self.processes[index].node else { return Ok(()) };
-        let bytes = &self.queue.flight(id).bytes;
+        let bytes = self.confidant.opened(&self.queue.flight(id).bytes, self.now);
         let Ok(packet) = Packet::<SimAddress>::parse(bytes) else { return Ok(()) };
         let told = packet.updates().map(|update| update.id);
         for member in told.chain([packet.header.sender]).filter_map(|id| node.member(id)) {

@@ -51,10 +51,11 @@ impl Tally {
         self.0[purpose as usize]
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8]) {
-        let Ok(packet) = Packet::<SimAddress>::parse(bytes) else { return };
+    /// Counts a packet of so many bytes, which is this one when it is opened.
+    pub(super) fn add(&mut self, len: usize, opened: &[u8]) {
+        let Ok(packet) = Packet::<SimAddress>::parse(opened) else { return };
         let (packets, total) = &mut self.0[Purpose::of(packet.message.as_ref()) as usize];
         *packets += 1;
-        *total += bytes.len() as u64;
+        *total += len as u64;
     }
 }

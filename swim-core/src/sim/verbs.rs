@@ -6,10 +6,11 @@ use core::time::Duration;
 use crate::member::{Incarnation, NodeId};
 use crate::storage::Storage;
 use crate::time::Instant;
-use crate::{Identity, Node};
+use crate::{Identity, Key, Node};
 
 use super::clock::Clock;
 use super::cluster::Cluster;
+use super::confidant::nonces;
 use super::oracle::Violation;
 use super::process::Process;
 use super::queue::What;
@@ -198,6 +199,12 @@ impl<S: Storage> Cluster<S> {
         Some(answer)
     }
 
+    /// Lets the oracle read what is sealed by `key`. It knows the keys that the first node starts
+    /// with, and takes packets that it cannot read for broken.
+    pub fn confide(&mut self, key: Key) {
+        self.confidant.learn_key(key, self.now);
+    }
+
     /// Lets packets through only within each of `groups`; nodes in none of them form one more.
     pub fn partition(&mut self, groups: &[&[usize]]) {
         self.network.partition(groups);
@@ -260,16 +267,32 @@ impl<S: Storage> Cluster<S> {
         };
         let rows_max = storage.members_max();
         let (seed, now) = (self.rng.next_u64(), clock.local(self.now));
-        let outcome = match Node::new(identity, self.scenario.config, storage, seed, now) {
-            Ok(node) => {
+        let node = Node::new(identity, self.scenario.config, storage, seed, now).ok();
+        let outcome = match node.and_then(|node| self.equipped(node, index, now)) {
+            Some(node) => {
                 self.note_rival(index);
                 self.processes[index].start(node, clock, rows_max);
                 self.recorder.step(self.now, index, Step::Started);
                 self.drain(index).and_then(|()| self.settle(index))
             }
-            Err(_) => Err(Violation::NotCreated),
+            None => Err(Violation::NotCreated),
         };
         self.judge(index, outcome);
+    }
+
+    /// Gives a node the keys that the scenario has for it.
+    fn equipped(
+        &mut self,
+        mut node: Node<SimAddress, S>,
+        index: usize,
+        now: Instant,
+    ) -> Option<Node<SimAddress, S>> {
+        let Some(keys) = self.scenario.keys else { return Some(node) };
+        let (ring, sealing) = keys(index);
+        self.confidant.learn(&ring, self.now);
+        let nonces = nonces(self.rng.next_u64(), self.now);
+        node.seal(ring, sealing, nonces, now).ok()?;
+        Some(node)
     }
 
     fn note_rival(&mut self, index: usize) {

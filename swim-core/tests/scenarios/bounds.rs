@@ -6,7 +6,7 @@ use swim_core::wire::{
     Belief, Busy, Cookie, Digest, Header, Join, Message, Ping, Pull, Refuse, Sync, SyncReply,
     Update, Welcome,
 };
-use swim_core::{Config, Event, Refusal, Status};
+use swim_core::{Config, Event, JoinError, Refusal, Rejected, Status};
 
 use crate::harness::*;
 
@@ -333,4 +333,93 @@ fn a_ping_to_the_doubted_leaves_room_for_its_refutation() {
     world.next(|sent| sent.from == A && sent.to == B && sent.ping().is_some());
     world.run(0);
     assert_eq!(world.known(A, B), Some((Status::Alive, incarnation + 1)));
+}
+
+/// A packet that names `count` unknown members, or a few packets if need be.
+fn name_many(world: &mut World<512, 0>, from: u16, message: Option<Message<u16>>, count: u16) {
+    let updates: Vec<_> = (100..100 + count).map(|member| alive(member, 0)).collect();
+    let bytes = forge(&world.header(from), message, &updates);
+    world.hand(A, from, &bytes).expect("a packet");
+}
+
+#[test]
+fn strangers_introduce_only_so_many_at_once_and_in_a_second() {
+    let config = Config { newcomers_per_second_max: 100, ..still() };
+    let mut world = World::<512, 0>::empty(config);
+    world.start(A);
+    for (taken, ignored) in [(64, 136), (100, 300), (100, 500)] {
+        name_many(&mut world, STRANGER, None, 200);
+        let stats = world.stats(A);
+        let known = world.node(A).live_count() - 1;
+        // Those known by now are no newcomers.
+        assert_eq!(known, taken);
+        assert!(stats.ignored_newcomers <= ignored && stats.ignored_newcomers > 0);
+    }
+    // An answer nobody asked for is worth no more.
+    world.now = world.now.after(Duration::from_secs(1));
+    name_many(&mut world, STRANGER, last_page(7), 300);
+    assert_eq!(world.node(A).live_count() - 1, 164);
+}
+
+#[test]
+fn a_settled_member_introduces_as_many_as_it_likes() {
+    let config = Config { newcomers_per_second_max: 1, ..still() };
+    let mut world = World::<512, 0>::empty(config);
+    world.start(A);
+    world.introduce(A, &[B]);
+    name_many(&mut world, B, None, 300);
+    assert_eq!((world.node(A).live_count(), world.stats(A).ignored_newcomers), (302, 0));
+    // Not so who only says that it is that member.
+    let updates: Vec<_> = (600..700).map(|member| alive(member, 0)).collect();
+    let bytes = forge(&world.header(B), None, &updates);
+    world.hand(A, VICTIM, &bytes).expect("a packet");
+    assert_eq!(world.node(A).live_count(), 302);
+}
+
+#[test]
+fn accusers_that_somebody_makes_up_are_answered_only_so_often_and_briefly() {
+    let mut world =
+        alone_with(Config { gossip_interval: Duration::ZERO, ..Config::lan() }, &[B, C, D, E]);
+    world.sent();
+    for _ in 0..20 {
+        let incarnation = world.node(A).incarnation();
+        world.gossip(A, &[accused(A, incarnation, &[B, C, D, E]), alive(F, incarnation)]);
+    }
+    let max = u64::from(swim_core::ACCUSERS_PER_SECOND_MAX);
+    let answers = world.sent();
+    assert_eq!((answers.len() as u64, world.stats(A).accusers_unanswered), (max, 80 - max));
+    for answer in answers {
+        let told = answer.updates();
+        assert!(told.len() == 1 && told[0].id == id(A), "{told:?}");
+    }
+}
+
+#[test]
+fn nobody_is_a_member_where_no_member_may_be() {
+    let mut world = alone_with(Config::lan(), &[B, C]);
+    world.act(A, |twin, _| twin.allow(|&address| address < 100));
+    world.sent();
+    let there = |member, incarnation| {
+        let mut update = alive(member, incarnation);
+        update.card.as_mut().expect("a card").address = 700;
+        update
+    };
+    // From there.
+    assert_eq!(world.tell(A, 700, ping(1, A), &[]), Err(Rejected::Forbidden));
+    // About somebody there: a newcomer, a known member, this node itself.
+    world.gossip_from(B, A, &[there(D, 0), there(B, 9)]);
+    assert_eq!((world.known(A, D), world.known(A, B)), (None, Some((Status::Alive, 0))));
+    world.gossip_from(B, A, &[there(A, 9)]);
+    // A request to ping there, a seed, an acquaintance.
+    let mut elsewhere = request(7, D, 300);
+    if let Some(Message::PingRequest(request)) = &mut elsewhere {
+        request.address = 700;
+    }
+    world.tell(A, B, elsewhere, &[]).unwrap();
+    assert_eq!(world.act(A, |twin, now| twin.join(700, now)), Err(JoinError::Forbidden));
+    assert!(!world.act(A, |twin, now| twin.remember(700, now)));
+    world.run(60_000);
+    assert!(world.sent().iter().all(|sent| sent.to < 100));
+    let stats = world.stats(A);
+    assert_eq!((stats.rejected_forbidden, stats.ignored_forbidden), (1, 5));
 }

@@ -94,6 +94,11 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
         both!(self, handle_stream(from, &mut bytes.to_vec(), now))
     }
 
+    pub fn allow(&mut self, allowed: fn(&u16) -> bool) {
+        self.fixed.allow(Box::new(allowed));
+        self.growable.allow(Box::new(allowed));
+    }
+
     pub fn handle_timeout(&mut self, now: Instant) {
         both!(self, handle_timeout(now));
     }
@@ -381,6 +386,11 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
     /// Hands `node` gossip of a stranger.
     pub fn gossip(&mut self, node: u16, updates: &[Update<'_, u16>]) {
         self.tell(node, STRANGER, None, updates).expect("gossip");
+    }
+
+    /// Hands `node` gossip of a member.
+    pub fn gossip_from(&mut self, from: u16, node: u16, updates: &[Update<'_, u16>]) {
+        self.tell(node, from, None, updates).expect("gossip");
     }
 
     pub fn hand(&mut self, node: u16, from: u16, bytes: &[u8]) -> Result<(), Rejected> {
