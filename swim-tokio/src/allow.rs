@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
+use swim_core::AddressPredicate;
 
 use crate::socket::normalized;
 
@@ -23,6 +24,14 @@ impl AllowList {
     pub fn permits(&self, address: SocketAddr) -> bool {
         let ip = normalized(address).ip();
         self.0.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(&ip)))
+    }
+
+    /// The same for the protocol, to judge the addresses it is told; `None` without a list.
+    pub fn predicate(&self) -> Option<AddressPredicate<SocketAddr>> {
+        let list = self.clone();
+        self.0.is_some().then(|| -> AddressPredicate<SocketAddr> {
+            Box::new(move |address| list.permits(*address))
+        })
     }
 
     /// Whether this member is to be alone.

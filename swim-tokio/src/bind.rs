@@ -47,6 +47,9 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
     let storage = Growable::new(options.members_max, options.metadata_len_max);
     let seed = options.node_seed();
     let mut node = Node::new(identity, options.config, storage, seed, clock.now())?;
+    if let Some(predicate) = allow.predicate() {
+        node.allow(predicate);
+    }
     if let Some(keys) = options.keys.clone() {
         let nonces = nonces().map_err(BindError::NoRandomness)?;
         node.seal(keys, options.sealing, nonces, clock.now())

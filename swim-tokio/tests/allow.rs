@@ -59,6 +59,25 @@ async fn a_member_that_is_not_on_the_list_is_not_admitted() {
     assert_eq!(peer.swim.members().len(), 1);
 }
 
+/// It is heard of from somebody who may speak with both.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_member_elsewhere_is_not_known_by_hearsay() {
+    let bind = "127.0.0.2:0".parse().expect("an address");
+    let stranger = Peer::start(Options { bind, ..options("stranger") }).await;
+    let liberal = Peer::named("liberal").await;
+    stranger.join(&liberal).await;
+    let strict = Peer::start(allowing("strict", &["127.0.0.1/32"])).await;
+    strict.join(&liberal).await;
+    let heard = async {
+        while strict.swim.stats().await.expect("it runs").ignored_forbidden == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    ends("hearsay", heard).await;
+    assert!(strict.swim.member(stranger.id()).is_none());
+}
+
 #[tokio::test]
 async fn a_seed_elsewhere_is_not_asked() {
     let peer = Peer::start(allowing("peer", &["127.0.0.0/8"])).await;
