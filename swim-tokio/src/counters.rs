@@ -63,7 +63,7 @@ counters! {
     stream_errors,
     /// TCP connections asked for that found nobody listening: the protocol was told.
     connections_refused,
-    /// Packets for TCP dropped because the connection was not taking them.
+    /// Packets for TCP dropped because there was no connection, or it was not taking them.
     stream_packets_dropped,
     /// Names of seeds looked up.
     lookups,

@@ -268,7 +268,9 @@ impl Runner {
 
     fn read_packet(&mut self, mut packet: StreamPacket) {
         let accepted = self.node.handle_stream(packet.from, &mut packet.bytes, self.clock.now());
+        self.streams.answer(Some(packet.from));
         self.flush();
+        self.streams.answer(None);
         match accepted {
             Ok(()) => self.streams.vouch(packet.from),
             Err(_) => self.streams.reject(packet.from),

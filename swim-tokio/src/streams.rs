@@ -51,6 +51,8 @@ pub(crate) struct Streams {
     tasks: JoinSet<()>,
     accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
     incoming: mpsc::Receiver<Arrival>,
+    /// Whose packet is being answered.
+    asker: Option<SocketAddr>,
     terms: Terms,
 }
 
@@ -85,7 +87,7 @@ impl Streams {
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, accepted_sender, Arc::clone(&shared)));
         let terms = Terms { incoming: incoming_sender, timeout, shared };
-        Self { open: BTreeMap::new(), tasks, accepted, incoming, terms }
+        Self { open: BTreeMap::new(), tasks, accepted, incoming, asker: None, terms }
     }
 
     /// The next arrival of any connection. Cancel safe.
@@ -105,13 +107,22 @@ impl Streams {
         self.incoming.try_recv().ok()
     }
 
-    /// Sends on the connection with `to`, opening one if there is none.
+    /// Says whose packet is being answered from now on, if anybody's.
+    pub fn answer(&mut self, asker: Option<SocketAddr>) {
+        self.asker = asker;
+    }
+
+    /// Sends on the connection with `to`, opening one if there is none: but not to somebody who
+    /// asks and hangs up. Nobody listens on the port that was asked from, and to find that out may
+    /// take as long as a connection may take.
     pub fn send(&mut self, to: SocketAddr, packet: &[u8]) {
         self.forget_ended();
-        if !self.open.contains_key(&to) {
+        if !self.open.contains_key(&to) && self.asker != Some(to) {
             self.dial(to);
         }
-        let Some(connection) = self.open.get(&to) else { return };
+        let Some(connection) = self.open.get(&to) else {
+            return self.terms.shared.counters.stream_packets_dropped.add();
+        };
         if connection.outgoing.try_send(packet.to_vec()).is_err() {
             self.terms.shared.counters.stream_packets_dropped.add();
         }

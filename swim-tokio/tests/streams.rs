@@ -122,6 +122,22 @@ async fn a_member_that_spoke_is_not_displaced_by_strangers_who_come_and_come() {
     assert_eq!(stats.streams_displaced, 3 * ACCEPTED_MAX + 1, "{stats:?}");
 }
 
+/// Who asks and hangs up must not make a member dial: each attempt may take long.
+#[tokio::test]
+async fn an_answer_to_somebody_who_hung_up_opens_no_connection() {
+    let peer = patient().await;
+    for _ in 0..20 {
+        let mut stream = connect(&peer, 1).await;
+        stream.set_zero_linger().expect("a reset instead of a goodbye");
+        stream.write_all(&join_packet()).await.expect("it is open");
+    }
+    accepted(&peer, 20).await;
+    let mut other = connect(&peer, 1).await;
+    speak(&mut other).await;
+    let stats = peer.swim.socket_stats();
+    assert_eq!((stats.streams_dialed, stats.connections_refused), (0, 0), "{stats:?}");
+}
+
 /// More than a burst is not read at once, and others are heard meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_floods_is_paused() {
