@@ -15,7 +15,7 @@ use proptest::test_runner::FileFailurePersistence;
 use swim_core::sim::{Act, Checks, Cluster, Failure, Heard, Link, Scenario, seeds};
 use swim_core::storage::{Board, Fixed, Growable, Server, Storage, WithBounds};
 use swim_core::{
-    Config, Detector, Event, Instant, Lifeguard, Node, NodeId, Standing, Stats, Status,
+    Config, Detector, Event, Instant, Lifeguard, NodeId, Standing, Stats, Status,
 };
 
 type Outcome = Result<(), Failure>;

@@ -4,12 +4,12 @@
 use crate::address::Address;
 use crate::allow::{AddressPredicate, Allow};
 use crate::error::Rejected;
-use crate::judge::Card;
+use crate::judge::{Card, Claim};
 use crate::member::Status;
 use crate::outbox::Channel;
 use crate::refutation::LEAP_MAX;
 use crate::storage::Storage;
-use crate::wire::{Busy, Message, Page, Sync, SyncReply, Update, Welcome};
+use crate::wire::{Belief, Busy, Message, Page, Ping, Sync, SyncReply, Update, Welcome};
 
 use super::input::Origin;
 use super::{Node, count};
@@ -45,9 +45,25 @@ impl<A: Address, S: Storage> Node<A, S> {
             && self.is_skewed(&card, update)
         {
             count(&mut self.stats.rejected_skew);
+            if origin.is_copy {
+                self.confront(update);
+            }
             return false;
         }
         !is_new || update.claim.status == Status::Suspect || self.may_enter(origin)
+    }
+
+    /// Tells a member what somebody's table holds of it. That cannot be, but whoever holds it so
+    /// would not hear the member for ever: only the member itself can overtake it.
+    fn confront(&mut self, told: &Update<'_, A>) {
+        let Some(address) = self.table.member(told.id).and_then(|row| row.address()) else { return };
+        if !self.refutation.take_answer(self.now) {
+            return;
+        }
+        let Claim { incarnation, status, .. } = told.claim;
+        let (number, belief) = (self.draw_number(), Some(Belief { incarnation, status }));
+        let ping = Ping { number, target: told.id, belief, digest: None };
+        self.send(address, Channel::Datagram, Message::Ping(ping));
     }
 
     /// Whether a member may be where an Alive says.

@@ -28,6 +28,8 @@ pub(super) struct Origin<A> {
     pub is_sealed: bool,
     /// What it says of this node is what its sender believes, not only passes on.
     pub is_belief: bool,
+    /// What it says of others stands in its sender's table.
+    pub is_copy: bool,
 }
 
 impl<A> Origin<A> {
@@ -124,6 +126,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             len: len.saturating_add(sealing_len),
             is_sealed,
             is_belief: packet.message.is_some_and(|message| message.corrects()),
+            is_copy: packet.message.is_some_and(|message| message.brings_copies()),
         };
         Ok((packet, origin))
     }
@@ -191,13 +194,12 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Applies all updates of a packet.
     fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> Heard {
-        let copied = packet.message.is_some_and(|message| message.brings_copies());
         let is_asked = packet.message.is_some_and(|message| self.is_asked(&message, origin));
         self.newcomers.begin_packet(is_asked);
         let mut heard = Heard::default();
         for update in packet.updates() {
             count(&mut self.stats.updates_received);
-            let news = match copied {
+            let news = match origin.is_copy {
                 true => self.hear_copy(update, origin),
                 false => self.hear(update, origin, true),
             };
