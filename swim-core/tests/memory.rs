@@ -22,21 +22,21 @@ fn size<A: Address, const MEMBERS: usize, const METADATA: usize>() -> usize {
 #[test]
 fn nodes_without_a_heap_take_no_more_than_this() {
     let sizes = [
-        ("radio, 8 rows", size::<u16, 8, 0>(), 3_808),
-        ("radio, 32 rows", size::<u16, 32, 0>(), 6_280),
-        ("radio, 128 rows", size::<u16, 128, 0>(), 16_168),
-        ("radio, 8 rows, metadata", size::<u16, 8, 16>(), 3_936),
-        ("radio, 32 rows, metadata", size::<u16, 32, 16>(), 6_792),
-        ("radio, 128 rows, metadata", size::<u16, 128, 16>(), 18_216),
-        ("IPv4, 8 rows", size::<Endpoint, 8, 0>(), 4_000),
-        ("IPv4, 32 rows", size::<Endpoint, 32, 0>(), 6_568),
-        ("IPv4, 128 rows", size::<Endpoint, 128, 0>(), 16_840),
-        ("IPv4, 8 rows, metadata", size::<Endpoint, 8, 16>(), 4_128),
-        ("IPv4, 32 rows, metadata", size::<Endpoint, 32, 16>(), 7_080),
-        ("IPv4, 128 rows, metadata", size::<Endpoint, 128, 16>(), 18_888),
+        ("radio, 8 rows", size::<u16, 8, 0>(), 3_896),
+        ("radio, 32 rows", size::<u16, 32, 0>(), 6_368),
+        ("radio, 128 rows", size::<u16, 128, 0>(), 16_256),
+        ("radio, 8 rows, metadata", size::<u16, 8, 16>(), 4_024),
+        ("radio, 32 rows, metadata", size::<u16, 32, 16>(), 6_880),
+        ("radio, 128 rows, metadata", size::<u16, 128, 16>(), 18_304),
+        ("IPv4, 8 rows", size::<Endpoint, 8, 0>(), 4_096),
+        ("IPv4, 32 rows", size::<Endpoint, 32, 0>(), 6_664),
+        ("IPv4, 128 rows", size::<Endpoint, 128, 0>(), 16_936),
+        ("IPv4, 8 rows, metadata", size::<Endpoint, 8, 16>(), 4_224),
+        ("IPv4, 32 rows, metadata", size::<Endpoint, 32, 16>(), 7_176),
+        ("IPv4, 128 rows, metadata", size::<Endpoint, 128, 16>(), 18_984),
     ];
+    sizes.iter().for_each(|(node, size, _)| println!("{node}: {size} bytes"));
     for (node, size, most) in sizes {
-        println!("{node}: {size} bytes");
         assert!(size <= most, "{node}: {size} bytes, more than {most}");
     }
 }

@@ -333,7 +333,7 @@ mod tests {
             }
         }
         // All fields but label and detector.
-        assert_eq!(checked, 5 * 30);
+        assert_eq!(checked, 5 * 31);
     }
 
     #[test]
