@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the corpus of every target, or of those named, as few files as cover all that the corpus
-# and what was found (fuzz/found, or FUZZ_KEEP) cover together. The vectors in that of `decode` stay.
+# and what was found (fuzz/found, or FUZZ_KEEP) cover together. The vectors for `decode` stay.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./cargo_fuzz.sh
