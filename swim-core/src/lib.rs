@@ -176,6 +176,7 @@ mod sync;
 mod table;
 mod time;
 pub mod wire;
+mod witnesses;
 
 pub use address::{ADDRESS_LEN_MAX, Address};
 pub use allow::AddressPredicate;

@@ -4,14 +4,14 @@ use crate::quota::Quota;
 use crate::time::Instant;
 
 /// New members taken out of one packet that nobody vouches for.
-pub const NEWCOMERS_PER_PACKET_MAX: usize = 64;
+pub const NEWCOMERS_PER_PACKET_MAX: u8 = 64;
 
 /// Counts those who enter.
 #[derive(Debug)]
 pub struct Newcomers {
     quota: Quota,
     /// How many more may enter out of this packet.
-    left: usize,
+    left: u8,
     /// The packet is an answer to a question of this node's.
     is_asked: bool,
 }

@@ -8,12 +8,15 @@ use crate::member::Patience;
 use crate::round_trip::{RoundTrips, TimeoutRange};
 use crate::stall::Stall;
 use crate::time::{Instant, times};
+use crate::witnesses::Witnesses;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Senses {
     pub health: Health,
     pub round_trips: RoundTrips,
     pub stall: Stall,
+    /// Who has answered lately.
+    pub witnesses: Witnesses,
     /// When a packet was last accepted, whoever sent it.
     pub heard_at: Instant,
 }
@@ -25,6 +28,7 @@ impl Senses {
             health: Health::new(health_max),
             round_trips: RoundTrips::new(),
             stall: Stall::new(patience, now),
+            witnesses: Witnesses::new(),
             heard_at: now,
         }
     }

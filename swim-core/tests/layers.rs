@@ -21,6 +21,7 @@ const ROWS: &[&[&str]] = &[
         "round_trip",
         "stall",
         "suspicion",
+        "witnesses",
     ],
     &["detector"],
     &["config", "cookie"],

@@ -494,7 +494,10 @@ fn of_two_nodes_with_one_id_one_wins_and_the_other_falls_silent() -> Outcome {
         cluster.run_for(seconds(120))?;
         let loser = usize::from(silenced[1]);
         let sent_later = cluster.node(rivals[loser]).map(|node| node.stats().packets_sent);
-        cluster.expect("the loser says nothing more", sent_later == packets[loser])?;
+        // Once in every `heal_interval` of ten seconds it asks the winner whether it is there.
+        let questions = sent_later.zip(packets[loser]).map(|(later, before)| later - before);
+        let asked_only = questions.is_some_and(|questions| (11..=13).contains(&questions));
+        cluster.expect("the loser says nothing more to the others", asked_only)?;
         let reached_later = rivals.map(|node| cluster.node(node).map(|node| node.incarnation()));
         cluster.expect("incarnations stay where they are", reached_later == reached)?;
         println!("seed {seed}: loser {loser} at {reached:?}");

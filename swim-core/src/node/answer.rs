@@ -51,6 +51,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// ping says that in the fewest bytes.
     fn correct_sender(&mut self, origin: &Origin<A>, heard: Heard) {
         let target = origin.header.sender;
+        if self.standing != Standing::Alive {
+            return;
+        }
         if heard.outranked {
             return self.tell_of(target, origin);
         }
@@ -164,6 +167,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn take_probe_ack(&mut self, acked: Acked, stranger: bool, origin: &Origin<A>) {
         if let AckOf::Target(took) = acked.ack_of {
             self.senses.round_trips.sample(took);
+            self.senses.witnesses.note(acked.target);
             if stranger && self.standing == Standing::Alive {
                 self.introduce(origin.from, None);
             }
@@ -296,6 +300,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return count(&mut self.stats.acks_unasked);
         };
         count(&mut self.stats.nacks_received);
+        self.senses.witnesses.note(sender);
         self.convict_if_refused(target);
     }
 

@@ -192,7 +192,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// Relays not asked yet; first those from other parts of the network than this node and the
-    /// target, so that one broken switch does not speak with four voices.
+    /// target, so that one broken switch does not speak with four voices. When those have not been
+    /// able to say anything, one is somebody who has answered lately.
     fn pick_relays(
         &mut self,
         request: &PingRequest<A>,
@@ -200,6 +201,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         let wanted = usize::from(self.config.indirect_probes);
         let near = [self.address().part(), request.address.part()];
         let mut relays = heapless::Vec::new();
+        if !self.prober.is_first_stage(request.number)
+            && let Some(witness) = self.pick_witness(request)
+        {
+            let _ = relays.push(witness);
+        }
         for elsewhere in [true, false] {
             let prober = &self.prober;
             let fits = |row: &Row<'_, A>| {
@@ -222,6 +228,16 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
         }
         relays
+    }
+
+    /// Somebody who has answered lately, has not been asked yet, and lives.
+    fn pick_witness(&self, request: &PingRequest<A>) -> Option<(Voice, A)> {
+        self.senses.witnesses.iter().find_map(|id| {
+            let row = self.table.member(id).filter(|row| row.status() == Status::Alive)?;
+            let (relay, address) = (Voice::from(id), row.address()?);
+            let asked = id == request.target || self.prober.has_asked(request.number, relay);
+            (!asked).then_some((relay, address))
+        })
     }
 
     fn nack_after_ms(&self) -> u32 {
