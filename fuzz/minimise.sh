@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the corpus of every target, or of those named, as few files as cover all that the corpus and
-# what was found (fuzz/found, or FUZZ_KEEP) cover together. The vectors in the corpus of `decode` stay.
+# Makes the corpus of every target, or of those named, as few files as cover all that the corpus
+# and what was found (fuzz/found, or FUZZ_KEEP) cover together. The vectors for `decode` stay.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./cargo_fuzz.sh
@@ -15,8 +15,8 @@ main() {
     done
 }
 
-# What counts is which code is reached, not how often, or there would be thousands. Where there is no
-# room for all, the largest go in: they reach the most.
+# What counts is which code is reached, not how often, or there would be thousands. Where there is
+# no room for all, the largest go in: they reach the most.
 minimise() {
     local target=$1 all minimal kept=0
     all=$(mktemp -d) minimal=$(mktemp -d)

@@ -149,7 +149,8 @@ proptest! {
     fn a_node_sends_so_many_bytes_a_second_at_most(plan in plan()) {
         let (mut before, mut since) = (vec![0; plan.count], Instant::ZERO);
         told(plan.carry_out(roomy, |cluster| {
-            let sent: Vec<u64> = (0..cluster.len()).map(|node| cluster.load(node).bytes_out).collect();
+            let sent = |node| cluster.load(node).bytes_out;
+            let sent: Vec<u64> = (0..cluster.len()).map(sent).collect();
             let most = sent.iter().zip(&before).map(|(sent, before)| sent - before).max();
             let seconds = cluster.now().since(since).as_millis().div_ceil(1_000).max(1) as u64;
             (before, since) = (sent, cluster.now());
@@ -318,15 +319,17 @@ proptest! {
         plan in plan(),
         loss_permille in 0..200u16,
     ) {
-        let count = WELL + plan.count;
-        let plan = Plan { count, acts: plan.acts.iter().filter_map(|act| spare(*act, plan.count)).collect(), ..plan };
+        let acts = plan.acts.iter().filter_map(|act| spare(*act, plan.count)).collect();
+        let plan = Plan { count: WELL + plan.count, acts, ..plan };
         let mut cluster = plan.cluster(roomy);
         let met = told(cluster.run_until(60 * SECOND, Cluster::views_complete))?;
         prop_assert!(met.is_some());
         cluster.network.link = Link::lan().losing(loss_permille);
         for &act in &plan.acts {
             told(cluster.perform(act))?;
-            told(cluster.run_until(SECOND, |cluster| (0..WELL).any(|node| is_forsaken(cluster, node))))?;
+            let any_forsaken =
+                |cluster: &Cluster<_>| (0..WELL).any(|node| is_forsaken(cluster, node));
+            told(cluster.run_until(SECOND, any_forsaken))?;
             for node in 0..WELL {
                 told(cluster.expect("somebody knows that it lives", !is_forsaken(&cluster, node)))?;
             }

@@ -14,9 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::sim::{Act, Checks, Cluster, Failure, Heard, Link, Scenario, seeds};
 use swim_core::storage::{Board, Fixed, Growable, Server, Storage, WithBounds};
-use swim_core::{
-    Config, Detector, Event, Instant, Lifeguard, NodeId, Standing, Stats, Status,
-};
+use swim_core::{Config, Detector, Event, Instant, Lifeguard, NodeId, Standing, Stats, Status};
 
 type Outcome = Result<(), Failure>;
 

@@ -38,6 +38,10 @@
 //! # Ok::<(), Failure>(())
 //! ```
 //!
+//! What happens can be data too: an [`Act`] is [performed](Cluster::perform), and
+//! [`come_to_rest`](Cluster::come_to_rest) ends a schedule of them. [`drive`] reads schedules, and
+//! inputs of single nodes, from any bytes: for fuzzers.
+//!
 //! # What the oracle checks
 //!
 //! After every input of every node, at a cost that does not grow with the cluster:

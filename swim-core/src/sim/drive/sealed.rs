@@ -17,8 +17,8 @@ const MOVES_MAX: usize = 64;
 /// The longest packet that is sealed, in bytes without its header.
 const FRAMES_LEN_MAX: usize = 255;
 
-/// Bytes as packets of anybody; as packets that are sealed, changed on their way and repeated later;
-/// and as changes of the keys of both sides.
+/// Bytes as packets of anybody; as packets that are sealed, changed on their way and repeated
+/// later; and as changes of the keys of both sides.
 ///
 /// # Panics
 ///

@@ -11,7 +11,7 @@ use super::Bytes;
 /// Acts of one schedule; more are left out.
 const ACTS_MAX: usize = 48;
 
-/// Who reads later than this takes minutes to trust its round trips again, longer than schedules wait.
+/// Who reads later than this measures round trips of seconds, and takes minutes to forget them.
 const STARVATION_MILLIS_MAX: u16 = 400;
 
 /// Bytes as a schedule of what happens to a cluster of three to six nodes, with the oracle of the
