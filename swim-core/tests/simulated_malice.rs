@@ -301,14 +301,14 @@ fn an_impersonator_evicts_nobody() -> Outcome {
 fn wrong_addresses_are_put_right() -> Outcome {
     // Whoever is looked for at a wrong address hears neither pings nor accusations there.
     let trial = Trial::new("wrong_addresses_are_put_right", Fault::Misplace);
-    Trial { absence_max: seconds(25), recovery_max: seconds(30), ..trial }.run_in_clear_and_sealed()
+    Trial { absence_max: seconds(10), recovery_max: seconds(30), ..trial }.run_in_clear_and_sealed()
 }
 
 #[test]
 fn ghosts_leave_again() -> Outcome {
     let trial = Trial::new("ghosts_leave_again", Fault::Ghosts);
     // Full tables have no room for those who were turned out.
-    Trial { absence_max: seconds(30), recovery_max: seconds(300), ..trial }
+    Trial { absence_max: seconds(30), recovery_max: seconds(900), ..trial }
         .run_in_clear_and_sealed()
 }
 
