@@ -8,12 +8,11 @@
 # FUZZ_KEEP=DIR: where new inputs (DIR/corpus) and findings (DIR/findings) are kept, and taken up
 # again by the next run; fuzz/found by default.
 #
-# Needs cargo-fuzz, and a nightly compiler or any with RUSTC_BOOTSTRAP=1. Without a sanitizer, since
-# there is no unsafe code to watch; overflows and debug assertions are checked.
+# Needs cargo-fuzz, and a nightly compiler or any with RUSTC_BOOTSTRAP=1.
 set -euo pipefail
 cd "$(dirname "$0")"
+. ./cargo_fuzz.sh
 
-readonly DICTIONARIES=(decode node sealed)
 readonly FUZZ_KEEP=${FUZZ_KEEP:-$PWD/found}
 readonly INPUT_SECONDS_MAX=10 RSS_MB_MAX=2048
 
@@ -21,8 +20,8 @@ main() {
     local seconds=${1:?"usage: fuzz/run.sh SECONDS [TARGET...]"} findings=0 target
     shift
     local targets=("$@")
-    [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cargo_fuzz list)
-    cargo_fuzz build --sanitizer none
+    [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cargo fuzz list)
+    cargo_fuzz build
     for target in "${targets[@]}"; do
         fuzz "$target" "$seconds"
         findings=$((findings + $(find "$FUZZ_KEEP/findings/$target" -type f | wc -l)))
@@ -38,7 +37,7 @@ fuzz() {
         -print_final_stats=1 -fork=1 -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1)
     mkdir -p "$corpus" "$found"
     [ ! -f "dict/$target" ] || options+=("-dict=dict/$target")
-    cargo_fuzz run --sanitizer none "$target" "$corpus" "corpus/$target" -- "${options[@]}" \
+    cargo_fuzz run "$target" "$corpus" "corpus/$target" -- "${options[@]}" \
         >"$FUZZ_KEEP/$target.log" 2>&1 || true
     summary "$target" "$found"
 }
@@ -53,16 +52,6 @@ summary() {
         $1 ~ /^#[0-9]+:?$/ { sub("#", "", $1); if ($1 + 0 > runs) runs = $1 + 0 }
         END { printf "%-9s %9d executions  cov %6d  ft %7d  findings %d", target, runs, cov, ft, count
               print (count ? ", kept in " found : "") }' "$FUZZ_KEEP/$target.log"
-}
-
-cargo_fuzz() {
-    local toolchains
-    toolchains=$(rustup toolchain list 2>/dev/null) || true
-    if grep -q "^nightly" <<<"$toolchains"; then
-        cargo +nightly fuzz "$@"
-    else
-        RUSTC_BOOTSTRAP=1 cargo fuzz "$@"
-    fi
 }
 
 main "$@"

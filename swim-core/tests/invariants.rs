@@ -153,7 +153,6 @@ proptest! {
             let most = sent.iter().zip(&before).map(|(sent, before)| sent - before).max();
             let seconds = cluster.now().since(since).as_millis().div_ceil(1_000).max(1) as u64;
             (before, since) = (sent, cluster.now());
-            eprintln!("RATE {}", most.unwrap() / seconds);
             cluster.expect("the budget is kept", most <= Some(BYTES_PER_SECOND_MAX * seconds))
         }))?;
     }
@@ -172,8 +171,8 @@ proptest! {
     }
 }
 
-/// What seven nodes may send in the second in which most happens; measured are at most ...
-const BYTES_PER_SECOND_MAX: u64 = 100_000;
+/// What one of seven nodes may send in a second; of 4 000 schedules the worst came to 23 205.
+const BYTES_PER_SECOND_MAX: u64 = 50_000;
 
 /// What each application has been told of each member.
 #[derive(Default)]

@@ -32,6 +32,12 @@ counters! {
     datagrams_dropped,
     /// Datagrams the system refused to send.
     send_errors,
+    /// Datagrams that came from outside of the allowed networks, and were not read.
+    datagrams_denied,
+    /// TCP connections that came from outside of them, and were closed at once.
+    streams_denied,
+    /// Packets not sent, because they were for somebody outside of them.
+    sends_denied,
     /// Errors while receiving datagrams, such as "nobody listens there" about an earlier one.
     receive_errors,
     /// Datagrams of ours that found nobody listening (ICMP port unreachable): the protocol was
@@ -46,13 +52,18 @@ counters! {
     accept_errors,
     /// TCP connections asked for.
     streams_dialed,
-    /// TCP connections accepted or asked for and given up at once: too many were open.
+    /// TCP connections not asked for: this member had opened too many.
     streams_refused,
+    /// Accepted TCP connections given up for a later one: too many were open, or too many from
+    /// there, and these were the idlest.
+    streams_displaced,
+    /// How often a TCP connection was not read for a while: it had brought too many bytes.
+    stream_pauses,
     /// TCP connections that ended for a fault: not established, broken, too slow, or garbage.
     stream_errors,
     /// TCP connections asked for that found nobody listening: the protocol was told.
     connections_refused,
-    /// Packets for TCP dropped because the connection was not taking them.
+    /// Packets for TCP dropped because there was no connection, or it was not taking them.
     stream_packets_dropped,
     /// Names of seeds looked up.
     lookups,

@@ -1,17 +1,22 @@
 //! The handle applications hold.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use swim_core::{Instant, MetadataTooLong, NodeId, SleepError, Stats, TooManyWatched};
+use swim_core::{
+    Instant, Key, KeyError, KeyId, KeyRing, MetadataTooLong, NodeId, Sealing, SleepError, Stats,
+    TooManyWatched,
+};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::command::{Call, Command};
 use crate::counters::SocketStats;
 use crate::events::{Events, Occurrence};
 use crate::join::{Admissions, JoinFailure};
+use crate::options::nonces;
 use crate::seed::Seed;
 use crate::seeds::SeedStatus;
 use crate::shared::{Node, Shared};
@@ -215,6 +220,80 @@ impl Swim {
         self.call(move |node, _| node.unwatch(id)).await
     }
 
+    /// Gives this member `keys` instead of those it had, if any: to begin with sealing, or to take
+    /// over a file of keys as a whole. See [`Node::seal`](swim_core::Node::seal).
+    ///
+    /// # Errors
+    ///
+    /// The metadata would not fit into a datagram, the system has no randomness to give, or the
+    /// runner has ended. The old keys stay.
+    pub async fn seal(&self, keys: KeyRing, sealing: Sealing) -> Result<(), CallError<KeyFailure>> {
+        let nonces = nonces().map_err(|error| Refused(KeyFailure::NoRandomness(error.kind())))?;
+        let seal = move |node: &mut Node, now| node.seal(keys, sealing, nonces, now);
+        Ok(self.call(seal).await?.map_err(KeyFailure::from).map_err(Refused)?)
+    }
+
+    /// The ids of the keys it has, the primary one first; none if it has none.
+    ///
+    /// # Errors
+    ///
+    /// The runner has ended.
+    pub async fn key_ids(&self) -> Result<Vec<KeyId>, Closed> {
+        self.call(|node, _| node.keys().map(|keys| keys.ids().collect()).unwrap_or_default()).await
+    }
+
+    /// Accepts what `key` sealed, from now on.
+    ///
+    /// # Errors
+    ///
+    /// It has no keys, the ring does not take this one, or the runner has ended. Nothing changed.
+    pub async fn add_key(&self, key: Key) -> Result<(), CallError<KeyFailure>> {
+        self.change_keys(move |keys| keys.add(key)).await
+    }
+
+    /// Seals with this key from now on, and goes on accepting the one before.
+    ///
+    /// # Errors
+    ///
+    /// There is no such key, or the runner has ended. Nothing changed.
+    pub async fn use_key(&self, id: KeyId) -> Result<(), CallError<KeyFailure>> {
+        self.change_keys(move |keys| keys.use_key(id)).await
+    }
+
+    /// No longer accepts what this key sealed.
+    ///
+    /// # Errors
+    ///
+    /// It is the primary one, there is no such key, or the runner has ended. Nothing changed.
+    pub async fn remove_key(&self, id: KeyId) -> Result<(), CallError<KeyFailure>> {
+        self.change_keys(move |keys| keys.remove(id)).await
+    }
+
+    /// Takes another step of sealing: see [`Sealing`].
+    ///
+    /// # Errors
+    ///
+    /// It has no keys, its metadata would not fit into a datagram, or the runner has ended.
+    /// Nothing changed.
+    pub async fn set_sealing(&self, sealing: Sealing) -> Result<(), CallError<KeyFailure>> {
+        let is_set = self.call(move |node, _| node.set_sealing(sealing)).await?;
+        match is_set.map_err(KeyFailure::from).map_err(Refused)? {
+            true => Ok(()),
+            false => Err(Refused(KeyFailure::NoKeys)),
+        }
+    }
+
+    async fn change_keys(
+        &self,
+        change: impl FnOnce(&mut KeyRing) -> Result<(), KeyError> + Send + 'static,
+    ) -> Result<(), CallError<KeyFailure>> {
+        let changed = self.call(|node, _| match node.keys_mut() {
+            Some(keys) => change(keys).map_err(KeyFailure::Ring),
+            None => Err(KeyFailure::NoKeys),
+        });
+        changed.await?.map_err(Refused)
+    }
+
     /// The counters of the protocol.
     ///
     /// # Errors
@@ -279,6 +358,39 @@ impl fmt::Display for Closed {
 }
 
 impl std::error::Error for Closed {}
+
+/// The keys of this member are what they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyFailure {
+    /// It has none: [`Swim::seal`] gives it some.
+    NoKeys,
+    /// The ring does not take the change: the caller's fault.
+    Ring(KeyError),
+    /// Its metadata would not fit into a sealed datagram.
+    MetadataTooLong(MetadataTooLong),
+    /// The system has no randomness to give.
+    NoRandomness(io::ErrorKind),
+}
+
+impl fmt::Display for KeyFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKeys => f.write_str("this member has no keys"),
+            Self::Ring(error) => error.fmt(f),
+            Self::MetadataTooLong(error) => error.fmt(f),
+            Self::NoRandomness(kind) => write!(f, "the system gives no randomness: {kind}"),
+        }
+    }
+}
+
+impl std::error::Error for KeyFailure {}
+
+impl From<MetadataTooLong> for KeyFailure {
+    fn from(error: MetadataTooLong) -> Self {
+        Self::MetadataTooLong(error)
+    }
+}
 
 /// A call was not obeyed, and nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

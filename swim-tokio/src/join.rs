@@ -30,6 +30,9 @@ pub enum JoinFailure {
     /// The seed stands for this member alone. A name is looked up again: it may stand for others
     /// later. An address is not asked.
     OwnAddress,
+    /// The seed stands for addresses outside of [`Options::allow`](crate::Options::allow) alone. A
+    /// name is looked up again. An address is not asked.
+    NotAllowed,
     /// That is no seed: nobody is being asked.
     Malformed(SeedError),
     /// More seeds than can be known at once; this one is not being asked.
@@ -50,6 +53,7 @@ impl fmt::Display for JoinFailure {
             Self::Refused(reason) => write!(f, "refused: {reason}"),
             Self::Unresolved(error) => error.fmt(f),
             Self::OwnAddress => f.write_str("this is the member's own address"),
+            Self::NotAllowed => f.write_str("it is outside of the allowed networks"),
             Self::Malformed(error) => error.fmt(f),
             Self::TooManySeeds => f.write_str("too many seeds at once"),
             Self::NotAlive => f.write_str("this member has left its cluster"),
@@ -190,7 +194,9 @@ impl Joins {
             // for.
             let is_open = matches!(
                 known,
-                None | Some(Err(JoinFailure::Refused(_) | JoinFailure::OwnAddress))
+                None | Some(Err(JoinFailure::Refused(_)
+                    | JoinFailure::OwnAddress
+                    | JoinFailure::NotAllowed))
             );
             if is_open {
                 *known = Some(outcome.clone());
@@ -232,6 +238,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::allow::AllowList;
     use crate::myself::Myself;
     use crate::seeds::Pauses;
 
@@ -246,7 +253,8 @@ mod tests {
     }
 
     fn joins() -> Joins {
-        let me = Myself { local_addr: address(99), advertised: address(99) };
+        let allow = AllowList::default();
+        let me = Myself { local_addr: address(99), advertised: address(99), allow };
         let second = Duration::from_secs(1);
         Joins::new(Seeds::new(me, Pauses { least: second, most: second, answer: second }, 1))
     }

@@ -64,6 +64,29 @@
 //! The first pod finds but itself, and looks on. [`Swim::seeds`] tells how the seeds stand,
 //! [`Options::resolver`] takes another resolver than the system's.
 //!
+//! # Sealed packets
+//!
+//! Members that share a key encrypt and authenticate every packet, over UDP and TCP alike
+//! ([`Options::keys`]; [`key_file`] reads keys from a file). Without, whoever reaches the port can
+//! accuse, impersonate and listen.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use swim_tokio::{Options, key_file};
+//!
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = Some(key_file::read(Path::new("/etc/swim.keys"))?);
+//! let options = Options { keys, ..Options::new("0.0.0.0:7946".parse()?) };
+//! let (swim, runner) = swim_tokio::bind(options).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! A running cluster in clear becomes sealed in three steps, each taken on all members before the
+//! next is taken on any: [`Swim::seal`] with [`Sealing::Accept`], [`Swim::set_sealing`] with
+//! [`Sealing::Send`], then with [`Sealing::Require`]. Its keys are changed in three steps, too:
+//! [`Swim::add_key`], [`Swim::use_key`], [`Swim::remove_key`]. A member that missed one of them
+//! tells which key it lacks ([`Event::UnknownKey`]).
+//!
 //! # At run time
 //!
 //! All that waits is read before a timer fires, so a process that stood still for a while does not
@@ -75,19 +98,48 @@
 //! connection everywhere; counted in [`SocketStats`]). Systems whose firewall drops instead, and
 //! machines that are gone as a whole, are noticed by their silence.
 //!
+//! # Strangers
+//!
+//! Anybody who reaches the port can send to it, so whatever they can make this member hold has a
+//! maximum. Of the sockets ([`SocketStats`] has the counters, [`swim_core`] what the protocol
+//! itself bounds):
+//!
+//! | what | at most | beyond it | counted in |
+//! |---|---|---|---|
+//! | networks spoken with | [`Options::allow`] | dropped before anything is read | `datagrams_denied`, `streams_denied`, `sends_denied` |
+//! | datagrams read before timers fire | 8 192 | the rest waits for the next turn, in a socket buffer of 2 MiB | |
+//! | connections accepted | 64 | the idlest is closed; one that never brought a valid packet comes first | `streams_displaced` |
+//! | of these, from one IPv4 address or one /64 of IPv6 | 16 | the idlest of them is closed | `streams_displaced` |
+//! | connections dialed | 64 | the packet is dropped | `streams_refused` |
+//! | time to connect, for one packet to arrive, to take one | [`Options::stream_timeout`] | closed | `stream_errors` |
+//! | time without a packet | [`Options::stream_timeout`] | closed | |
+//! | bytes of one connection | 1 MiB/s after a burst of 4 MiB | it is not read for a while | `stream_pauses` |
+//! | packets read and not yet handled | 64 of all connections | they are not read for a while | |
+//! | packets to be written | 8 per connection | dropped | `stream_packets_dropped` |
+//! | what is no valid packet | | the connection is closed | `stream_errors` |
+//!
+//! An accepted connection that is displaced costs its owner nothing but another handshake when
+//! there is something to say again. So a stranger who opens connections and is silent, or trickles,
+//! keeps nobody out: the newcomer gets a place, and whoever brings a valid packet keeps it before
+//! all who do not. Who shares an address with such a stranger competes with it for 16 places.
+//!
 //! The default feature `cli` is for the `swim` command; with `default-features = false` only the
 //! library and its few dependencies are built.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod allow;
+mod bind;
 mod clock;
 mod command;
+mod connection;
 mod counters;
 mod events;
 mod handle;
 mod join;
 mod keeper;
+pub mod key_file;
 mod myself;
 mod options;
 mod refusals;
@@ -102,19 +154,21 @@ mod streams;
 pub mod tags;
 mod view;
 
+pub use bind::bind;
 pub use counters::SocketStats;
 pub use events::{Events, Update};
-pub use handle::{CallError, Closed, Swim};
+pub use handle::{CallError, Closed, KeyFailure, Swim};
+pub use ipnet::IpNet;
 pub use join::{Admissions, JoinFailure};
 pub use options::{BindError, Options};
 pub use resolver::{ResolveError, Resolver};
-pub use runner::{Runner, bind};
+pub use runner::Runner;
 pub use seed::{Seed, SeedError};
 pub use seeds::SeedStatus;
 pub use state::StateTrouble;
 pub use swim_core;
 pub use swim_core::{
-    Config, Detector, Event, FlapPolicy, Incarnation, Label, Lifeguard, NodeId, Refusal, Stats,
-    Status,
+    Config, Detector, Event, FlapPolicy, Incarnation, Key, KeyError, KeyId, KeyRing, Label,
+    Lifeguard, NodeId, Refusal, Sealing, Stats, Status,
 };
 pub use view::MemberInfo;

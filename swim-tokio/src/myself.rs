@@ -1,18 +1,20 @@
-//! Which of the addresses found this member can ask: neither its own nor those its socket cannot
-//! reach.
+//! Which of the addresses found this member can ask: neither its own, nor those its socket cannot
+//! reach, nor those it may not speak with.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
+use crate::allow::AllowList;
 use crate::join::JoinFailure;
 use crate::resolver::ResolveError;
 use crate::socket::normalized;
 
-/// Where this member listens, to tell its own addresses from others.
-#[derive(Clone, Copy, Debug)]
+/// Where this member listens and whom it may ask, to tell its own addresses from others.
+#[derive(Clone, Debug)]
 pub(crate) struct Myself {
     pub local_addr: SocketAddr,
     pub advertised: SocketAddr,
+    pub allow: AllowList,
 }
 
 impl Myself {
@@ -32,6 +34,10 @@ impl Myself {
         addresses.retain(|address| !self.is_at(*address));
         if addresses.is_empty() {
             return Err(JoinFailure::OwnAddress);
+        }
+        addresses.retain(|address| self.allow.permits(*address));
+        if addresses.is_empty() {
+            return Err(JoinFailure::NotAllowed);
         }
         Ok(addresses)
     }
@@ -68,7 +74,7 @@ mod tests {
         let [v4, v6] = ["10.0.0.1:1", "[fd00::1]:1"].map(|text| text.parse().unwrap());
         let me = |bound: &str| {
             let local_addr = bound.parse().unwrap();
-            Myself { local_addr, advertised: local_addr }
+            Myself { local_addr, advertised: local_addr, allow: AllowList::default() }
         };
         let other_family = Err(JoinFailure::Unresolved(ResolveError::OtherFamily));
         assert_eq!(me("0.0.0.0:7").others(vec![v6]), other_family);
@@ -79,7 +85,8 @@ mod tests {
     #[test]
     fn every_address_of_this_machine_is_its_own_to_a_member_that_listens_on_all() {
         let advertised = SocketAddr::from(([10, 0, 0, 1], 7));
-        let me = Myself { local_addr: SocketAddr::from(([0, 0, 0, 0], 7)), advertised };
+        let local_addr = SocketAddr::from(([0, 0, 0, 0], 7));
+        let me = Myself { local_addr, advertised, allow: AllowList::default() };
         let [own, neighbour] = [7, 8].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         assert_eq!(me.others(vec![own, neighbour]), Ok(vec![neighbour]));
         assert_eq!(me.others(vec![own, advertised]), Err(JoinFailure::OwnAddress));

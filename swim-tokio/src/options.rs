@@ -5,9 +5,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use swim_core::{Config, NewError, NodeId};
+use ipnet::IpNet;
+use swim_core::{Config, KeyRing, MetadataTooLong, NewError, NodeId, Nonces, Sealing};
 
 use crate::resolver::Resolver;
 
@@ -29,6 +30,18 @@ pub struct Options {
     /// Port 0 stands for the bound port. Default: the bound address; when that is `0.0.0.0` or
     /// `[::]`, the address the system would send from (IPv4 before IPv6), else loopback.
     pub advertise: Option<SocketAddr>,
+    /// The networks this member speaks with. Packets and connections from elsewhere are dropped
+    /// before anything in them is read, nothing is sent elsewhere, and members that say they are
+    /// elsewhere are not known; all is counted. The same on all members, or they disagree. An IPv4 address is the same in IPv6 clothes. An
+    /// empty list denies everybody: the member stays alone. No protection against sources that are
+    /// forged. Default: `None`, everybody.
+    pub allow: Option<Vec<IpNet>>,
+    /// The keys that packets are sealed with; [`key_file::read`](crate::key_file::read) takes them
+    /// from a file. Default: `None`, packets go in clear.
+    pub keys: Option<KeyRing>,
+    /// With keys: which packets are sealed, and whether others are taken. Default:
+    /// [`Sealing::Require`], all are sealed and no others taken.
+    pub sealing: Sealing,
     /// What the id is made of when `id` is `None`. Unique in its cluster; the same after a restart,
     /// so that the others see one member come back and not a new one. The others are told the id
     /// alone: a name they shall see belongs into `metadata`, in any form or in that of
@@ -85,6 +98,9 @@ impl Options {
         Self {
             bind,
             advertise: None,
+            allow: None,
+            keys: None,
+            sealing: Sealing::Require,
             name: None,
             id: None,
             metadata: Vec::new(),
@@ -121,6 +137,14 @@ impl Options {
     }
 }
 
+/// Never the same in two runs, and nobody can guess it: two runs of one member must not seal two
+/// packets alike.
+pub(crate) fn nonces() -> io::Result<Nonces> {
+    let salt = getrandom::u64().map_err(io::Error::other)?;
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Ok(Nonces { salt, seconds: u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX) })
+}
+
 /// 64 bits from the system: the standard library keys its hash maps with them.
 fn random() -> u64 {
     RandomState::new().hash_one(std::process::id())
@@ -150,6 +174,16 @@ pub enum BindError {
         /// What the system says.
         source: io::Error,
     },
+    /// The others are to reach this member where [`Options::allow`] does not let it speak: nobody
+    /// who has the same list could.
+    NotAllowed {
+        /// The address the others would be told.
+        advertised: SocketAddr,
+    },
+    /// With [`Options::keys`], the metadata would not fit into a datagram: the caller's fault.
+    MetadataTooLong(MetadataTooLong),
+    /// The system has no randomness to give, and without it no packet can be sealed.
+    NoRandomness(io::Error),
     /// The options do not make a node: the caller's fault.
     Node(NewError),
 }
@@ -162,6 +196,11 @@ impl fmt::Display for BindError {
             Self::State { directory, .. } => {
                 write!(f, "cannot keep the state of this member in {}", directory.display())
             }
+            Self::NotAllowed { advertised } => {
+                write!(f, "the list of allowed networks lacks this member's own {advertised}")
+            }
+            Self::MetadataTooLong(_) => f.write_str("the metadata is too long for sealed packets"),
+            Self::NoRandomness(_) => f.write_str("the system gives no randomness"),
             Self::Node(_) => f.write_str("the options do not make a node"),
         }
     }
@@ -170,8 +209,10 @@ impl fmt::Display for BindError {
 impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::PortInUse { .. } => None,
+            Self::PortInUse { .. } | Self::NotAllowed { .. } => None,
             Self::Socket { source, .. } | Self::State { source, .. } => Some(source),
+            Self::NoRandomness(source) => Some(source),
+            Self::MetadataTooLong(source) => Some(source),
             Self::Node(source) => Some(source),
         }
     }

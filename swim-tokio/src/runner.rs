@@ -2,30 +2,29 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use swim_core::storage::Growable;
-use swim_core::{Channel, Config, Event, Identity, Incarnation, Instant, Standing};
+use swim_core::{Channel, Config, Event, Instant, Standing};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task;
 
 use crate::clock::Clock;
 use crate::command::{COMMANDS_MAX, Command};
-use crate::counters::Counters;
+use crate::connection::{Arrival, StreamPacket};
 use crate::events::Occurrence;
 use crate::handle::Swim;
 use crate::join::{JoinFailure, Joins};
-use crate::keeper::{Keeper, Kept};
+use crate::keeper::Keeper;
 use crate::myself::Myself;
-use crate::options::{BindError, Options};
+use crate::options::Options;
 use crate::refusals::Notice;
 use crate::resolver::{Found, Lookups};
 use crate::seeds::{Change, Pauses, Seeds};
 use crate::shared::{Node, Shared};
-use crate::socket::{self, Datagrams};
-use crate::streams::{Arrival, INCOMING_MAX, StreamPacket, Streams};
-use crate::view::{Mirror, View};
+use crate::socket::Datagrams;
+use crate::streams::{INCOMING_MAX, Streams};
+use crate::view::Mirror;
 
 /// Datagrams read before other tasks get a turn.
 const BATCH_LEN: usize = 128;
@@ -40,53 +39,6 @@ const NOTICES_MAX: usize = 128;
 const TURNS_BEFORE_TIMERS: usize = 2;
 /// The longest UDP payload there is.
 const DATAGRAM_LEN_MAX: usize = 65_535;
-
-/// Opens the sockets and makes a member that knows nobody yet: see [`Swim::join`].
-///
-/// Nothing happens before the [`Runner`] runs. To be called inside a tokio runtime with I/O and
-/// time enabled.
-///
-/// # Errors
-///
-/// The address cannot be listened on, the state of this member cannot be kept where it should be,
-/// or the options do not make a node. Nothing stays open.
-pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
-    let (datagrams, listener) = socket::open(options.bind)?;
-    let local_addr = datagrams.local_addr;
-    let advertised = socket::advertised(local_addr, options.advertise);
-    let clock = Clock::start();
-    let id = options.node_id();
-    let kept = Kept::read(&options, id).await?;
-    let former = kept.as_ref().and_then(Kept::me);
-    let identity = Identity {
-        metadata: &options.metadata,
-        incarnation: former.map_or(Incarnation::default(), |former| former.incarnation.next()),
-        patience: former.map_or(Duration::ZERO, |former| former.patience),
-        ..Identity::new(id, advertised)
-    };
-    let storage = Growable::new(options.members_max, options.metadata_len_max);
-    let seed = options.node_seed();
-    let node = Node::new(identity, options.config, storage, seed, clock.now())?;
-
-    let listener = tokio::net::TcpListener::from_std(listener)
-        .map_err(|source| BindError::Socket { address: options.bind, source })?;
-    let shared = Arc::new(Shared {
-        id: node.id(),
-        local_addr,
-        advertised,
-        view: View::default(),
-        counters: Counters::default(),
-        state_trouble: Mutex::new(kept.as_ref().and_then(Kept::trouble)),
-        seeds: Mutex::default(),
-    });
-    let keeper = match kept {
-        Some(kept) => {
-            Some(Keeper::begin(kept, &node, (seed, clock.now()), Arc::clone(&shared)).await?)
-        }
-        None => None,
-    };
-    Ok(Runner::new(node, clock, datagrams, listener, keeper, shared, &options))
-}
 
 /// The protocol at work. Spawn [`run`](Self::run) or await it; dropping it ends the member as a
 /// crash would.
@@ -126,7 +78,7 @@ struct Wake {
 }
 
 impl Runner {
-    fn new(
+    pub(crate) fn new(
         node: Node,
         clock: Clock,
         datagrams: Datagrams,
@@ -290,6 +242,9 @@ impl Runner {
     }
 
     fn read_datagram(&mut self, len: usize, from: SocketAddr) {
+        if !self.shared.allow.permits(from) {
+            return self.shared.counters.datagrams_denied.add();
+        }
         let datagram = self.datagram.get_mut(..len).unwrap_or_default();
         // The node counts what it rejects, and may answer even that: with a refusal.
         let _ = self.node.handle_datagram(from, datagram, self.clock.now());
@@ -313,9 +268,12 @@ impl Runner {
 
     fn read_packet(&mut self, mut packet: StreamPacket) {
         let accepted = self.node.handle_stream(packet.from, &mut packet.bytes, self.clock.now());
+        self.streams.answer(Some(packet.from));
         self.flush();
-        if accepted.is_err() {
-            self.streams.reject(packet.from);
+        self.streams.answer(None);
+        match accepted {
+            Ok(()) => self.streams.vouch(packet.from),
+            Err(_) => self.streams.reject(packet.from),
         }
     }
 
@@ -445,6 +403,10 @@ impl Runner {
     fn flush(&mut self) {
         let now = self.clock.now();
         while let Some(transmit) = self.node.poll_transmit(now, &mut self.packet) {
+            if !self.shared.allow.permits(transmit.to) {
+                self.shared.counters.sends_denied.add();
+                continue;
+            }
             let packet = self.packet.get(..transmit.len).unwrap_or_default();
             match transmit.channel {
                 Channel::Datagram => {
@@ -486,7 +448,11 @@ impl Runner {
 }
 
 fn seeds(shared: &Shared, options: &Options) -> Seeds {
-    let me = Myself { local_addr: shared.local_addr, advertised: shared.advertised };
+    let me = Myself {
+        local_addr: shared.local_addr,
+        advertised: shared.advertised,
+        allow: shared.allow.clone(),
+    };
     let Config { join_retry_min: least, join_retry_max: most, .. } = options.config;
     Seeds::new(me, Pauses { least, most, answer: options.join_deadline }, options.node_seed())
 }

@@ -324,12 +324,17 @@ impl Seeds {
                 addresses.truncate(ADDRESSES_MAX);
                 known.addresses = addresses;
                 let is_old = |trouble: &JoinFailure| {
-                    matches!(trouble, JoinFailure::Unresolved(_) | JoinFailure::OwnAddress)
+                    matches!(
+                        trouble,
+                        JoinFailure::Unresolved(_)
+                            | JoinFailure::OwnAddress
+                            | JoinFailure::NotAllowed
+                    )
                 };
                 known.trouble = known.trouble.take().filter(|trouble| !is_old(trouble));
             }
             Err(failure) => {
-                if failure == JoinFailure::OwnAddress {
+                if matches!(failure, JoinFailure::OwnAddress | JoinFailure::NotAllowed) {
                     known.addresses.clear();
                     // Whoever is the first of its cluster need not wait for others.
                     self.settled.push((known.seed.clone(), Err(failure.clone())));
@@ -491,6 +496,7 @@ fn jittered(pause: Duration, rng: &mut Rng) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allow::AllowList;
 
     const PAUSES: Pauses = Pauses {
         least: Duration::from_millis(400),
@@ -516,7 +522,11 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            let me = Myself { local_addr: address(0), advertised: address(0) };
+            let me = Myself {
+                local_addr: address(0),
+                advertised: address(0),
+                allow: AllowList::default(),
+            };
             Self {
                 seeds: Seeds::new(me, PAUSES, 7),
                 now: Instant::ZERO,

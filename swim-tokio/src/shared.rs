@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use swim_core::NodeId;
 use swim_core::storage::Growable;
 
+use crate::allow::AllowList;
 use crate::counters::Counters;
 use crate::seeds::SeedStatus;
 use crate::state::StateTrouble;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub id: NodeId,
     pub local_addr: SocketAddr,
     pub advertised: SocketAddr,
+    pub allow: AllowList,
     pub view: View,
     pub counters: Counters,
     pub state_trouble: Mutex<Option<StateTrouble>>,

@@ -3,27 +3,33 @@
 //! On a stream every packet follows its length in two bytes, big-endian. A connection is known by
 //! the address of its peer. Nothing here makes the runner wait: what a connection does not take is
 //! dropped and counted, what it reads waits in the connection until the runner has room.
+//!
+//! Strangers can open connections and be silent, so there is always room for one more: an accepted
+//! connection beyond the maximum takes the place of the idlest, and one that has not brought a
+//! valid packet is idler than any that has. Who is displaced over a pause connects again when there
+//! is something to say. Strangers of one address displace each other and nobody else.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time;
 
+use crate::connection::{self, Arrival, Terms};
 use crate::shared::Shared;
 use crate::socket::normalized;
 
-/// Connections others opened; later ones are closed at once. Strangers can exhaust these, so they
-/// are counted apart from our own.
+/// Connections others opened. Strangers can exhaust these, so they are counted apart from our own.
 const ACCEPTED_MAX: usize = 64;
+/// Those of them from one IPv4 address, or from one /64 of IPv6, which a single host may have to
+/// itself: a quarter. Members behind one NAT, or on one machine, share it.
+const ACCEPTED_PER_PEER_MAX: usize = 16;
 /// Connections this member opened; packets for further peers are dropped.
 const DIALED_MAX: usize = 64;
 /// Accepted connections that wait for the runner; the kernel keeps the next ones.
@@ -32,26 +38,11 @@ const ACCEPTED_WAITING_MAX: usize = 8;
 pub(crate) const INCOMING_MAX: usize = 64;
 /// Packets that wait for one connection; later ones are dropped.
 const OUTGOING_MAX: usize = 8;
-/// Nobody writes packets longer than the longest datagram.
-const PACKET_LEN_MAX: usize = 65_507;
+/// Bits of an IPv6 address that name the network; a host chooses the others as it likes.
+const IPV6_NETWORK_BITS: u32 = 64;
 /// Pause after a failed accept; doubles while it goes on failing (no file handles left, say).
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
-
-/// One packet off a stream, and the connection to answer on.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct StreamPacket {
-    pub from: SocketAddr,
-    pub bytes: Vec<u8>,
-}
-
-/// What comes of the connections.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    Packet(StreamPacket),
-    /// Nothing listens where a connection was asked for.
-    Refused(SocketAddr),
-}
 
 /// All connections of one member. Dropping it aborts their tasks.
 #[derive(Debug)]
@@ -60,6 +51,8 @@ pub(crate) struct Streams {
     tasks: JoinSet<()>,
     accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
     incoming: mpsc::Receiver<Arrival>,
+    /// Whose packet is being answered.
+    asker: Option<SocketAddr>,
     terms: Terms,
 }
 
@@ -68,20 +61,22 @@ pub(crate) struct Streams {
 struct Connection {
     outgoing: mpsc::Sender<Vec<u8>>,
     origin: Origin,
+    opened_at: Instant,
+    /// When it last brought a packet the protocol took.
+    heard_at: Option<Instant>,
+}
+
+impl Connection {
+    /// The idlest is the least: who has never brought a valid packet comes before all who have.
+    fn merit(&self) -> (Option<Instant>, Instant) {
+        (self.heard_at, self.opened_at)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     Accepted,
     Dialed,
-}
-
-/// What all connections share.
-#[derive(Clone, Debug)]
-struct Terms {
-    incoming: mpsc::Sender<Arrival>,
-    timeout: Duration,
-    shared: Arc<Shared>,
 }
 
 impl Streams {
@@ -92,7 +87,7 @@ impl Streams {
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, accepted_sender, Arc::clone(&shared)));
         let terms = Terms { incoming: incoming_sender, timeout, shared };
-        Self { open: BTreeMap::new(), tasks, accepted, incoming, terms }
+        Self { open: BTreeMap::new(), tasks, accepted, incoming, asker: None, terms }
     }
 
     /// The next arrival of any connection. Cancel safe.
@@ -112,16 +107,31 @@ impl Streams {
         self.incoming.try_recv().ok()
     }
 
-    /// Sends on the connection with `to`, opening one if there is none.
+    /// Says whose packet is being answered from now on, if anybody's.
+    pub fn answer(&mut self, asker: Option<SocketAddr>) {
+        self.asker = asker;
+    }
+
+    /// Sends on the connection with `to`, opening one if there is none: but not to somebody who
+    /// asks and hangs up. Nobody listens on the port that was asked from, and to find that out may
+    /// take as long as a connection may take.
     pub fn send(&mut self, to: SocketAddr, packet: &[u8]) {
         self.forget_ended();
-        if !self.open.contains_key(&to) {
-            let timeout = self.terms.timeout;
-            self.start(to, Origin::Dialed, move || dial(to, timeout));
+        if !self.open.contains_key(&to) && self.asker != Some(to) {
+            self.dial(to);
         }
-        let Some(connection) = self.open.get(&to) else { return };
+        let Some(connection) = self.open.get(&to) else {
+            return self.terms.shared.counters.stream_packets_dropped.add();
+        };
         if connection.outgoing.try_send(packet.to_vec()).is_err() {
             self.terms.shared.counters.stream_packets_dropped.add();
+        }
+    }
+
+    /// The connection with `peer` brought a packet the protocol took.
+    pub fn vouch(&mut self, peer: SocketAddr) {
+        if let Some(connection) = self.open.get_mut(&peer) {
+            connection.heard_at = Some(Instant::now());
         }
     }
 
@@ -140,25 +150,47 @@ impl Streams {
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         self.forget_ended();
-        self.start(normalized(peer), Origin::Accepted, || async { Ok(stream) });
+        let peer = normalized(peer);
+        self.make_room(peer);
+        self.terms.shared.counters.streams_accepted.add();
+        self.start(peer, Origin::Accepted, async { Ok(stream) });
     }
 
-    fn start<F>(&mut self, peer: SocketAddr, origin: Origin, connect: impl FnOnce() -> F)
-    where
-        F: Future<Output = io::Result<TcpStream>> + Send + 'static,
-    {
-        let counters = &self.terms.shared.counters;
-        let (max, started) = match origin {
-            Origin::Accepted => (ACCEPTED_MAX, &counters.streams_accepted),
-            Origin::Dialed => (DIALED_MAX, &counters.streams_dialed),
+    /// For one more connection with `peer`.
+    fn make_room(&mut self, peer: SocketAddr) {
+        let accepted = || self.open.iter().filter(|(_, other)| other.origin == Origin::Accepted);
+        let neighbours = || accepted().filter(|(other, _)| are_neighbours(**other, peer));
+        let idlest = if neighbours().count() >= ACCEPTED_PER_PEER_MAX {
+            neighbours().min_by_key(|(_, other)| other.merit())
+        } else if accepted().count() >= ACCEPTED_MAX {
+            accepted().min_by_key(|(_, other)| other.merit())
+        } else {
+            None
         };
-        if self.open.values().filter(|other| other.origin == origin).count() >= max {
+        let Some(idlest) = idlest.map(|(&address, _)| address) else { return };
+        self.open.remove(&idlest);
+        self.terms.shared.counters.streams_displaced.add();
+    }
+
+    fn dial(&mut self, to: SocketAddr) {
+        let counters = &self.terms.shared.counters;
+        if self.open.values().filter(|other| other.origin == Origin::Dialed).count() >= DIALED_MAX {
             return counters.streams_refused.add();
         }
-        started.add();
+        counters.streams_dialed.add();
+        self.start(to, Origin::Dialed, connection::dial(to, self.terms.timeout));
+    }
+
+    fn start(
+        &mut self,
+        peer: SocketAddr,
+        origin: Origin,
+        connect: impl Future<Output = io::Result<TcpStream>> + Send + 'static,
+    ) {
         let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
-        self.open.insert(peer, Connection { outgoing: sender, origin });
-        self.tasks.spawn(connection(connect(), peer, outgoing, self.terms.clone()));
+        let opened_at = Instant::now();
+        self.open.insert(peer, Connection { outgoing: sender, origin, opened_at, heard_at: None });
+        self.tasks.spawn(connection::run(connect, peer, outgoing, self.terms.clone()));
     }
 
     /// A connection whose task has ended no longer takes packets.
@@ -176,6 +208,7 @@ async fn accept(
     let mut pause = ACCEPT_PAUSE_MIN;
     loop {
         match listener.accept().await {
+            Ok((_, peer)) if !shared.allow.permits(peer) => shared.counters.streams_denied.add(),
             Ok(connection) => {
                 pause = ACCEPT_PAUSE_MIN;
                 if accepted.send(connection).await.is_err() {
@@ -191,89 +224,30 @@ async fn accept(
     }
 }
 
-async fn dial(to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    time::timeout(timeout, TcpStream::connect(to)).await?
+/// Whether one host may have both addresses.
+fn are_neighbours(one: SocketAddr, other: SocketAddr) -> bool {
+    network(one.ip()) == network(other.ip())
 }
 
-/// One connection from beginning to end. It ends with the first fault, when the peer closes it,
-/// when it was idle for too long, or when the runner drops its end.
-async fn connection(
-    connect: impl Future<Output = io::Result<TcpStream>>,
-    peer: SocketAddr,
-    outgoing: mpsc::Receiver<Vec<u8>>,
-    terms: Terms,
-) {
-    let ended = match connect.await {
-        Ok(stream) => converse(stream, peer, outgoing, &terms).await,
-        Err(error) => {
-            // Packets for a peer that is not there shall find no connection.
-            drop(outgoing);
-            if error.kind() == io::ErrorKind::ConnectionRefused {
-                // Fails when the runner has ended, and nobody wants to know.
-                let _ = terms.incoming.send(Arrival::Refused(peer)).await;
-            }
-            Err(error)
-        }
-    };
-    if ended.is_err() {
-        terms.shared.counters.stream_errors.add();
-    }
-}
-
-async fn converse(
-    mut stream: TcpStream,
-    peer: SocketAddr,
-    mut outgoing: mpsc::Receiver<Vec<u8>>,
-    terms: &Terms,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let (reader, writer) = stream.split();
-    tokio::select! {
-        result = read_packets(reader, peer, terms) => result,
-        result = write_packets(writer, &mut outgoing, terms.timeout) => result,
-    }
-}
-
-async fn read_packets(mut reader: ReadHalf<'_>, from: SocketAddr, terms: &Terms) -> io::Result<()> {
-    while let Some(bytes) = read_packet(&mut reader, terms.timeout).await? {
-        let packet = Arrival::Packet(StreamPacket { from, bytes });
-        if terms.incoming.send(packet).await.is_err() {
-            break;
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(v6) => {
+            let bits = u128::from(v6) >> (u128::BITS - IPV6_NETWORK_BITS);
+            Ipv6Addr::from(bits << (u128::BITS - IPV6_NETWORK_BITS)).into()
         }
     }
-    Ok(())
 }
 
-/// `None` when no packet begins: the peer has closed the stream, or was idle for too long.
-async fn read_packet(reader: &mut ReadHalf<'_>, timeout: Duration) -> io::Result<Option<Vec<u8>>> {
-    let mut first = [0; 1];
-    match time::timeout(timeout, reader.read(&mut first)).await {
-        Ok(Ok(1)) => time::timeout(timeout, read_rest(first, reader)).await?.map(Some),
-        Ok(Err(error)) => Err(error),
-        Ok(Ok(_)) | Err(_) => Ok(None),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn read_rest([first]: [u8; 1], reader: &mut ReadHalf<'_>) -> io::Result<Vec<u8>> {
-    let len = usize::from(u16::from_be_bytes([first, reader.read_u8().await?]));
-    if len == 0 || len > PACKET_LEN_MAX {
-        return Err(io::ErrorKind::InvalidData.into());
+    #[test]
+    fn neighbours_are_one_ipv4_address_or_one_64th_of_ipv6() {
+        let are =
+            |one: &str, other: &str| are_neighbours(one.parse().unwrap(), other.parse().unwrap());
+        assert!(are("10.0.0.1:1", "10.0.0.1:2") && !are("10.0.0.1:1", "10.0.0.2:1"));
+        assert!(are("[fd00::1]:1", "[fd00::2]:2") && !are("[fd00:0:0:1::1]:1", "[fd00::1]:1"));
     }
-    let mut packet = vec![0; len];
-    reader.read_exact(&mut packet).await?;
-    Ok(packet)
-}
-
-async fn write_packets(
-    mut writer: WriteHalf<'_>,
-    outgoing: &mut mpsc::Receiver<Vec<u8>>,
-    timeout: Duration,
-) -> io::Result<()> {
-    while let Some(packet) = outgoing.recv().await {
-        let Ok(len) = u16::try_from(packet.len()) else { continue };
-        let mut framed = len.to_be_bytes().to_vec();
-        framed.extend_from_slice(&packet);
-        time::timeout(timeout, writer.write_all(&framed)).await??;
-    }
-    Ok(())
 }

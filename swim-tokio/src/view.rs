@@ -278,7 +278,8 @@ mod tests {
 
     fn node() -> Node {
         let identity = Identity::new(NodeId::new(0), address(0));
-        Node::new(identity, Config::lan(), Growable::default(), 1, Instant::ZERO).unwrap()
+        let config = Config { newcomers_per_second_max: u16::MAX, ..Config::lan() };
+        Node::new(identity, config, Growable::default(), 1, Instant::ZERO).unwrap()
     }
 
     /// Lets `node` hear that members 1 to `count` are alive at `incarnation`; its events are read.

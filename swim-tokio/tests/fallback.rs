@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::{Peer, eventually, options};
-use swim_tokio::{Config, Detector, Event, Lifeguard, Options, Status, Update};
+use swim_tokio::{Config, Detector, Event, Key, KeyRing, Lifeguard, Options, Status, Update};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 /// A middlebox in front of one member: passes TCP on, swallows UDP.
@@ -64,12 +64,14 @@ fn slow_enough_for_tcp(detector: Detector) -> Config {
 }
 
 /// A member, another behind a middlebox it advertises, and how many datagrams that swallowed.
-async fn pair(detector: Detector) -> (Peer, Peer, Arc<AtomicU64>) {
+async fn pair(detector: Detector, keys: Option<KeyRing>) -> (Peer, Peer, Arc<AtomicU64>) {
     let config = slow_enough_for_tcp(detector);
-    let outside = Peer::start(Options { config, ..options("outside") }).await;
+    let start = |name, advertise| {
+        Peer::start(Options { config, advertise, keys: keys.clone(), ..options(name) })
+    };
+    let outside = start("outside", None).await;
     let middlebox = Middlebox::open().await;
-    let advertise = Some(middlebox.address);
-    let inside = Peer::start(Options { config, advertise, ..options("inside") }).await;
+    let inside = start("inside", Some(middlebox.address)).await;
     let swallowed = middlebox.pass_to(inside.swim.local_addr());
     inside.join(&outside).await;
     (outside, inside, swallowed)
@@ -77,7 +79,16 @@ async fn pair(detector: Detector) -> (Peer, Peer, Arc<AtomicU64>) {
 
 #[tokio::test]
 async fn a_member_reached_by_tcp_alone_stays_alive() {
-    let (outside, inside, swallowed) = pair(Detector::Lifeguard(Lifeguard::Memberlist)).await;
+    stays_alive(None).await;
+}
+
+#[tokio::test]
+async fn so_does_one_whose_packets_are_sealed() {
+    stays_alive(Some(KeyRing::new(Key::new([7; 32])))).await;
+}
+
+async fn stays_alive(keys: Option<KeyRing>) {
+    let (outside, inside, swallowed) = pair(Detector::Lifeguard(Lifeguard::Memberlist), keys).await;
     let mut events = outside.swim.events();
     probes(&outside, 8, |stats| stats.probes_acked).await;
     assert!(swallowed.load(Ordering::Relaxed) >= 8, "no probe got through by UDP");
@@ -96,7 +107,7 @@ async fn a_member_reached_by_tcp_alone_stays_alive() {
 /// The control: without the stream ping the same middlebox lets no probe succeed.
 #[tokio::test]
 async fn without_streams_the_same_member_answers_no_probe() {
-    let (outside, _inside, _) = pair(Detector::Swim).await;
+    let (outside, _inside, _) = pair(Detector::Swim, None).await;
     probes(&outside, 3, |stats| stats.probes_failed).await;
     assert_eq!(outside.swim.stats().await.expect("it runs").probes_acked, 0);
     assert_eq!(outside.swim.socket_stats().streams_dialed, 0);

@@ -12,7 +12,6 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::time;
 
 const NEVER: Duration = Duration::from_secs(3_600);
-const SOON: Duration = Duration::from_millis(300);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_junk_does_not_stop_a_member() {
@@ -81,11 +80,6 @@ async fn closed(mut stream: TcpStream) {
     assert_eq!(rest, [], "strangers get no answer");
 }
 
-async fn still_open(stream: &mut TcpStream) -> bool {
-    let mut byte = [0];
-    time::timeout(SOON, stream.read(&mut byte)).await.is_err()
-}
-
 #[tokio::test]
 async fn a_silent_connection_is_closed_after_the_timeout() {
     let stream_timeout = Duration::from_secs(1);
@@ -131,33 +125,4 @@ async fn garbage_closes_the_connection_at_once() {
     stream.write_all(b"\x00\x05hello").await.expect("it is open");
     closed(stream).await;
     assert_eq!(peer.swim.socket_stats().stream_errors, 1);
-}
-
-#[tokio::test]
-async fn strangers_cannot_open_more_connections_than_the_maximum() {
-    const ACCEPTED_MAX: usize = 64;
-    let peer = Peer::start(Options { stream_timeout: NEVER, ..options("alone") }).await;
-    let mut silent = Vec::new();
-    for _ in 0..ACCEPTED_MAX {
-        silent.push(connect(&peer).await);
-    }
-    eventually("all are accepted", || {
-        peer.swim.socket_stats().streams_accepted == ACCEPTED_MAX as u64
-    })
-    .await;
-    closed(connect(&peer).await).await;
-    assert_eq!(peer.swim.socket_stats().streams_refused, 1);
-    assert!(still_open(&mut silent[0]).await, "those before are not disturbed");
-
-    // One that goes makes room for another.
-    drop(silent.pop());
-    let accepted_again = async {
-        loop {
-            let mut stream = connect(&peer).await;
-            if still_open(&mut stream).await {
-                return stream;
-            }
-        }
-    };
-    ends("another is accepted", accepted_again).await;
 }

@@ -11,8 +11,9 @@ use super::cluster::Cluster;
 use super::link::Link;
 use super::report::Failure;
 
-/// How long all views may take to agree once nothing more happens.
-const QUIET_MAX: Duration = Duration::from_secs(180);
+/// How long all views may take to agree once nothing more happens. Nearly always it is seconds; a
+/// lone survivor waits for its witnesses the longer the more there were, and the slower they were.
+const QUIET_MAX: Duration = Duration::from_secs(900);
 /// Until then the last sleeper is awake, the last clock has caught up, and who was missed is back.
 const CALM: Duration = Duration::from_secs(35);
 /// The longest silence a node of a schedule announces, in seconds.

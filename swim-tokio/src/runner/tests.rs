@@ -13,7 +13,7 @@ async fn member(name: &str) -> (Swim, Runner) {
 async fn member_at(bind: SocketAddr, name: &str) -> (Swim, Runner) {
     let config = swim_core::Config::local();
     let options = Options { name: Some(name.into()), config, ..Options::new(bind) };
-    super::bind(options).await.expect("loopback can be bound")
+    crate::bind(options).await.expect("loopback can be bound")
 }
 
 /// Sends to a port where nobody listens, from the member's own socket, until told to stop.

@@ -10,10 +10,19 @@ use crate::wire::{
 /// Of each kind of thing the latest are kept.
 const KEPT_MAX: usize = 16;
 
+/// A packet of the node.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub transmit: Transmit<u16>,
+    pub message: Option<Message<u16>>,
+    /// As it was sent, sealed or not.
+    pub bytes: Vec<u8>,
+}
+
 /// Packets, and what was in them.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    packets: VecDeque<(Transmit<u16>, Vec<u8>)>,
+    packets: VecDeque<Sent>,
     numbers: VecDeque<u32>,
     ranges: VecDeque<Range>,
     /// Of the last entry that had any.
@@ -22,11 +31,11 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Takes note of a packet of the node.
-    pub fn note(&mut self, transmit: Transmit<u16>, bytes: &[u8]) {
-        keep(&mut self.packets, (transmit, bytes.to_vec()));
-        let Ok(packet) = Packet::<u16>::parse(bytes) else { return };
-        match packet.message {
+    /// Takes note of a packet of the node, as it was sent and as it is read.
+    pub fn note(&mut self, transmit: Transmit<u16>, bytes: &[u8], packet: &Packet<'_, u16>) {
+        let (message, bytes) = (packet.message, bytes.to_vec());
+        keep(&mut self.packets, Sent { transmit, message, bytes });
+        match message {
             Some(
                 Message::Ping(Ping { number, .. })
                 | Message::PingRequest(PingRequest { number, .. })
@@ -47,7 +56,7 @@ impl Memory {
     }
 
     /// One of the latest packets.
-    pub fn packet(&self, choice: usize) -> Option<&(Transmit<u16>, Vec<u8>)> {
+    pub fn packet(&self, choice: usize) -> Option<&Sent> {
         chosen(&self.packets, choice)
     }
 

@@ -10,15 +10,18 @@
 
 mod bytes;
 mod decode;
+mod envelope;
 mod letter;
 mod memory;
 mod peer;
+mod sealed;
 mod snapshot;
 mod solo;
 mod together;
 mod watch;
 
 pub use decode::decode;
+pub use sealed::sealed;
 pub use snapshot::snapshot;
 pub use solo::node;
 pub use together::cluster;
@@ -43,5 +46,24 @@ pub const TARGETS: &[Target] = &[
     Target { name: "decode", run: decode },
     Target { name: "node", run: node },
     Target { name: "cluster", run: cluster },
+    Target { name: "sealed", run: sealed },
     Target { name: "snapshot", run: snapshot },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    #[test]
+    fn no_program_drawn_at_random_breaks_a_rule() {
+        for Target { name, run } in TARGETS {
+            let mut rng = Rng::new(name.len() as u64);
+            for _ in 0..if *name == "cluster" { 10 } else { 100 } {
+                let len = rng.below(400);
+                let program: Vec<u8> = (0..len).map(|_| rng.next_u32() as u8).collect();
+                run(&program);
+            }
+        }
+    }
+}

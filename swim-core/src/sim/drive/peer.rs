@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use crate::storage::Growable;
 use crate::time::Instant;
-use crate::{Channel, Config, Identity, Node, NodeId, STREAM_PACKET_LEN_MAX};
+use crate::{Channel, Config, Identity, Node, NodeId, STREAM_PACKET_LEN_MAX, Sealing};
+
+use super::envelope::equip;
 
 /// Packets on their way from it; more are dropped.
 const PACKETS_MAX: usize = 32;
@@ -20,14 +22,15 @@ impl Peer {
     /// The id and the address of every peer.
     pub const NUMBER: u16 = 2;
 
-    pub fn new(config: Config, now: Instant) -> Self {
+    /// A peer that seals as the node does.
+    pub fn new(config: Config, sealing: Option<Sealing>, now: Instant) -> Self {
         let identity = Identity::new(NodeId::new(Self::NUMBER.into()), Self::NUMBER);
         let node = Node::new(identity, config, Growable::new(32, 16), 1, now);
-        Self {
-            node: node.expect("settings of a program are valid"),
-            packets: VecDeque::new(),
-            buffer: vec![0; STREAM_PACKET_LEN_MAX.into()],
+        let mut node = node.expect("settings of a program are valid");
+        if let Some(sealing) = sealing {
+            equip(&mut node, sealing, now);
         }
+        Self { node, packets: VecDeque::new(), buffer: vec![0; STREAM_PACKET_LEN_MAX.into()] }
     }
 
     /// Takes in a packet from `other`.

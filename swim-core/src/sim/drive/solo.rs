@@ -3,15 +3,17 @@
 use core::time::Duration;
 
 use crate::outbox::Transmit;
+use crate::seal::Sealer;
 use crate::storage::{Board, Fixed, Growable, Server, Storage, WithBounds};
 use crate::time::Instant;
 use crate::wire::Packet;
 use crate::{
-    Acquaintances, Channel, Config, Detector, Event, FlapPolicy, Identity, Incarnation, Lifeguard,
-    Node, NodeId, Rejected, STREAM_PACKET_LEN_MAX, Status,
+    Acquaintances, Channel, Config, Detector, Event, FlapPolicy, Identity, Incarnation, KEYS_MAX,
+    Lifeguard, Node, NodeId, Rejected, STREAM_PACKET_LEN_MAX, Sealing, Status,
 };
 
 use super::Bytes;
+use super::envelope::{equip, insider, key, sealed};
 use super::letter::World;
 use super::memory::Memory;
 use super::peer::Peer;
@@ -79,6 +81,8 @@ struct Play<S: Storage> {
     /// What the driver's clock shows.
     now: Instant,
     peer: Peer,
+    /// Reads what the node sends, and seals what is written to it.
+    insider: Sealer,
     acquaintances: Acquaintances<u16>,
     memory: Memory,
     watch: Watch,
@@ -94,12 +98,18 @@ impl<S: Storage> Play<S> {
         let rows_max = storage.members_max();
         let identity = Identity::new(NodeId::new(ME.into()), ME);
         let node = Node::new(identity, config, storage, seed, now);
+        let mut node = node.expect("settings of a program are valid");
+        let sealing = sealing(bytes);
+        if let Some(sealing) = sealing {
+            equip(&mut node, sealing, now);
+        }
         Self {
-            node: node.expect("settings of a program are valid"),
+            node,
             rows_max,
             people: rows_max.max(8) * 3 / 2,
             now,
-            peer: Peer::new(config, now),
+            peer: Peer::new(config, sealing, now),
+            insider: insider(now),
             acquaintances: Acquaintances::none(),
             memory: Memory::default(),
             watch: Watch::default(),
@@ -163,16 +173,16 @@ impl<S: Storage> Play<S> {
         let world = self.world();
         let sender = world.person(bytes);
         let letter = world.letter(bytes, sender);
+        let letter = self.enclose(bytes, letter);
         let from = if bytes.byte() < 240 { sender.number() as u16 } else { bytes.byte().into() };
         self.receive(from, channel(bytes), &letter);
     }
 
     /// Somebody answers what the node has asked, if it has, where it has asked.
     fn answer(&mut self, bytes: &mut Bytes<'_>) {
-        let Some((transmit, packet)) = self.memory.packet(bytes.byte().into()) else { return };
-        let packet = Packet::<u16>::parse(packet).expect("it was looked at");
-        let world = self.world();
-        let Some(message) = packet.message.and_then(|asked| world.answer(bytes, &asked)) else {
+        let Some(sent) = self.memory.packet(bytes.byte().into()) else { return };
+        let (transmit, world) = (sent.transmit, self.world());
+        let Some(message) = sent.message.and_then(|asked| world.answer(bytes, &asked)) else {
             return;
         };
         let sender = match bytes.byte() {
@@ -181,6 +191,7 @@ impl<S: Storage> Play<S> {
         };
         let (from, channel) = (transmit.to, transmit.channel);
         let letter = world.packet(bytes, sender, Some(message));
+        let letter = self.enclose(bytes, letter);
         self.receive(from, channel, &letter);
     }
 
@@ -206,9 +217,18 @@ impl<S: Storage> Play<S> {
 
     /// A packet of its own comes back.
     fn replay(&mut self, bytes: &mut Bytes<'_>) {
-        let Some((transmit, packet)) = self.memory.packet(bytes.byte().into()) else { return };
-        let (from, channel, packet) = (transmit.to, transmit.channel, packet.clone());
-        self.receive(from, channel, &packet);
+        let Some(sent) = self.memory.packet(bytes.byte().into()).cloned() else { return };
+        self.receive(sent.transmit.to, sent.transmit.channel, &sent.bytes);
+    }
+
+    /// Seals a packet if the node wants that, or in one case of four the other way round.
+    fn enclose(&mut self, bytes: &mut Bytes<'_>, letter: Vec<u8>) -> Vec<u8> {
+        let Some(sealing) = self.node.sealing() else { return letter };
+        let as_wanted = bytes.byte() < 192;
+        match (sealing >= Sealing::Send) == as_wanted {
+            true => sealed(&mut self.insider, &letter, self.now).unwrap_or(letter),
+            false => letter,
+        }
     }
 
     /// The last packet comes once more, changed.
@@ -240,7 +260,7 @@ impl<S: Storage> Play<S> {
     }
 
     fn command(&mut self, bytes: &mut Bytes<'_>) {
-        let (kind, number, now) = (bytes.below(16), bytes.byte(), self.now);
+        let (kind, number, now) = (bytes.below(20), bytes.byte(), self.now);
         let id = NodeId::new(1 + u64::from(number) % self.people as u64);
         // Whether it is taken is for the node to say; either way the rules hold.
         let _ = match kind {
@@ -266,11 +286,28 @@ impl<S: Storage> Play<S> {
                 self.watch.overlook();
                 self.node.forget(id)
             }
-            _ => {
+            14 | 15 => {
                 self.node.remember_some(&mut self.acquaintances, now);
                 true
             }
+            _ => self.change_keys(kind, number),
         };
+    }
+
+    fn change_keys(&mut self, kind: usize, number: u8) -> bool {
+        let steps = [Sealing::Accept, Sealing::Send, Sealing::Require];
+        if kind == 16 {
+            let step = steps[usize::from(number) % steps.len()];
+            return self.node.set_sealing(step).is_ok();
+        }
+        let Some(keys) = self.node.keys_mut() else { return false };
+        let key = key(usize::from(number) % KEYS_MAX);
+        match kind {
+            17 => keys.add(key),
+            18 => keys.use_key(key.id()),
+            _ => keys.remove(key.id()),
+        }
+        .is_ok()
     }
 
     fn leave_or_return(&mut self, number: u8, now: Instant) -> bool {
@@ -309,8 +346,11 @@ impl<S: Storage> Play<S> {
         while let Some(transmit) = self.node.poll_transmit(self.now, buffer) {
             assert!(outputs.next().is_some(), "packets after one input do not end");
             let packet = &buffer[..transmit.len];
-            self.watch.packet(&self.node, transmit, packet);
-            self.memory.note(transmit, packet);
+            let mut copy = packet.to_vec();
+            let opened = self.insider.open(&mut copy, self.now).expect("it is sealed or open");
+            self.watch.packet(&self.node, transmit, opened.packet);
+            let parsed = Packet::parse(opened.packet).expect("it was looked at");
+            self.memory.note(transmit, packet, &parsed);
             self.outputs.push(Output::Packet(transmit, packet.to_vec()));
             if transmit.to == Peer::NUMBER {
                 self.peer.hear(ME, transmit.channel, packet, self.now);
@@ -349,6 +389,18 @@ fn change(bytes: &mut Bytes<'_>, packet: &mut Vec<u8>) {
         Some(changed) if byte > 0 => *changed ^= byte,
         _ => packet.truncate(place),
     }
+}
+
+/// Every second node has no keys.
+fn sealing(bytes: &mut Bytes<'_>) -> Option<Sealing> {
+    bytes.choose(&[
+        None,
+        Some(Sealing::Require),
+        None,
+        Some(Sealing::Send),
+        None,
+        Some(Sealing::Accept),
+    ])
 }
 
 /// Settings of all kinds.

@@ -24,21 +24,21 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Looks at a packet that a node has just written.
+    /// Looks at a packet that a node has just written, and what it is read as.
     pub fn packet<S: Storage>(
         &mut self,
         node: &Node<u16, S>,
         transmit: Transmit<u16>,
-        bytes: &[u8],
+        opened: &[u8],
     ) {
         let len_max = usize::from(node.config().datagram_len_max);
         assert!(transmit.channel == Channel::Stream || transmit.len <= len_max, "{transmit:?}");
-        let packet = Packet::<u16>::parse(bytes).expect("what a node writes parses");
+        let packet = Packet::<u16>::parse(opened).expect("what a node writes parses");
         assert_eq!(packet.header.sender, node.id());
         assert_eq!(packet.header.incarnation, node.incarnation());
-        assert_eq!(rewritten::<u16>(bytes), bytes, "{packet:?} has another spelling");
+        assert_eq!(rewritten::<u16>(opened), opened, "{packet:?} has another spelling");
         self.packets += 1;
-        self.bytes += bytes.len() as u64;
+        self.bytes += transmit.len as u64;
     }
 
     /// Hears an event that a node has just told.
@@ -124,4 +124,79 @@ impl Watch {
 /// What a node would keep for its next life reads back the same.
 fn snapshot_is_readable<S: Storage>(node: &Node<u16, S>) {
     node.snapshot().for_each(survives_rewriting);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Growable;
+    use crate::time::Instant;
+    use crate::wire::{Header, PacketWriter};
+    use crate::{Config, Identity, Incarnation, Label};
+
+    fn node(number: u16) -> Node<u16, Growable> {
+        let identity = Identity::new(NodeId::new(number.into()), number);
+        Node::new(identity, Config::lan(), Growable::new(4, 0), 1, Instant::ZERO).unwrap()
+    }
+
+    fn empty_packet(sender: u64) -> Vec<u8> {
+        let (label, sender) = (Label::default(), NodeId::new(sender));
+        let header = Header { label, sender, incarnation: Incarnation::new(0), round: 0 };
+        let mut packet = vec![0; header.encoded_len()];
+        PacketWriter::new(&mut packet, &header).unwrap();
+        packet
+    }
+
+    fn watched(packet: &[u8]) {
+        let transmit = Transmit { to: 2, channel: Channel::Datagram, len: packet.len() };
+        Watch::default().packet(&node(1), transmit, packet);
+    }
+
+    #[test]
+    fn a_node_as_it_should_be_passes() {
+        watched(&empty_packet(1));
+        Watch::default().look(&node(1), 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "left == right")]
+    fn a_packet_in_the_name_of_another_is_noticed() {
+        watched(&empty_packet(2));
+    }
+
+    #[test]
+    #[should_panic(expected = "has another spelling")]
+    fn a_packet_with_something_unknown_in_it_is_noticed() {
+        watched(&[empty_packet(1), vec![0, 200]].concat());
+    }
+
+    #[test]
+    #[should_panic(expected = "1 rows in a table for 0")]
+    fn a_table_that_has_grown_too_large_is_noticed() {
+        Watch::default().look(&node(1), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "MemberSuspected(")]
+    fn an_event_out_of_nothing_is_noticed() {
+        Watch::default().event(&node(1), &Event::MemberSuspected(NodeId::new(2)));
+    }
+
+    #[test]
+    #[should_panic(expected = "told was Lives(Alive)")]
+    fn an_application_that_knows_somebody_who_is_not_there_is_noticed() {
+        let mut watch = Watch::default();
+        watch.event(&node(1), &Event::MemberJoined(NodeId::new(2)));
+        watch.look(&node(1), 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "left == right")]
+    fn a_packet_that_is_not_counted_is_noticed() {
+        let mut watch = Watch::default();
+        let packet = empty_packet(1);
+        let transmit = Transmit { to: 2, channel: Channel::Datagram, len: packet.len() };
+        watch.packet(&node(1), transmit, &packet);
+        watch.look(&node(1), 4);
+    }
 }

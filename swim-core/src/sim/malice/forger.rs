@@ -21,7 +21,7 @@ const NOBODYS_ADDRESSES: u32 = 1 << 20;
 /// Ids from here on belong to nobody; those of the members are 56 bits long.
 const GHOSTS: u64 = 1 << 60;
 /// How many ghosts there are.
-const GHOSTS_COUNT: usize = 1 << 12;
+const GHOSTS_COUNT: usize = 1 << 8;
 
 /// Writes what it likes about members it knows.
 pub(super) struct Forger<'a> {

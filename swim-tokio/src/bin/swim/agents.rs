@@ -21,6 +21,8 @@ pub struct Agents {
     ended: Vec<bool>,
     /// How many members each agent has forgotten.
     forgotten: Vec<u64>,
+    /// The ids of the keys each agent has.
+    keys: Vec<Vec<String>>,
 }
 
 /// What an agent said that matters to all who run agents.
@@ -67,6 +69,7 @@ impl Agents {
             last_words: vec![None; nodes],
             ended: vec![false; nodes],
             forgotten: vec![0; nodes],
+            keys: vec![Vec::new(); nodes],
         }
     }
 
@@ -78,6 +81,11 @@ impl Agents {
     /// How many members an agent has forgotten since it was first started.
     pub fn forgotten(&self, node: usize) -> u64 {
         self.forgotten[node]
+    }
+
+    /// The ids of the keys it has, as it last said, the one it seals with first.
+    pub fn keys(&self, node: usize) -> &[String] {
+        &self.keys[node]
     }
 
     /// Whether its process has ended.
@@ -120,6 +128,12 @@ impl Agents {
         resumed.map_err(|error| format!("cannot resume {}: {error}", self.board.name(node)))
     }
 
+    /// SIGHUP: it reads its file of keys again.
+    pub fn hang_up(&self, node: usize) -> Result<(), String> {
+        let told = self.crew.hang_up(node);
+        told.map_err(|error| format!("cannot signal {}: {error}", self.board.name(node)))
+    }
+
     /// Tells an agent to say goodbye.
     pub fn dismiss(&mut self, node: usize) {
         self.board.set_standing(node, Standing::Leaving);
@@ -149,6 +163,13 @@ impl Agents {
             Said::News(Report { news: News::Forgotten { members }, .. }) => {
                 self.forgotten[node] += members;
                 Ok(None)
+            }
+            Said::News(Report { news: News::Keys { ids }, .. }) => {
+                self.keys[node] = ids;
+                Ok(None)
+            }
+            Said::News(Report { news: News::KeyTrouble { reason }, .. }) => {
+                Err(format!("{} has no new keys: {reason}", self.board.name(node)))
             }
             Said::News(report) => Ok(self.sighting(node, &report)?.map(Notice::Sighting)),
             Said::Complaint(line) => {

@@ -140,6 +140,19 @@ impl Children {
         Ok(kill_process(pid, Signal::CONT)?)
     }
 
+    /// Lets a process read its files again (SIGHUP).
+    #[cfg(unix)]
+    pub fn hang_up(&self, node: usize) -> io::Result<()> {
+        use rustix::process::{Signal, kill_process};
+        let Some(pid) = self.unix_pid(node) else { return Ok(()) };
+        Ok(kill_process(pid, Signal::HUP)?)
+    }
+
+    #[cfg(not(unix))]
+    pub fn hang_up(&self, _: usize) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     #[cfg(unix)]
     fn unix_pid(&self, node: usize) -> Option<rustix::process::Pid> {
         rustix::process::Pid::from_raw(self.pid(node)?.try_into().ok()?)

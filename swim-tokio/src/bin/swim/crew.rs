@@ -71,6 +71,14 @@ impl Crew {
         }
     }
 
+    /// SIGHUP.
+    pub fn hang_up(&self, node: usize) -> io::Result<()> {
+        match self {
+            Self::Processes(children) => children.hang_up(node),
+            Self::Tasks(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Tells an agent to say goodbye and end.
     pub fn dismiss(&mut self, node: usize) {
         match self {

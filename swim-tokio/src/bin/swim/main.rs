@@ -21,6 +21,7 @@ mod demo;
 #[cfg(unix)]
 mod drill;
 mod failure;
+mod keygen;
 mod report;
 mod signals;
 mod sim;
@@ -53,6 +54,7 @@ Examples:
   swim agent                                   a member on port 7946
   swim agent --bind 127.0.0.1:7947 --name b --join 127.0.0.1:7946
   swim agent --join db-1:7946 --json | jq .    membership changes as JSON
+  swim keygen --out swim.keys                  a key, for agents with --key-file
   swim sim crash                               how soon each detector finds a crash
 
 Exit status: 0 all went well, 1 a failure (the reason is on standard error), 2 wrong usage.";
@@ -61,6 +63,7 @@ Exit status: 0 all went well, 1 a failure (the reason is on standard error), 2 w
 enum Command {
     Agent(agent::Args),
     Demo(demo::Args),
+    Keygen(keygen::Args),
     #[cfg(unix)]
     Drill(drill::Args),
     Sim(sim::Args),
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Agent(args) => agent::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Keygen(args) => keygen::run(args),
         #[cfg(unix)]
         Command::Drill(args) => drill::run(args),
         Command::Sim(args) => sim::run(args),

@@ -72,6 +72,13 @@ pub enum News {
     Conflict { rival: SocketAddr, won: bool },
     /// What should be kept across restarts was of no use, or cannot be written.
     StateTrouble { reason: String },
+    /// The keys this agent has, by their ids, the one it seals with first: at the start, and when
+    /// the file was read again.
+    Keys { ids: Vec<String> },
+    /// The file of keys was of no use: the agent keeps those it had.
+    KeyTrouble { reason: String },
+    /// Somebody sealed a packet with a key this agent does not have.
+    UnknownKey { key_id: String, from: SocketAddr },
     /// The member table is full: some members are not shown.
     TableFull,
     /// The goodbye is on its way.
@@ -106,6 +113,9 @@ impl News {
             | Self::Forgotten { .. }
             | Self::Conflict { .. }
             | Self::StateTrouble { .. }
+            | Self::Keys { .. }
+            | Self::KeyTrouble { .. }
+            | Self::UnknownKey { .. }
             | Self::TableFull
             | Self::Leaving
             | Self::Left => None,

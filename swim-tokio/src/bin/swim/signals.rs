@@ -1,4 +1,4 @@
-//! The signals that ask a program to end.
+//! The signals that ask a program to end, or to read its files again.
 
 use std::io;
 
@@ -63,5 +63,39 @@ impl Signals {
     pub async fn next(&mut self) -> Signal {
         self.interrupt.recv().await;
         Signal::Interrupt
+    }
+}
+
+/// SIGHUP.
+#[cfg(unix)]
+pub struct Hangups(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Hangups {
+    pub fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Cancel safe.
+    pub async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+pub struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub async fn next(&mut self) {
+        std::future::pending().await
     }
 }

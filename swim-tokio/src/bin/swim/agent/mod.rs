@@ -1,6 +1,7 @@
 //! `swim agent`: one member, in the foreground.
 
 mod counts;
+mod keys;
 pub mod print;
 mod seeds;
 pub mod settings;
@@ -8,11 +9,11 @@ mod state;
 mod stop;
 mod tag;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use swim_tokio::tags::{METADATA_LEN_MAX, Tags};
-use swim_tokio::{Event, Events, NodeId, Options, Seed, Swim, Update};
+use swim_tokio::{Event, Events, IpNet, NodeId, Options, Seed, Swim, Update};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -20,6 +21,7 @@ use crate::failure::{Failure, with_causes};
 use crate::report::News;
 use crate::span::Span;
 use counts::Counts;
+use keys::{KeySource, Keys};
 use print::{Printer, news_of};
 use seeds::Seeds;
 use settings::Settings;
@@ -41,6 +43,15 @@ pub struct Args {
     /// container).
     #[arg(long, value_name = "IP:PORT", value_parser = address)]
     advertise: Option<SocketAddr>,
+
+    /// A network the agent speaks with, such as 10.0.0.0/8 or fd00::/8. Repeatable; packets from
+    /// elsewhere are dropped unread, and members that say they are elsewhere are not known.
+    /// [default: everybody]
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    allow: Vec<IpNet>,
+
+    #[command(flatten)]
+    keys: KeySource,
 
     /// Members to join through: a host name with all its addresses, or an address. Repeatable; one
     /// that answers is enough. Asked until one does, the name looked up every time, and again
@@ -85,6 +96,8 @@ Examples:
   swim agent --bind 127.0.0.1:7946 --name a
   swim agent --bind 127.0.0.1:7947 --name b --join 127.0.0.1:7946 --tag zone=eu --tag role=db
   swim agent --join db-1:7946 --join db-2:7946 --label prod --json
+  swim agent --allow 10.0.0.0/8 --allow fd00::/8 --join db-1:7946
+  swim keygen --out swim.keys && swim agent --key-file swim.keys
   swim agent --name db-1 --pause-tolerance 6s --state-dir /var/lib/swim
 
 Exit status: 0 left the cluster, 1 a failure (the reason is on standard error), 2 wrong usage.";
@@ -113,10 +126,11 @@ pub fn run(args: Args) -> Result<(), Failure> {
 async fn serve(args: Args, tags: &Tags) -> Result<(), Failure> {
     let mut printer = Printer::new(args.json, Clock::start());
     let mut stop = stop::requests(args.leave_on_stdin_close)?;
-    let (swim, runner) = swim_tokio::bind(options(&args, tags))
+    let (swim, runner) = swim_tokio::bind(options(&args, tags)?)
         .await
         .map_err(|error| Failure::Runtime(with_causes(&error)))?;
     let events = swim.events();
+    let keys = Keys::new(swim.clone(), &args.keys)?;
     tokio::spawn(runner.run());
     let hello = News::Listening {
         id: swim.id().to_string(),
@@ -128,6 +142,7 @@ async fn serve(args: Args, tags: &Tags) -> Result<(), Failure> {
         Ok(()) => {
             let sources = Sources {
                 events,
+                keys,
                 seeds: Seeds::join(swim.clone(), args.join).await,
                 counts: Counts::new(swim.clone()),
                 troubles: Troubles::new(swim.clone()),
@@ -163,6 +178,7 @@ impl From<std::io::Error> for End {
 /// Where news come from.
 struct Sources {
     events: Events,
+    keys: Keys,
     seeds: Seeds,
     counts: Counts,
     troubles: Troubles,
@@ -176,6 +192,7 @@ async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiv
                 Some(update) => (news_of(&update), end_after(&update)),
                 None => return End::NodeStopped,
             },
+            news = from.keys.next() => (vec![news], None),
             news = from.seeds.next() => (vec![news], None),
             news = from.counts.next() => (vec![news], None),
             news = from.troubles.next() => (vec![news], None),
@@ -223,9 +240,12 @@ async fn finish(end: End, swim: &Swim, printer: &mut Printer) -> Result<(), Fail
     reason.map_or(Ok(()), |reason| Err(Failure::Runtime(reason)))
 }
 
-fn options(args: &Args, tags: &Tags) -> Options {
-    Options {
+fn options(args: &Args, tags: &Tags) -> Result<Options, Failure> {
+    Ok(Options {
         advertise: args.advertise,
+        allow: (!args.allow.is_empty()).then(|| args.allow.clone()),
+        keys: args.keys.ring()?,
+        sealing: args.keys.sealing(),
         id: Some(NodeId::from_name(tags.name())),
         metadata: tags.encode(),
         metadata_len_max: METADATA_LEN_MAX,
@@ -233,7 +253,7 @@ fn options(args: &Args, tags: &Tags) -> Options {
         state_dir: args.state_dir.clone(),
         state_interval: args.state_interval.0,
         ..Options::new(args.bind)
-    }
+    })
 }
 
 fn tags(args: &Args) -> Result<Tags, Failure> {
@@ -242,6 +262,12 @@ fn tags(args: &Args) -> Result<Tags, Failure> {
         None => gethostname::gethostname().to_string_lossy().into_owned(),
     };
     tag::tags(&name, &args.tag)
+}
+
+/// A single address is the network of itself.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "expected IP/LENGTH, such as 10.0.0.0/8")
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {

@@ -81,6 +81,9 @@ fn news_of_event(event: &Event<SocketAddr>, member: Option<&MemberInfo>) -> Opti
         Event::MemberUpdated(id) => News::MemberUpdated(about(id)),
         Event::MemberForgotten(id) => News::MemberForgotten(about(id)),
         Event::Conflict { rival, won } => News::Conflict { rival: *rival, won: *won },
+        Event::UnknownKey { key_id, from } => {
+            News::UnknownKey { key_id: key_id.to_string(), from: *from }
+        }
         Event::TableFull => News::TableFull,
         // The agent itself tells when it has left, and never sleeps.
         Event::Departed | Event::Asleep => return None,
@@ -175,6 +178,14 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
             format!("{elapsed}  ! {rival}  uses our name: {end}")
         }
         News::StateTrouble { reason } => format!("{elapsed}  ! state: {reason}"),
+        News::Keys { ids } => {
+            format!("{elapsed}  = keys {}, sealing with the first", ids.join(" "))
+        }
+        News::KeyTrouble { reason } => format!("{elapsed}  ! keys stay as they are: {reason}"),
+        News::UnknownKey { key_id, from } => format!(
+            "{elapsed}  ! {from}  seals with key {key_id}, which this agent lacks: one of the two \
+             missed a change of keys"
+        ),
         News::TableFull => format!("{elapsed}  ! the member table is full; some are not shown"),
         News::Leaving => format!("{elapsed}  = leaving"),
         News::Left => format!("{elapsed}  = left"),

@@ -3,6 +3,8 @@
 
 mod crowd;
 mod frame;
+mod keys;
+mod rotation;
 mod stage;
 mod step;
 mod story;
@@ -19,6 +21,7 @@ use crate::agents::Agents;
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::signals::Signals;
+use rotation::Rotation;
 use stage::{Stage, Trouble};
 use step::Step;
 use summary::{Account, Summary, Witness};
@@ -62,6 +65,12 @@ pub struct Args {
         value_parser = clap::value_parser!(u16).range(1..))]
     restarts: Option<u16>,
 
+    /// Seal all packets, and change the key while the cluster runs: the new one is added to the file
+    /// of keys, put first, and the old one taken out, and each time all agents are told to read it
+    /// again (SIGHUP). Takes some ten seconds more.
+    #[arg(long, conflicts_with = "in_process")]
+    encrypt: bool,
+
     /// Print one JSON object per step, and a summary as the last line.
     #[arg(long)]
     json: bool,
@@ -72,6 +81,7 @@ Examples:
   swim demo
   swim demo --nodes 40
   swim demo --nodes 200 --in-process
+  swim demo --encrypt
   swim demo --detector memberlist
   swim demo --json | tail -1 | jq .summary
 
@@ -99,11 +109,15 @@ pub fn run(args: Args) -> Result<(), Failure> {
 
 async fn play(args: Args) -> Result<(), Failure> {
     let nodes = usize::from(args.nodes);
-    let agent_args = ["--profile", "local", "--detector", args.detector.name()];
+    let rotation = args.encrypt.then(Rotation::prepare).transpose().map_err(cannot_start)?;
+    let mut agent_args = vec!["--profile", "local", "--detector", args.detector.name()];
+    let key_file = rotation.as_ref().map(|it| it.key_file().to_string_lossy().into_owned());
+    agent_args.extend(key_file.iter().flat_map(|path| ["--key-file", path]));
     let agents = Agents::processes(nodes, &agent_args).map_err(cannot_start)?;
     let mut stage = set(agents, args.json)?;
     let mut summary = Summary { nodes, ..Summary::default() };
-    let outcome = story::play(&mut stage, &mut summary).await;
+    let outcome = story::play(&mut stage, rotation.as_ref(), &mut summary).await;
+    summary.false_suspicions = stage.false_suspicions();
     summary.false_deaths = stage.false_deaths();
     let account = |witnesses: &[Witness]| Account { summary: &summary, witnesses }.to_string();
     close(stage, outcome, &summary, account)

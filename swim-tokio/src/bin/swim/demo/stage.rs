@@ -50,6 +50,7 @@ pub struct Stage {
     view: View,
     act: Option<Act>,
     witnesses: Vec<Witness>,
+    false_suspicions: usize,
     false_deaths: usize,
 }
 
@@ -65,7 +66,16 @@ impl Stage {
     pub fn new(agents: Agents, signals: Signals, view: View) -> Self {
         let mut redraw = interval(REDRAW_INTERVAL);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { agents, signals, redraw, view, act: None, witnesses: Vec::new(), false_deaths: 0 }
+        Self {
+            agents,
+            signals,
+            redraw,
+            view,
+            act: None,
+            witnesses: Vec::new(),
+            false_suspicions: 0,
+            false_deaths: 0,
+        }
     }
 
     pub fn board(&self) -> &Board {
@@ -134,6 +144,21 @@ impl Stage {
         Ok(self.view.show(&step, &self.agents.board)?)
     }
 
+    /// SIGHUP to all that run.
+    pub fn hang_up_all(&self) -> Result<(), Trouble> {
+        let mut running = self.board().running();
+        running.try_for_each(|node| self.agents.hang_up(node)).map_err(Trouble::Failed)
+    }
+
+    /// Whether all that run have said they have these keys, in this order.
+    pub fn all_have_keys(&self, ids: &[String]) -> bool {
+        self.board().running().all(|node| self.agents.keys(node) == ids)
+    }
+
+    pub fn false_suspicions(&self) -> usize {
+        self.false_suspicions
+    }
+
     pub fn false_deaths(&self) -> usize {
         self.false_deaths
     }
@@ -180,6 +205,15 @@ impl Stage {
         Ok(())
     }
 
+    /// Listens for so long, whatever is heard.
+    pub async fn watch(&mut self, time: Duration) -> Result<(), Trouble> {
+        let deadline = Instant::now() + time;
+        while let Ok(outcome) = timeout_at(deadline, self.listen()).await {
+            outcome?;
+        }
+        Ok(())
+    }
+
     /// Lets a person look at the picture; without one, goes on at once.
     pub async fn hold(&mut self) -> Result<(), Trouble> {
         let end = Instant::now() + HOLD;
@@ -220,7 +254,10 @@ impl Stage {
         let by = self.board().name(observer).to_owned();
         if self.board().standing(member) == Standing::Running {
             match state {
-                Status::Suspect => return self.show(Step::FalseSuspicion { node, by }),
+                Status::Suspect => {
+                    self.false_suspicions += 1;
+                    return self.show(Step::FalseSuspicion { node, by });
+                }
                 // The first word of an agent about another is of its former life.
                 Status::Dead if before.is_some() => {
                     self.false_deaths += 1;

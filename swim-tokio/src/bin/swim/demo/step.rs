@@ -19,6 +19,9 @@ pub enum Step {
     Restarted { node: String },
     Alive { node: String, by: String, after_ms: u64 },
     AllAlive { node: String, after_ms: u64 },
+    KeyAdded { key: String, after_ms: u64 },
+    KeyUsed { key: String, after_ms: u64 },
+    KeyRemoved { key: String, after_ms: u64 },
     Leaving { node: String },
     Left { node: String, by: String, after_ms: u64 },
     AllLeft { node: String, after_ms: u64 },
@@ -74,6 +77,15 @@ impl fmt::Display for Step {
             }
             Self::AllAlive { node, after_ms } => {
                 write!(f, "everyone sees {node} alive again, {after_ms} ms after the restart")
+            }
+            Self::KeyAdded { key, after_ms } => {
+                write!(f, "everyone accepts the new key {key}, {after_ms} ms after the request")
+            }
+            Self::KeyUsed { key, after_ms } => {
+                write!(f, "everyone seals with the key {key}, {after_ms} ms after the request")
+            }
+            Self::KeyRemoved { key, after_ms } => {
+                write!(f, "nobody accepts the old key {key}, {after_ms} ms after the request")
             }
             Self::Leaving { node } => write!(f, "{node} told to leave"),
             Self::Left { node, by, after_ms } => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use swim_tokio::Status;
 
+use super::rotation::Rotation;
 use super::stage::{Stage, Trouble};
 use super::step::Step;
 use super::summary::Summary;
@@ -30,16 +31,23 @@ const NEWS_LIMIT: Duration = Duration::from_secs(90);
 /// Longest wait for all processes to leave and end.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Plays all acts and takes down their times.
+/// Plays all acts and takes down their times; one of them is a rotation of keys, if there are any.
 ///
 /// # Errors
 ///
 /// The first thing that goes wrong; the summary holds the times until then.
-pub async fn play(stage: &mut Stage, summary: &mut Summary) -> Result<(), Trouble> {
+pub async fn play(
+    stage: &mut Stage,
+    rotation: Option<&Rotation>,
+    summary: &mut Summary,
+) -> Result<(), Trouble> {
     start_all(stage).await?;
     converge(stage, summary).await?;
     kill_one(stage, summary).await?;
     restart_it(stage, summary).await?;
+    if let Some(rotation) = rotation {
+        summary.rotation = Some(rotation.play(stage).await?);
+    }
     let_one_leave(stage, summary).await?;
     stage.stop_all(STOP_LIMIT).await
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::rotation::Times;
+
 /// Observers listed one by one in the table of a crash; the rest is counted.
 const OBSERVERS_SHOWN_MAX: usize = 10;
 
@@ -24,6 +26,11 @@ pub struct Summary {
     pub restart_seen_ms: Option<u64>,
     /// After the request to leave: all survivors say left.
     pub left_seen_ms: Option<u64>,
+    /// With sealed packets: how long all agents took to take over each change of keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Times>,
+    /// How often an agent suspected a running one.
+    pub false_suspicions: usize,
     /// How often an agent declared a running one dead.
     pub false_deaths: usize,
 }
@@ -56,6 +63,17 @@ impl fmt::Display for Account<'_> {
             ("goodbye known to everyone, after the request", summary.left_seen_ms),
         ] {
             writeln!(f, "  {what:<46}{:>8} ms", in_cell(time))?;
+        }
+        if let Some(Times { added_ms, used_ms, removed_ms }) = summary.rotation {
+            writeln!(f, "  packets were sealed; their key was changed:")?;
+            for (what, time) in [
+                ("new key accepted by everyone, after the request", added_ms),
+                ("new key used by everyone, after the request", used_ms),
+                ("old key refused by everyone, after the request", removed_ms),
+            ] {
+                writeln!(f, "  {what:<48}{time:>6} ms")?;
+            }
+            writeln!(f, "  {:<46}{:>8}", "running agents suspected", summary.false_suspicions)?;
         }
         writeln!(f, "  {:<46}{:>8}", "running agents declared dead", summary.false_deaths)
     }
@@ -91,7 +109,7 @@ mod tests {
         let summary = Summary { nodes: 5, converged_ms: Some(7), ..Summary::default() };
         let expected = concat!(
             r#"{"nodes":5,"converged_ms":7,"first_suspect_ms":null,"first_dead_ms":null,"#,
-            r#""all_dead_ms":null,"restart_seen_ms":null,"left_seen_ms":null,"false_deaths":0}"#
+            r#""all_dead_ms":null,"restart_seen_ms":null,"left_seen_ms":null,"false_suspicions":0,"false_deaths":0}"#
         );
         assert_eq!(serde_json::to_string(&summary).unwrap(), expected);
     }
