@@ -184,6 +184,8 @@ mod endpoint;
 mod error;
 mod events;
 mod handle;
+#[cfg(feature = "crypto")]
+mod keys;
 mod options;
 mod resources;
 mod runner;

@@ -27,6 +27,7 @@ fn main() -> ! {
             input(node);
             output(node);
             command(node);
+            keys(node);
             question(node);
         }
     }
@@ -74,6 +75,23 @@ fn command(node: &mut Small) {
         _ => drop(black_box(node.remember(id(), address(), now()))),
     }
 }
+
+/// Keys nobody can know before.
+#[cfg(feature = "crypto")]
+fn keys(node: &mut Small) {
+    use swim_core::{Key, KeyRing, Nonces, Sealing};
+
+    let key = || Key::new(black_box([1; 32]));
+    let nonces = Nonces { salt: black_box(1), seconds: black_box(0) };
+    drop(black_box(node.seal(KeyRing::new(key()), black_box(Sealing::Require), nonces, now())));
+    drop(black_box(node.set_sealing(black_box(Sealing::Send))));
+    if let Some(keys) = node.keys_mut() {
+        drop(black_box((keys.add(key()), keys.use_key(key().id()), keys.remove(key().id()))));
+    }
+}
+
+#[cfg(not(feature = "crypto"))]
+fn keys(_: &mut Small) {}
 
 fn question(node: &Small) {
     black_box(node.me());
