@@ -10,6 +10,8 @@ mod hostile;
 mod hub;
 mod leave;
 mod random;
+#[cfg(feature = "crypto")]
+mod sealed;
 mod server;
 mod sleep;
 mod world;
