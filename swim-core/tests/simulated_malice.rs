@@ -199,7 +199,7 @@ fn in_clear_replayed_packets_do_nothing_for_good() -> Outcome {
 #[test]
 fn in_clear_mangled_packets_do_nothing_for_good() -> Outcome {
     let name = "in_clear_mangled_packets_do_nothing_for_good";
-    does_nothing_for_good(name, Intrusion::Mangle, seconds(300))
+    does_nothing_for_good(name, Intrusion::Mangle, seconds(1_800))
 }
 
 #[test]
