@@ -26,10 +26,13 @@ impl Witnesses {
         if self.ids.contains(&Some(id)) {
             return;
         }
+        if self.ids.get(usize::from(self.next)).is_none() {
+            self.next = 0;
+        }
         if let Some(place) = self.ids.get_mut(usize::from(self.next)) {
             *place = Some(id);
         }
-        self.next = self.next.wrapping_add(1) % WITNESSES_MAX as u8;
+        self.next = self.next.saturating_add(1);
     }
 
     pub fn iter(&self) -> impl Iterator<Item = NodeId> {

@@ -294,7 +294,8 @@ fn whoever_accuses_everybody_evicts_nobody_for_longer_than_a_refutation() -> Out
 #[test]
 fn an_impersonator_evicts_nobody() -> Outcome {
     let fault = Fault::Impersonate { victim: 1 };
-    Trial::new("an_impersonator_evicts_nobody", fault).run_in_clear_and_sealed()
+    let trial = Trial::new("an_impersonator_evicts_nobody", fault);
+    Trial { recovery_max: seconds(30), ..trial }.run_in_clear_and_sealed()
 }
 
 #[test]

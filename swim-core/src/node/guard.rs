@@ -56,7 +56,9 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Tells a member what somebody's table holds of it. That cannot be, but whoever holds it so
     /// would not hear the member for ever: only the member itself can overtake it.
     fn confront(&mut self, told: &Update<'_, A>) {
-        let Some(address) = self.table.member(told.id).and_then(|row| row.address()) else { return };
+        let Some(address) = self.table.member(told.id).and_then(|row| row.address()) else {
+            return;
+        };
         if !self.refutation.take_answer(self.now) {
             return;
         }
