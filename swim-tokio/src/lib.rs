@@ -104,19 +104,22 @@
 //! maximum. Of the sockets ([`SocketStats`] has the counters, [`swim_core`] what the protocol
 //! itself bounds):
 //!
-//! | what | at most | beyond it | counted in |
+//! | what | at most | beyond it | counter |
 //! |---|---|---|---|
-//! | networks spoken with | [`Options::allow`] | dropped before anything is read | `datagrams_denied`, `streams_denied`, `sends_denied` |
-//! | datagrams read before timers fire | 8 192 | the rest waits for the next turn, in a socket buffer of 2 MiB | |
-//! | connections accepted | 64 | the idlest is closed; one that never brought a valid packet comes first | `streams_displaced` |
-//! | of these, from one IPv4 address or one /64 of IPv6 | 16 | the idlest of them is closed | `streams_displaced` |
+//! | networks spoken with | [`Options::allow`] | dropped unread | `*_denied` |
+//! | datagrams read before timers fire | 8 192 | the rest waits, 2 MiB of it | |
+//! | connections accepted | 64 | the idlest is closed [^idle] | `streams_displaced` |
+//! | those from one address [^net] | 16 | the idlest of them is closed | `streams_displaced` |
 //! | connections dialed | 64 | the packet is dropped | `streams_refused` |
-//! | time to connect, for one packet to arrive, to take one | [`Options::stream_timeout`] | closed | `stream_errors` |
+//! | time for one packet, or to connect | [`Options::stream_timeout`] | closed | `stream_errors` |
 //! | time without a packet | [`Options::stream_timeout`] | closed | |
-//! | bytes of one connection | 1 MiB/s after a burst of 4 MiB | it is not read for a while | `stream_pauses` |
-//! | packets read and not yet handled | 64 of all connections | they are not read for a while | |
+//! | bytes of one connection | 1 MiB/s after 4 MiB | not read for a while | `stream_pauses` |
+//! | packets read, not yet handled | 64 of all | not read for a while | |
 //! | packets to be written | 8 per connection | dropped | `stream_packets_dropped` |
 //! | what is no valid packet | | the connection is closed | `stream_errors` |
+//!
+//! [^idle]: One that never brought a valid packet comes first.
+//! [^net]: Of IPv6, from one /64.
 //!
 //! An accepted connection that is displaced costs its owner nothing but another handshake when
 //! there is something to say again. So a stranger who opens connections and is silent, or trickles,

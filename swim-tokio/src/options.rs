@@ -32,9 +32,9 @@ pub struct Options {
     pub advertise: Option<SocketAddr>,
     /// The networks this member speaks with. Packets and connections from elsewhere are dropped
     /// before anything in them is read, nothing is sent elsewhere, and members that say they are
-    /// elsewhere are not known; all is counted. The same on all members, or they disagree. An IPv4 address is the same in IPv6 clothes. An
-    /// empty list denies everybody: the member stays alone. No protection against sources that are
-    /// forged. Default: `None`, everybody.
+    /// elsewhere are not known; all is counted. The same on all members, or they disagree. An IPv4
+    /// address is the same in IPv6 clothes. An empty list denies everybody: the member stays
+    /// alone. No protection against sources that are forged. Default: `None`, everybody.
     pub allow: Option<Vec<IpNet>>,
     /// The keys that packets are sealed with; [`key_file::read`](crate::key_file::read) takes them
     /// from a file. Default: `None`, packets go in clear.

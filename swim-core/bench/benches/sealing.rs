@@ -1,4 +1,5 @@
-//! What sealing costs: the same packets in clear and sealed, in turns, and how much longer they are.
+//! What sealing costs: the same packets in clear and sealed, in turns, and how much longer they
+//! are.
 //!
 //! ```text
 //! cargo bench --bench sealing
