@@ -65,9 +65,9 @@ pub struct Args {
         value_parser = clap::value_parser!(u16).range(1..))]
     restarts: Option<u16>,
 
-    /// Seal all packets, and change the key while the cluster runs: the new one is added to the file
-    /// of keys, put first, and the old one taken out, and each time all agents are told to read it
-    /// again (SIGHUP). Takes some ten seconds more.
+    /// Seal all packets, and change the key while the cluster runs: the new one is added to the
+    /// file of keys, put first, and the old one taken out, and each time all agents are told to
+    /// read it again (SIGHUP). Takes some ten seconds more.
     #[arg(long, conflicts_with = "in_process")]
     encrypt: bool,
 

@@ -109,7 +109,8 @@ mod tests {
         let summary = Summary { nodes: 5, converged_ms: Some(7), ..Summary::default() };
         let expected = concat!(
             r#"{"nodes":5,"converged_ms":7,"first_suspect_ms":null,"first_dead_ms":null,"#,
-            r#""all_dead_ms":null,"restart_seen_ms":null,"left_seen_ms":null,"false_suspicions":0,"false_deaths":0}"#
+            r#""all_dead_ms":null,"restart_seen_ms":null,"left_seen_ms":null,"#,
+            r#""false_suspicions":0,"false_deaths":0}"#
         );
         assert_eq!(serde_json::to_string(&summary).unwrap(), expected);
     }
