@@ -12,14 +12,18 @@ readonly RUN_TIMEOUT=30
 
 main() {
     declare -A directory
+    declare -A sealed
     for target in "${TARGETS[@]}"; do
-        directory[$target]=$(./thumb.sh build "$target" --bins | tail -n 1)
+        directory[$target]=$(./thumb.sh build "$target" --bin core_only --features crypto | tail -n 1)
+        sealed[$target]=$(flash "${directory[$target]}/core_only")
+        ./thumb.sh build "$target" --bins >/dev/null
     done
     echo "Flash, bytes (opt-level s, fat LTO, without an allocator)"
     row "" "${TARGETS[@]}"
     row "swim-core and its codec alone, Node<u16, Fixed<32, 0>>" \
         "$(flash "${directory[${TARGETS[0]}]}/core_only")" \
         "$(flash "${directory[${TARGETS[1]}]}/core_only")"
+    row "the same with sealing" "${sealed[${TARGETS[0]}]}" "${sealed[${TARGETS[1]}]}"
     row "the whole firmware: embassy, network, driver, console" \
         "$(flash "${directory[${TARGETS[0]}]}/board")" \
         "$(flash "${directory[${TARGETS[1]}]}/board")"

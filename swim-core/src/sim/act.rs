@@ -143,18 +143,26 @@ impl<S: Storage> Cluster<S> {
         self.expect("all views agree after some quiet", agreed.is_some())
     }
 
-    /// Those who do not hold all of the living for alive, as after a long partition, or hear nobody
-    /// because all have moved, need a seed.
+    /// Those who do not hold all of the living for alive, where they are, as after a long partition,
+    /// or when all have moved at once, or hear nobody, need a seed.
     fn help_the_lost(&mut self) {
         let population: Vec<usize> = self.population().collect();
         for &node in &population {
-            let is_lost = |other: &&usize| self.status(node, **other) != Some(Status::Alive);
+            let is_lost = |other: &&usize| !self.reaches(node, **other);
             let alone = self.node(node).is_some_and(Node::is_isolated);
             let somebody = population.iter().find(|&&other| alone && other != node);
             if let Some(&lost) = population.iter().find(is_lost).or(somebody) {
                 self.join(node, lost);
             }
         }
+    }
+
+    /// Whether a view holds somebody for alive at its address.
+    fn reaches(&self, viewer: usize, other: usize) -> bool {
+        let held = self.node(viewer).and_then(|node| node.member(self.id(other)));
+        held.is_some_and(|member| {
+            member.status == Status::Alive && member.address == Some(self.address(other))
+        })
     }
 
     /// Lets a node's clock jump by so many milliseconds, back by at most 20 s. One that went ahead

@@ -10,7 +10,6 @@ mod hostile;
 mod hub;
 mod leave;
 mod random;
-#[cfg(feature = "crypto")]
 mod sealed;
 mod server;
 mod sleep;

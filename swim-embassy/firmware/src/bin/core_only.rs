@@ -83,10 +83,10 @@ fn keys(node: &mut Small) {
 
     let key = || Key::new(black_box([1; 32]));
     let nonces = Nonces { salt: black_box(1), seconds: black_box(0) };
-    drop(black_box(node.seal(KeyRing::new(key()), black_box(Sealing::Require), nonces, now())));
-    drop(black_box(node.set_sealing(black_box(Sealing::Send))));
+    _ = black_box(node.seal(KeyRing::new(key()), black_box(Sealing::Require), nonces, now()));
+    _ = black_box(node.set_sealing(black_box(Sealing::Send)));
     if let Some(keys) = node.keys_mut() {
-        drop(black_box((keys.add(key()), keys.use_key(key().id()), keys.remove(key().id()))));
+        _ = black_box((keys.add(key()), keys.use_key(key().id()), keys.remove(key().id())));
     }
 }
 
