@@ -230,7 +230,7 @@ impl Swim {
     pub async fn seal(&self, keys: KeyRing, sealing: Sealing) -> Result<(), CallError<KeyFailure>> {
         let nonces = nonces().map_err(|error| Refused(KeyFailure::NoRandomness(error.kind())))?;
         let seal = move |node: &mut Node, now| node.seal(keys, sealing, nonces, now);
-        Ok(self.call(seal).await?.map_err(KeyFailure::from).map_err(Refused)?)
+        self.call(seal).await?.map_err(KeyFailure::from).map_err(Refused)
     }
 
     /// The ids of the keys it has, the primary one first; none if it has none.

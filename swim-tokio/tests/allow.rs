@@ -88,7 +88,7 @@ async fn a_seed_elsewhere_is_not_asked() {
 #[tokio::test]
 async fn a_member_the_others_may_not_reach_is_not_started() {
     let outside = allowing("outside", &["10.0.0.0/8"]);
-    let error = swim_tokio::bind(outside).await.err().expect("127.0.0.1 is outside");
+    let error = swim_tokio::bind(outside).await.expect_err("127.0.0.1 is outside");
     let BindError::NotAllowed { advertised } = error else { panic!("{error}") };
     assert_eq!(advertised.ip(), SocketAddr::from(([127, 0, 0, 1], 0)).ip());
     let advertise = Some("10.0.0.1:7946".parse().expect("an address"));
