@@ -107,7 +107,7 @@
 //! # Features
 //!
 //! - `alloc`: [`storage::Growable`](storage), a table that grows on the heap.
-//! - `crypto`: sealed packets ([`Node::seal`]).
+//! - `crypto`: sealed packets (`Node::seal`).
 //! - `sim`: a whole cluster in virtual time, with an oracle that checks it; needs `std`.
 #![cfg_attr(not(any(test, feature = "sim")), no_std)]
 #![forbid(unsafe_code)]
