@@ -1,6 +1,6 @@
 //! What a strict reader expects of the bounds.
 
-use swim_core::wire::Message;
+use swim_core::wire::{Header, Message};
 use swim_core::{Config, Standing};
 
 use crate::harness::*;
@@ -135,4 +135,21 @@ fn deaths_of_strangers_take_no_place_of_newcomers() {
     }
     world.gossip(A, &[alive(D, 0)]);
     assert!(world.known(A, D).is_some(), "{:?}", world.stats(A).ignored_newcomers);
+}
+
+/// Who is established keeps its id, whatever somebody else says of itself.
+#[test]
+fn an_established_member_is_not_silenced_by_whoever_says_to_be_established() {
+    let mut world = alone_with(Config::lan(), &[B, C]);
+    [B, C].iter().for_each(|&member| world.puppet(member));
+    world.run(60_000);
+    let mut rival = alive(A, world.node(A).incarnation());
+    let card = rival.card.as_mut().unwrap();
+    (card.boot, card.address) = (u16::MAX, 51);
+    world.gossip(A, &[rival]);
+    let challenge = world.intercept().into_iter().find(|sent| sent.to == 51).unwrap();
+    let number = challenge.ping().unwrap().number;
+    let header = Header { round: 1, ..world.header(A) };
+    world.hand(A, 51, &forge(&header, ack(number), &[rival])).unwrap();
+    assert_eq!(world.node(A).standing(), Standing::Alive);
 }
