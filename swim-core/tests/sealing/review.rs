@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use swim_core::wire::{Header, PacketWriter};
+use swim_core::wire::{Header, Message, PacketWriter, Ping};
 use swim_core::{Config, Event, Nonces, Rejected, Sealing, Status};
 
 use crate::world::{Sent, World, id, key, ring};
@@ -265,4 +265,44 @@ fn a_removed_key_leaves_no_bytes_behind() {
     let seen: Vec<u8> = (0..len).map(|at| unsafe { bytes.add(at).read_volatile() }).collect();
     let found = seen.windows(32).any(|bytes| bytes == [0x33; 32]);
     assert!(!found, "the key is still there");
+}
+
+/// `Config::local` remembers the dead for 120 s, and less is allowed.
+#[test]
+fn nobody_rises_from_the_dead_by_a_recording_of_its_lifetime() {
+    let config = Config { tombstone_time: Duration::from_secs(10), ..Config::lan() };
+    let mut world = World::with(config);
+    (1..=4).for_each(|member| world.start_sealed(member, &[1], 1_000_000));
+    world.gather();
+    world.nodes.remove(&4);
+    world.run(80);
+    assert_eq!(world.nodes[&1].live_count(), 3);
+    let recorded: Vec<_> = world.recorded.iter().filter(|sent| sent.from == 4).cloned().collect();
+    world.hush();
+    for sent in recorded {
+        let _ = world.hand(1, 4, &sent.bytes);
+    }
+    assert_eq!(world.nodes[&1].live_count(), 3, "it has died");
+}
+
+/// Bytes to strangers where sealed packets are sent and those in clear accepted.
+#[test]
+fn packets_in_clear_are_not_answered_by_more_bytes() {
+    let mut world = World::new();
+    let now = world.now;
+    world.start(1).seal(ring(&[1]), Sealing::Send, nonces(5), now).unwrap();
+    let header = Header {
+        label: Config::lan().label,
+        sender: id(999),
+        incarnation: Default::default(),
+        round: 0,
+    };
+    let mut buffer = [0; 200];
+    let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
+    let ping = Ping { number: 1, target: id(1), belief: None, digest: None };
+    assert!(writer.message::<u16>(&Message::Ping(ping)));
+    let len = writer.finish();
+    world.hand(1, 66, &buffer[..len]).unwrap();
+    let answer = world.recorded.last().unwrap().bytes.len();
+    assert!(answer <= len, "{answer} for {len}");
 }
