@@ -135,4 +135,18 @@ mod tests {
         let (_, own) = moments.next(later);
         assert!(moments.hear(own, later), "what is written here is read elsewhere");
     }
+
+    /// A board that counts its starts: salt 7 in one life, 8 in the next.
+    #[test]
+    fn a_life_at_the_end_of_time_leaves_the_next_salt_alone() {
+        let mut seen = std::collections::HashSet::new();
+        for salt in [7, 8] {
+            let mut moments = Moments::new(Nonces { salt, seconds: 0 }, START);
+            assert!(moments.hear(moment(SECONDS_MAX), START));
+            for number in 0..70_000u32 {
+                let nonce = moments.next(START);
+                assert!(seen.insert(nonce), "salt {salt}, packet {number}: {nonce:?} again");
+            }
+        }
+    }
 }

@@ -134,6 +134,7 @@ mod merge;
 mod mixed_sizes;
 mod packets;
 mod pages;
+mod review;
 mod sleep;
 mod tables;
 mod variants;

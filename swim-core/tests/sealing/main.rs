@@ -1,5 +1,6 @@
 //! Sealed packets among nodes: who can read what, keys that change, recordings, clocks.
 
+mod review;
 mod world;
 
 use std::collections::HashSet;

@@ -121,7 +121,12 @@ impl World {
 
     /// Lets so many seconds pass.
     pub fn run(&mut self, seconds: u64) {
-        let end = self.now.after(Duration::from_secs(seconds));
+        self.run_millis(seconds * 1_000);
+    }
+
+    /// Lets so many milliseconds pass.
+    pub fn run_millis(&mut self, millis: u64) {
+        let end = self.now.after(Duration::from_millis(millis));
         loop {
             self.deliver();
             let next = self.nodes.values().filter_map(|node| node.poll_timeout()).min();
