@@ -476,3 +476,42 @@ fn review_forged_icmp_evicts_nobody_of_a_sealed_cluster() -> Outcome {
     }
     Ok(())
 }
+
+/// Review: the same for ten seconds, at a rate anybody can send, over links of a WAN.
+#[test]
+fn review_forged_icmp_over_a_wan_evicts_nobody_for_longer_than_a_refutation() -> Outcome {
+    const VICTIM: usize = 1;
+    for (link, config, period) in [
+        (Link::wan(), swim_core::Config::wan(), Duration::from_millis(10)),
+        (Link::lan(), swim_core::Config::lan(), Duration::from_micros(250)),
+    ] {
+        let scenario = Scenario { keys: Some(sealed), link, config, ..scenario("review_icmp_wan", 1) };
+        let mut cluster = Cluster::new(scenario);
+        cluster.add_many(8);
+        cluster.introduce_all();
+        cluster.run_for(seconds(30))?;
+        // False deaths shall not end the run.
+        cluster.perform(swim_core::sim::Act::JumpClock(0, 0))?;
+        let address = cluster.address(VICTIM);
+        let (mut absences, mut absent, mut looks) = (Absences::default(), 0, 0);
+        absences.look(&cluster, &[]);
+        let end = cluster.now().after(seconds(30));
+        while cluster.now() < end {
+            for node in (0..8).filter(|&node| node != VICTIM) {
+                cluster.command(node, |node, now| node.handle_unreachable(address, now));
+            }
+            cluster.run_for(period)?;
+            absences.look(&cluster, &[]);
+            looks += 1;
+            absent += u32::from(!absences.are_over());
+        }
+        println!(
+            "{period:?}: {} deaths, {} absences up to {:?}; somebody missed it at {absent} of {looks} looks",
+            cluster.total(|stats| stats.deaths_declared),
+            absences.count(),
+            absences.longest()
+        );
+        cluster.expect("nobody is declared dead", absences.count() == 0)?;
+    }
+    Ok(())
+}
