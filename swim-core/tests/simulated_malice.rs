@@ -477,12 +477,18 @@ fn review_forged_icmp_evicts_nobody_of_a_sealed_cluster() -> Outcome {
     Ok(())
 }
 
+const WAN: Link = Link {
+    latency_min: Duration::from_millis(20),
+    latency_max: Duration::from_millis(60),
+    ..Link::lan()
+};
+
 /// Review: the same for ten seconds, at a rate anybody can send, over links of a WAN.
 #[test]
 fn review_forged_icmp_over_a_wan_evicts_nobody_for_longer_than_a_refutation() -> Outcome {
     const VICTIM: usize = 1;
     for (link, config, period) in [
-        (Link::wan(), swim_core::Config::wan(), Duration::from_millis(10)),
+        (WAN, swim_core::Config::wan(), Duration::from_millis(10)),
         (Link::lan(), swim_core::Config::lan(), Duration::from_micros(250)),
     ] {
         let scenario = Scenario { keys: Some(sealed), link, config, ..scenario("review_icmp_wan", 1) };
