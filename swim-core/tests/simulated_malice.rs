@@ -539,3 +539,9 @@ fn review_a_crash_without_ghosts() -> Outcome {
     }
     Ok(())
 }
+
+/// Review: how long "soon after" is; the tests above give it half an hour.
+#[test]
+fn review_in_clear_forged_packets_are_forgotten_within_two_minutes() -> Outcome {
+    does_nothing_for_good("review_in_clear_forged", Intrusion::Forge, seconds(120))
+}
