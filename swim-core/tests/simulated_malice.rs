@@ -545,3 +545,28 @@ fn review_a_crash_without_ghosts() -> Outcome {
 fn review_in_clear_forged_packets_are_forgotten_within_two_minutes() -> Outcome {
     does_nothing_for_good("review_in_clear_forged", Intrusion::Forge, seconds(120))
 }
+
+/// Review: the figures behind it.
+#[test]
+fn review_in_clear_figures() -> Outcome {
+    for (intrusion, source) in
+        [Intrusion::Forge, Intrusion::Mangle].iter().flat_map(|i| SOURCES.map(|s| (*i, s)))
+    {
+        let mut cluster = settled(scenario("review_in_clear_figures", 1), 8)?;
+        cluster.let_loose(Outsider::new(intrusion, source, 500));
+        cluster.run_for(seconds(20))?;
+        cluster.stop_malice();
+        let mut missing = |limit| {
+            cluster.run_until(limit, |cluster| {
+                let mut absences = Absences::default();
+                absences.look(cluster, &[]);
+                absences.are_over()
+            })
+        };
+        let whole = missing(seconds(3_600))?;
+        let counts: Vec<_> = (0..8).map(|n| cluster.node(n).map(|n| n.standing())).collect();
+        let equal = cluster.run_until(seconds(3_600), Cluster::views_agree)?;
+        println!("{intrusion:?} {source:?}: nobody missing after {whole:?}, views equal {equal:?} later; {counts:?}");
+    }
+    Ok(())
+}
