@@ -109,6 +109,8 @@ counters! {
         pub refusals_heard,
         /// The same about addresses nobody was probing.
         pub refusals_unasked,
+        /// Refusals not believed, because they do not quote a packet of this node.
+        pub refusals_unproven,
         /// Times this process found that it had stood still.
         pub stalls,
         /// Times this node slept as announced.

@@ -14,15 +14,38 @@ pub(crate) use system::{INTEREST, ask_for, next};
 pub(crate) enum Notice {
     /// Nothing listens at the address it was sent to (ICMP port unreachable). Only this says
     /// something of the process there; a firewall that rejects says the same, and cannot be told
-    /// apart.
-    Refused(SocketAddr),
+    /// apart. Whoever sends it quotes the datagram, or the beginning of it.
+    Refused(SocketAddr, Quote),
     /// It was lost on the way: no route, no such host, filtered, too long.
     Lost,
 }
 
+/// How much of a quoted datagram is looked at: as much as shows who sealed it, and when.
+const QUOTE_LEN_MAX: usize = 32;
+
+/// The beginning of a datagram, as it is quoted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quote {
+    bytes: [u8; QUOTE_LEN_MAX],
+    len: usize,
+}
+
+impl Quote {
+    #[cfg(test)]
+    pub fn of(datagram: &[u8]) -> Self {
+        let mut quote = Self { len: datagram.len().min(QUOTE_LEN_MAX), ..Self::default() };
+        quote.bytes[..quote.len].copy_from_slice(&datagram[..quote.len]);
+        quote
+    }
+
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
 #[cfg(target_os = "linux")]
 mod system {
-    use std::io;
+    use std::io::{self, IoSliceMut};
     use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
     use std::os::fd::AsRawFd;
 
@@ -33,7 +56,7 @@ mod system {
     use socket2::Socket;
     use tokio::io::Interest;
 
-    use super::Notice;
+    use super::{Notice, Quote};
     use crate::socket::normalized;
 
     /// A queue that is not empty is an error to the reactor.
@@ -60,12 +83,12 @@ mod system {
 
     /// One notice that is waiting, or `WouldBlock`.
     pub(crate) fn next(socket: &UdpSocket) -> io::Result<Notice> {
-        // Of the datagram itself nothing is wanted.
-        let mut nothing = [];
+        let mut quote = Quote::default();
+        let mut beginning = [IoSliceMut::new(&mut quote.bytes)];
         let mut control = Control::default();
         let message = recvmsg::<SockaddrStorage>(
             socket.as_raw_fd(),
-            &mut nothing,
+            &mut beginning,
             Some(control.0.as_flattened_mut()),
             MsgFlags::MSG_ERRQUEUE,
         )?;
@@ -74,8 +97,9 @@ mod system {
             | ControlMessageOwned::Ipv6RecvErr(error, _) => is_refusal(&error),
             _ => false,
         });
-        let to = message.address.as_ref().and_then(address);
-        Ok(to.filter(|_| refused).map_or(Notice::Lost, Notice::Refused))
+        let (to, len) = (message.address.as_ref().and_then(address), message.bytes);
+        quote.len = len;
+        Ok(to.filter(|_| refused).map_or(Notice::Lost, |to| Notice::Refused(to, quote)))
     }
 
     fn is_refusal(error: &sock_extended_err) -> bool {

@@ -281,9 +281,10 @@ impl Runner {
     fn read_notices(&mut self) {
         for _ in 0..NOTICES_MAX {
             match self.datagrams.try_notice() {
-                Ok(Notice::Refused(peer)) => {
+                Ok(Notice::Refused(peer, quote)) => {
                     self.shared.counters.datagrams_refused.add();
-                    self.refuse(peer);
+                    self.node.handle_refusal(peer, quote.as_slice(), self.clock.now());
+                    self.flush();
                 }
                 Ok(Notice::Lost) => self.shared.counters.icmp_ignored.add(),
                 Err(_) => return,

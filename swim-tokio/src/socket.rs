@@ -214,6 +214,8 @@ fn source_ip(destination: IpAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_os = "linux")]
+    use crate::refusals::Quote;
 
     fn address(text: &str) -> SocketAddr {
         text.parse().unwrap()
@@ -281,12 +283,21 @@ mod tests {
         assert_eq!((&buffer[..len], from), (&b"late"[..], sender.local_addr().unwrap()));
     }
 
+    #[cfg(target_os = "linux")]
+    const QUESTION: &[u8] = b"anybody there?";
+
     /// Sends one datagram to a port of `ip` where nobody listens; returns where.
     #[cfg(target_os = "linux")]
     fn send_to_nobody(datagrams: &Datagrams, ip: IpAddr, counters: &Counters) -> SocketAddr {
         let nobody = std::net::UdpSocket::bind((ip, 0)).unwrap().local_addr().unwrap();
-        datagrams.try_send(b"anybody there?", nobody, counters);
+        datagrams.try_send(QUESTION, nobody, counters);
         nobody
+    }
+
+    /// What is told of the question to somebody who is not there.
+    #[cfg(target_os = "linux")]
+    fn refused(nobody: SocketAddr) -> Notice {
+        Notice::Refused(nobody, Quote::of(QUESTION))
     }
 
     /// Waits for `count` notices.
@@ -316,10 +327,10 @@ mod tests {
                 continue;
             };
             let v4 = send_to_nobody(&datagrams, Ipv4Addr::LOCALHOST.into(), &counters);
-            assert_eq!(notices(&datagrams, 1).await, [Notice::Refused(v4)], "{bind}");
+            assert_eq!(notices(&datagrams, 1).await, [refused(v4)], "{bind}");
             if datagrams.local_addr.is_ipv6() {
                 let v6 = send_to_nobody(&datagrams, Ipv6Addr::LOCALHOST.into(), &counters);
-                assert_eq!(notices(&datagrams, 1).await, [Notice::Refused(v6)], "{bind}");
+                assert_eq!(notices(&datagrams, 1).await, [refused(v6)], "{bind}");
             }
         }
         assert_eq!(counters.snapshot().send_errors, 0);
@@ -346,10 +357,10 @@ mod tests {
         let (datagrams, _listener) = open(address("127.0.0.1:0")).unwrap();
         let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         peer.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
-        let mut refused = Vec::new();
+        let mut refusals = Vec::new();
         for number in 0..COUNT {
             let nobody = send_to_nobody(&datagrams, Ipv4Addr::LOCALHOST.into(), &counters);
-            refused.push(Notice::Refused(nobody));
+            refusals.push(refused(nobody));
             datagrams.try_send(&[number], peer.local_addr().unwrap(), &counters);
             peer.send_to(&[number], datagrams.local_addr).unwrap();
         }
@@ -364,7 +375,7 @@ mod tests {
             }
             assert_eq!(buffer[0], number, "what was received");
         }
-        assert_eq!(notices(&datagrams, refused.len()).await, refused);
+        assert_eq!(notices(&datagrams, refusals.len()).await, refusals);
         assert_eq!(counters.snapshot().send_errors, 0);
     }
 }

@@ -107,7 +107,11 @@ async fn one_address_brings_so_many_bytes_a_second_however_often_it_connects() {
     }
     let stats = peer.swim.stats().await.expect("it runs");
     let (took, sockets) = (begun.elapsed(), peer.swim.socket_stats());
-    println!("{} MiB in {took:?}, {} packets read; {sockets:?}", sent >> 20, stats.packets_received);
+    println!(
+        "{} MiB in {took:?}, {} packets read; {sockets:?}",
+        sent >> 20,
+        stats.packets_received
+    );
     let allowed = 2 * BURST + (took.as_secs() as usize + 1) * (1 << 20);
     assert!(sent <= allowed, "{} MiB, {} were meant", sent >> 20, allowed >> 20);
 }

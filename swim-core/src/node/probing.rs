@@ -44,6 +44,20 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
+    /// The same of a refusal that quotes the packet it is about, or the beginning of it, as ICMP
+    /// does. Anybody can send one, from anywhere: where packets are sealed, it is believed only if
+    /// it quotes a packet that this node has sent a moment ago, or at least its first 22 bytes.
+    /// Returns whether it was.
+    pub fn handle_refusal(&mut self, address: A, quoted: &[u8], now: Instant) -> bool {
+        let now = self.advance(now);
+        let believed = self.sealer.may_have_sealed(quoted, now);
+        match believed {
+            true => self.handle_unreachable(address, now),
+            false => count(&mut self.stats.refusals_unproven),
+        }
+        believed
+    }
+
     /// Passes a refusal on to everybody who wanted to know. Returns whether there was anybody.
     fn relay_refusals(&mut self, address: A) -> bool {
         let mut relayed = false;

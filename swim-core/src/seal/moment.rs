@@ -13,6 +13,9 @@ pub const REPLAY_WINDOW: Duration = Duration::from_secs(120);
 /// time does not believe it, and nobody tells one: so there are always moments left.
 const SECONDS_MAX: u32 = 0xf000_0000;
 
+/// How long a packet of this node may be on its way until its refusal arrives.
+const ECHO_MAX: Duration = Duration::from_secs(5);
+
 const SALT_BITS: u64 = (1 << 48) - 1;
 
 /// What the nonces of one life of a process begin with.
@@ -73,6 +76,12 @@ impl Moments {
             (self.seconds, self.at) = (told, now);
         }
         u64::from(known.saturating_sub(told)) <= REPLAY_WINDOW.as_secs()
+    }
+
+    /// Whether salt and moment are those of a packet of this life, and of its last seconds.
+    pub fn is_own(&self, salt: u64, moment: u64, now: Instant) -> bool {
+        let age = u64::from(self.seconds(now).saturating_sub(seconds(moment)));
+        salt == self.salt && moment <= self.last && age <= ECHO_MAX.as_secs()
     }
 
     fn seconds(&self, now: Instant) -> u32 {

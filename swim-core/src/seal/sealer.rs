@@ -119,6 +119,16 @@ impl Sealer {
         text_end.checked_add(TAG_LEN)
     }
 
+    /// Whether what begins like this may be a packet that this node sent a moment ago: where it
+    /// seals, only who has seen one can tell its salt and moment.
+    pub fn may_have_sealed(&self, beginning: &[u8], now: Instant) -> bool {
+        let Some(keys) = self.keys.as_ref().filter(|_| self.overhead_len() > 0) else {
+            return true;
+        };
+        let envelope = Envelope::of_packet(beginning);
+        envelope.is_some_and(|Envelope { salt, moment, .. }| keys.moments.is_own(salt, moment, now))
+    }
+
     /// By how much packets get longer.
     pub fn overhead_len(&self) -> usize {
         let seals = self.sealing().is_some_and(|sealing| sealing >= Sealing::Send);

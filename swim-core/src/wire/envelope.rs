@@ -58,6 +58,13 @@ impl Envelope {
         Ok((envelope, bytes))
     }
 
+    /// The envelope of a packet of which at least the beginning is there; `None` if it is in clear.
+    pub fn of_packet(beginning: &[u8]) -> Option<Self> {
+        let (_, is_sealed, rest) = split_preamble(beginning).ok()?;
+        let envelope = is_sealed.then(|| Self::split_first(rest))?;
+        envelope.ok().map(|(envelope, _)| envelope)
+    }
+
     /// Key id, salt and moment, in this order.
     fn to_bytes(self) -> [u8; ENVELOPE_LEN] {
         let [a, b, c, d] = self.key.0.to_le_bytes();

@@ -115,7 +115,7 @@ async fn a_restart_between_a_refusal_and_its_reading_is_no_death() {
         runner.fire_timers(runner.clock.now());
     }
     let notice = runner.datagrams.try_notice().expect("the ping was refused");
-    assert_eq!(notice, Notice::Refused(address));
+    assert!(matches!(notice, Notice::Refused(refused, _) if refused == address));
     // News may have been sent there as well.
     while runner.datagrams.try_notice().is_ok() {}
     let (_restarted, restarted_runner) = member_at(address, "victim").await;
