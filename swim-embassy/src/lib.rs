@@ -67,6 +67,9 @@
 //! - **A driver** that wakes the stack when the link comes up, as embassy-net asks of drivers:
 //!   while it is down everything waits that this member has to say.
 //! - **A random number** for every start, or the others cannot tell two runs apart.
+//! - **Keys**, where others can reach the network: feature `crypto`, `Swim::seal`. It takes 7 KB of
+//!   flash, and a salt that no other start of this board has had: from a hardware generator, or a
+//!   count of starts in flash. The time need not be known.
 //! - **A cache of hardware addresses** large enough: see below.
 //!
 //! One executor for all: [`Swim`] and [`Runner`] are not `Send`, as `Stack` is not. A task of
@@ -163,6 +166,7 @@
 //!
 //! - `medium-ethernet` (default): as in embassy-net. Firmware for another medium turns it off and
 //!   chooses its own there.
+//! - `crypto`: sealed packets.
 //! - `defmt`, `log`: says what the runner could not send or read. Nothing by default.
 #![no_std]
 #![forbid(unsafe_code)]
