@@ -66,6 +66,22 @@ pub enum Event<A> {
         /// Where the packet came from.
         from: A,
     },
+    /// Somebody does not take this node's packets as they are: it answered one with a sealed packet
+    /// that says nothing, which this node can open, while this node sends in clear or seals with
+    /// another key. Told at most once in ten seconds.
+    NotUnderstood {
+        /// The key the other one uses.
+        key_id: KeyId,
+        /// Where the answer came from.
+        from: A,
+    },
+    /// Somebody sends in clear to this node, which takes sealed packets only: a known member of this
+    /// cluster, or somebody who asks to join it, as far as a packet in clear can be believed. Told
+    /// at most once in ten seconds.
+    Unsealed {
+        /// Where the packet came from.
+        from: A,
+    },
     /// The table is full and a new member could not be kept: this node is a
     /// [leaf](crate::Node::is_leaf) from now on. Said once.
     TableFull,
@@ -101,6 +117,8 @@ impl<A> Event<A> {
             Self::JoinRefused { .. }
             | Self::Conflict { .. }
             | Self::UnknownKey { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Unsealed { .. }
             | Self::TableFull
             | Self::Asleep
             | Self::Departed => None,
