@@ -19,6 +19,15 @@ pub(super) struct Knock<A> {
     pub asks_to_join: bool,
 }
 
+impl<A> Knock<A> {
+    /// With the length that a packet in clear had if it were sealed: most of what members say would
+    /// be too short to be answered. A stranger gets no more than it sent.
+    fn as_if_sealed(self, sender: Sender, seal_len: usize) -> Self {
+        let added = if sender == Sender::Familiar { seal_len } else { 0 };
+        Self { len: self.len.saturating_add(added), ..self }
+    }
+}
+
 impl<A: Address, S: Storage> Node<A, S> {
     /// Counts a packet that was not opened, and helps whoever wrote it in good faith: an empty
     /// packet tells it what time it is here and which key is used.
@@ -42,7 +51,8 @@ impl<A: Address, S: Storage> Node<A, S> {
                 if knock.asks_to_join || self.table.member(header.sender).is_some() {
                     self.lockout.note_unsealed(knock.from, self.now);
                 }
-                self.give_hint(self.kind_of(&header, knock.from), &knock);
+                let sender = self.kind_of(&header, knock.from);
+                self.give_hint(sender, &knock.as_if_sealed(sender, self.sealer.overhead_len()));
                 Rejected::Unsealed
             }
             Unopened::UnknownKey(key, header) => {
