@@ -22,7 +22,7 @@ pub(super) struct Knock<A> {
 impl<A> Knock<A> {
     /// With the length that a packet in clear had if it were sealed: most of what members say would
     /// be too short to be answered. A stranger gets no more than it sent.
-    fn as_if_sealed(self, sender: Sender, seal_len: usize) -> Self {
+    fn counted_as_sealed(self, sender: Sender, seal_len: usize) -> Self {
         let added = if sender == Sender::Familiar { seal_len } else { 0 };
         Self { len: self.len.saturating_add(added), ..self }
     }
@@ -52,7 +52,10 @@ impl<A: Address, S: Storage> Node<A, S> {
                     self.lockout.note_unsealed(knock.from, self.now);
                 }
                 let sender = self.kind_of(&header, knock.from);
-                self.give_hint(sender, &knock.as_if_sealed(sender, self.sealer.overhead_len()));
+                self.give_hint(
+                    sender,
+                    &knock.counted_as_sealed(sender, self.sealer.overhead_len()),
+                );
                 Rejected::Unsealed
             }
             Unopened::UnknownKey(key, header) => {
