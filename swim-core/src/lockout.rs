@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_key_is_told_of_once_in_ten_seconds_and_does_not_hide_another() {
         let mut lockout = Lockout::new();
-        let at = |seconds| Instant::from_secs(100 + seconds);
+        let at = |seconds: u64| Instant::from_secs(100 + seconds);
         let mut told = Vec::new();
         for second in 0..20 {
             for key in [7, 8] {
@@ -183,7 +183,7 @@ mod tests {
         let mut lockout = Lockout::new();
         let start = Instant::from_secs(100);
         let (mut invented, mut known) = (0, 0);
-        for tenth in 0..200u32 {
+        for tenth in 0..200 {
             let now = start.after(Duration::from_millis(100) * tenth);
             lockout.note_key(KeyId(1_000 + tenth), 66u16, Stranger, now);
             lockout.note_key(KeyId(5), 2, Familiar, now);

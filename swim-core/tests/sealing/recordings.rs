@@ -110,7 +110,7 @@ fn detection(replays: bool) -> u64 {
             }
         }
         let recent = requests.len().saturating_sub(8);
-        for sent in requests[recent..].to_vec() {
+        for sent in &requests[recent..] {
             for (to, from) in (1..=4).flat_map(|to| (0..20).map(move |from| (to, from))) {
                 let _ = world.hand(to, 50_000 + from, &sent.bytes);
             }
