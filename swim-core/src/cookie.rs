@@ -13,8 +13,9 @@ use core::time::Duration;
 use crate::address::{ADDRESS_LEN_MAX, Address};
 use crate::time::{Instant, micros};
 
-/// How long cookies stay the same; those of the time before are still accepted.
-const EPOCH_TIME: Duration = Duration::from_secs(120);
+/// How long cookies stay the same; those of the time before are still accepted. So none is good for
+/// longer than a sealed packet that was recorded.
+const EPOCH_TIME: Duration = Duration::from_secs(60);
 
 /// The secret that cookies are made with.
 #[derive(Clone, Copy)]
@@ -32,7 +33,7 @@ impl Cookies {
         self.bake_in(epoch(now), address)
     }
 
-    /// Whether this is a cookie of `address`, at most four minutes old.
+    /// Whether this is a cookie of `address`, at most two minutes old.
     pub fn is_valid<A: Address>(self, address: A, cookie: u32, now: Instant) -> bool {
         let now = epoch(now);
         [now, now.wrapping_sub(1)].iter().any(|&epoch| cookie == self.bake_in(epoch, address))
@@ -71,17 +72,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_is_good_for_its_address_and_a_few_minutes() {
+    fn a_cookie_is_good_for_its_address_and_two_minutes_at_most() {
         let cookies = Cookies::new((1, 2));
         let at = Instant::from_secs;
         let cookie = cookies.bake(7u16, at(1_000));
         assert!(cookies.is_valid(7u16, cookie, at(1_000)));
         assert!(!cookies.is_valid(8u16, cookie, at(1_000)));
         assert!(!cookies.is_valid(7u16, 0, at(1_000)));
-        assert_eq!(cookies.bake(7u16, at(1_079)), cookie);
-        assert_ne!(cookies.bake(7u16, at(1_080)), cookie);
-        assert!(cookies.is_valid(7u16, cookie, at(1_199)));
-        assert!(!cookies.is_valid(7u16, cookie, at(1_200)));
+        assert_eq!(cookies.bake(7u16, at(1_019)), cookie);
+        assert_ne!(cookies.bake(7u16, at(1_020)), cookie);
+        assert!(cookies.is_valid(7u16, cookie, at(1_079)));
+        assert!(!cookies.is_valid(7u16, cookie, at(1_080)));
         assert!(!Cookies::new((1, 3)).is_valid(7u16, cookie, at(1_000)));
     }
 }

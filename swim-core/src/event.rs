@@ -59,10 +59,28 @@ pub enum Event<A> {
     },
     /// Somebody sealed a packet with a key that this node does not have: this node, or the other
     /// one, has missed a change of keys, or one of them has keys and the other has none. Told at
-    /// most once in ten seconds, since anybody can send such a packet.
+    /// most once in ten seconds of each key, and of four keys in that time. Anybody can send such a
+    /// packet, and use these four up: but not those, four more, for packets in the name of a known
+    /// member from where that is, or from a seed that was asked, unless it can forge addresses.
     UnknownKey {
         /// The key that is missing here.
         key_id: KeyId,
+        /// Where the packet came from.
+        from: A,
+    },
+    /// Somebody does not take this node's packets as they are: it answered one with a sealed packet
+    /// that says nothing, which this node can open, while this node sends in clear or seals with
+    /// another key. Told at most once in ten seconds.
+    NotUnderstood {
+        /// The key the other one uses.
+        key_id: KeyId,
+        /// Where the answer came from.
+        from: A,
+    },
+    /// Somebody sends in clear to this node, which takes sealed packets only: a known member of this
+    /// cluster, or somebody who asks to join it, as far as a packet in clear can be believed. Told
+    /// at most once in ten seconds.
+    Unsealed {
         /// Where the packet came from.
         from: A,
     },
@@ -101,6 +119,8 @@ impl<A> Event<A> {
             Self::JoinRefused { .. }
             | Self::Conflict { .. }
             | Self::UnknownKey { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Unsealed { .. }
             | Self::TableFull
             | Self::Asleep
             | Self::Departed => None,

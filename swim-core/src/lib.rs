@@ -146,6 +146,7 @@ mod heal;
 mod health;
 mod judge;
 mod leaf;
+mod lockout;
 mod log;
 mod member;
 mod newcomers;

@@ -50,6 +50,8 @@ enum Manner {
     Bare,
     /// The message is not said but answered: a pull, by a page.
     Answer,
+    /// It says nothing: see `give_hint`.
+    Hint,
 }
 
 impl<A> Intent<A> {
@@ -57,6 +59,16 @@ impl<A> Intent<A> {
     pub const fn new(to: A, channel: Channel, message: Option<Message<A>>) -> Self {
         let (about, is_about) = (NodeId::new(0), false);
         Self { to, channel, message, about, is_about, len_max: u16::MAX, manner: Manner::Full }
+    }
+
+    /// A packet that says nothing.
+    pub fn hint(to: A, channel: Channel) -> Self {
+        Self { manner: Manner::Hint, ..Self::new(to, channel, None) }
+    }
+
+    /// Whether it says nothing.
+    pub fn is_hint(&self) -> bool {
+        self.manner == Manner::Hint
     }
 
     /// With this member's record in front.

@@ -141,6 +141,11 @@ impl<A: Copy + PartialEq, B: Bounds> Seeds<A, B> {
         self.seeds.as_slice().iter().any(|seed| seed.number == number && seed.asked)
     }
 
+    /// Whether a seed there was asked, and has not admitted this node yet.
+    pub fn is_asked_at(&self, address: A) -> bool {
+        self.seeds.as_slice().iter().any(|seed| seed.address == address && seed.asked)
+    }
+
     /// An answer came. Returns whether it was asked for.
     pub fn answered(&mut self, number: u32, answer: Answer) -> bool {
         let asked = |seed: &&mut Seed<A>| seed.number == number && seed.asked;

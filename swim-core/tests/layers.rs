@@ -35,6 +35,7 @@ const ROWS: &[&[&str]] = &[
         "gossip",
         "heal",
         "leaf",
+        "lockout",
         "newcomers",
         "outbox",
         "probe",

@@ -157,8 +157,9 @@ pub struct Config {
     /// that the cluster as a whole never makes more than 20 attempts a second. A node that has
     /// nobody tries four addresses in each pause between joins.
     pub heal_interval: Duration,
-    /// How long the dead and the departed are remembered. 1 s to 30 days. Shorter frees memory,
-    /// longer keeps late rumours from reviving them.
+    /// How long the dead and the departed are remembered. 1 s to 30 days; a node with keys makes at
+    /// least 150 s of it, so that packets of their lifetime that are sent again do not revive them.
+    /// Shorter frees memory, longer keeps late rumours from reviving them.
     pub tombstone_time: Duration,
     /// How long members that died, or were known in an earlier life, are still looked for after
     /// their rows are forgotten; [`DEPARTED_MAX`](crate::DEPARTED_MAX) of them. 1 s to 30 days.

@@ -14,6 +14,7 @@ use crate::table::{Applied, Change};
 use crate::time::Instant;
 use crate::wire::{Header, Message, Packet, ParseError, Refusal, Refuse, Update};
 
+use super::sealing::{Knock, asks_to_join};
 use super::{Node, Standing, count};
 
 /// Where a packet came from, and how an answer gets back there.
@@ -114,10 +115,13 @@ impl<A: Address, S: Storage> Node<A, S> {
         bytes: &'b mut [u8],
     ) -> Result<(Packet<'b, A>, Origin<A>), Rejected> {
         let len = bytes.len();
+        let asks_to_join = self.sealer.refuses_clear() && asks_to_join::<A>(bytes);
         let opened = self.sealer.open(bytes, self.now);
-        let Opened { packet, is_sealed } =
-            opened.map_err(|why| self.reject_unopened(why, (from, channel), len))?;
+        let Opened { packet, key } = opened
+            .map_err(|why| self.reject_unopened(why, Knock { from, channel, len, asks_to_join }))?;
         let packet = Packet::parse(packet).map_err(|error| self.reject_malformed(error))?;
+        self.take_hint(&packet, key, from);
+        let is_sealed = key.is_some();
         let sealing_len = if is_sealed { 0 } else { self.sealer.overhead_len() };
         let origin = Origin {
             from,
@@ -301,7 +305,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             Status::Suspect => self.time_suspicion(change.row),
             Status::Dead | Status::Left => {
-                self.table.set_deadline(change.row, self.now.after(self.config.tombstone_time()));
+                let remembered = self.config.tombstone_time().max(self.sealer.memory_min());
+                self.table.set_deadline(change.row, self.now.after(remembered));
                 self.note_end(change.row);
             }
         }

@@ -31,6 +31,7 @@ use crate::gossip::GossipTick;
 use crate::heal::Heal;
 use crate::judge::Card;
 use crate::leaf::Leaf;
+use crate::lockout::Lockout;
 use crate::member::{Incarnation, Member, NodeId, Patience, Status};
 use crate::newcomers::Newcomers;
 use crate::outbox::{Channel, Intent, Outbox};
@@ -52,8 +53,6 @@ use crate::sync::{Pauses, Sync};
 use crate::table::Table;
 use crate::time::Instant;
 use crate::wire::Message;
-
-use sealing::Lockout;
 
 /// Who a node is: what it tells the others about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +185,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             sync: Sync::new(now, config.sync_pause_min, &bounds),
             agenda,
             sealer: Sealer::new(),
-            lockout: Lockout::new(now),
+            lockout: Lockout::new(),
             cookies,
             pages: Quota::new(config.pages_per_second_max, PAGES_BURST_MAX),
             seeds: Seeds::new(&bounds),

@@ -85,8 +85,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         if let Some((rival, won)) = self.challenge.pop_news() {
             return Some(Event::Conflict { rival, won });
         }
-        if let Some((key_id, from)) = self.lockout.pop_news() {
-            return Some(Event::UnknownKey { key_id, from });
+        if let Some(event) = self.lockout.pop_news() {
+            return Some(event);
         }
         if let Some(event) = self.pop_leaf_news() {
             return Some(event);
@@ -123,7 +123,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Writes one packet, and seals it if it has to be; `None` when its message does not fit.
     fn write_sealed(&mut self, intent: &Intent<A>, buffer: &mut [u8]) -> Option<usize> {
         let room = self.sealer.room(buffer)?;
-        let len = self.write(intent, room)?;
+        let len = if intent.is_hint() { self.write_hint(room) } else { self.write(intent, room) }?;
         self.sealer.seal(buffer, len, self.now)
     }
 

@@ -1,105 +1,114 @@
 //! Packets that cannot be opened, and what is said about them.
 
-use core::time::Duration;
-
 use crate::address::Address;
 use crate::error::Rejected;
+use crate::lockout::Sender;
 use crate::outbox::{Channel, Intent};
-use crate::quota::Quota;
 use crate::seal::Unopened;
 use crate::storage::Storage;
-use crate::time::Instant;
-use crate::wire::{Header, KeyId};
+use crate::wire::{HINT_FRAME_LEN, Header, KeyId, Message, Packet, PacketWriter};
 
 use super::{Node, Standing, count};
 
-/// Empty packets a second that tell others what time it is, or which key is used.
-const HINTS_PER_SECOND_MAX: u16 = 10;
-
-/// How long the application is not told of another unknown key: anybody can send any.
-const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(10);
-
-/// What is kept of the packets that could not be opened.
-pub struct Lockout<A> {
-    hints: Quota,
-    untold: Option<(KeyId, A)>,
-    quiet_until: Instant,
+/// A packet that was not opened.
+pub(super) struct Knock<A> {
+    pub from: A,
+    pub channel: Channel,
+    pub len: usize,
+    /// Whether it asks, in clear, to be let in.
+    pub asks_to_join: bool,
 }
 
-impl<A: Copy> Lockout<A> {
-    pub const fn new(now: Instant) -> Self {
-        let hints = Quota::new(HINTS_PER_SECOND_MAX, HINTS_PER_SECOND_MAX);
-        Self { hints, untold: None, quiet_until: now }
-    }
-
-    /// Somebody uses a key that is not here.
-    fn note(&mut self, key: KeyId, from: A, now: Instant) {
-        if now >= self.quiet_until {
-            self.untold = Some((key, from));
-            self.quiet_until = now.after(UNKNOWN_KEY_PAUSE);
-        }
-    }
-
-    pub const fn pop_news(&mut self) -> Option<(KeyId, A)> {
-        self.untold.take()
-    }
-
-    pub const fn has_news(&self) -> bool {
-        self.untold.is_some()
+impl<A> Knock<A> {
+    /// With the length that a packet in clear had if it were sealed: most of what members say would
+    /// be too short to be answered. A stranger gets no more than it sent.
+    fn counted_as_sealed(self, sender: Sender, seal_len: usize) -> Self {
+        let added = if sender == Sender::Familiar { seal_len } else { 0 };
+        Self { len: self.len.saturating_add(added), ..self }
     }
 }
 
 impl<A: Address, S: Storage> Node<A, S> {
     /// Counts a packet that was not opened, and helps whoever wrote it in good faith: an empty
     /// packet tells it what time it is here and which key is used.
-    pub(super) fn reject_unopened(
-        &mut self,
-        unopened: Unopened,
-        (from, channel): (A, Channel),
-        len: usize,
-    ) -> Rejected {
-        let label = match unopened {
-            Unopened::Malformed(error) => return self.reject_malformed(error),
+    pub(super) fn reject_unopened(&mut self, unopened: Unopened, knock: Knock<A>) -> Rejected {
+        match unopened {
+            Unopened::Malformed(error) => self.reject_malformed(error),
             Unopened::Forged => {
                 count(&mut self.stats.rejected_forged);
-                return Rejected::Forged;
+                Rejected::Forged
             }
-            Unopened::Unsealed(label) | Unopened::UnknownKey(_, label) | Unopened::Stale(label) => {
-                label
+            Unopened::Unsealed(header)
+            | Unopened::UnknownKey(_, header)
+            | Unopened::Stale(header)
+                if header.label != self.config.label =>
+            {
+                count(&mut self.stats.rejected_label);
+                Rejected::OtherCluster
             }
-        };
-        if label != self.config.label {
-            count(&mut self.stats.rejected_label);
-            return Rejected::OtherCluster;
-        }
-        self.give_hint(from, channel, len);
-        match unopened {
-            Unopened::UnknownKey(key, _) => {
+            Unopened::Unsealed(header) => {
+                count(&mut self.stats.rejected_unsealed);
+                if knock.asks_to_join || self.table.member(header.sender).is_some() {
+                    self.lockout.note_unsealed(knock.from, self.now);
+                }
+                let sender = self.kind_of(&header, knock.from);
+                self.give_hint(
+                    sender,
+                    &knock.counted_as_sealed(sender, self.sealer.overhead_len()),
+                );
+                Rejected::Unsealed
+            }
+            Unopened::UnknownKey(key, header) => {
                 count(&mut self.stats.rejected_unknown_key);
-                self.lockout.note(key, from, self.now);
+                let sender = self.kind_of(&header, knock.from);
+                self.lockout.note_key(key, knock.from, sender, self.now);
+                self.give_hint(sender, &knock);
                 Rejected::UnknownKey(key)
             }
             Unopened::Stale(_) => {
                 count(&mut self.stats.rejected_stale);
+                self.give_hint(Sender::Keyholder, &knock);
                 Rejected::Stale
-            }
-            _ => {
-                count(&mut self.stats.rejected_unsealed);
-                Rejected::Unsealed
             }
         }
     }
 
-    /// Only longer packets are answered, so that two hints never answer each other.
-    fn give_hint(&mut self, to: A, channel: Channel, len: usize) {
-        let hint_len = self.header().encoded_len().saturating_add(self.sealer.overhead_len());
-        let seals = self.sealer.overhead_len() > 0 && self.standing != Standing::Silenced;
-        if !seals || len <= hint_len || !self.lockout.hints.take(self.now) {
-            return;
+    fn kind_of(&self, header: &Header, from: A) -> Sender {
+        let row = self.table.member(header.sender);
+        let is_there = row.is_some_and(|row| row.address() == Some(from));
+        match is_there || self.seeds.is_asked_at(from) {
+            true => Sender::Familiar,
+            false => Sender::Stranger,
         }
-        if let Ok(hint_len) = u16::try_from(hint_len) {
+    }
+
+    /// Only longer packets are answered, so that two hints never answer each other.
+    fn give_hint(&mut self, sender: Sender, knock: &Knock<A>) {
+        let (header_len, seal_len) = (self.header().encoded_len(), self.sealer.overhead_len());
+        let hint_len = header_len.saturating_add(HINT_FRAME_LEN).saturating_add(seal_len);
+        let may_answer = seal_len > 0 && self.standing == Standing::Alive && knock.len > hint_len;
+        if may_answer && self.lockout.take_hint(sender, self.now) {
             count(&mut self.stats.hints_sent);
-            self.post(Intent::new(to, channel, None).limited(hint_len));
+            self.post(Intent::hint(knock.from, knock.channel));
+        }
+    }
+
+    /// Writes a hint.
+    pub(super) fn write_hint(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let mut writer = PacketWriter::new(buffer, &self.header())?;
+        writer.hint().then(|| writer.finish())
+    }
+
+    /// Tells the application when somebody has refused a packet of this node for how it was sealed.
+    pub(super) fn take_hint(&mut self, packet: &Packet<'_, A>, key: Option<KeyId>, from: A) {
+        let Header { label, sender, .. } = packet.header;
+        let is_ours = label == self.config.label && sender != self.id();
+        if let Some(key) = key
+            && self.sealer.primary() != Some(key)
+            && is_ours
+            && packet.is_hint()
+        {
+            self.lockout.note_misunderstanding(key, from, self.now);
         }
     }
 
@@ -112,4 +121,10 @@ impl<A: Address, S: Storage> Node<A, S> {
             round: self.prober.rotation.round(),
         }
     }
+}
+
+/// Whether a packet in clear asks to be let in.
+pub(super) fn asks_to_join<A: Address>(bytes: &[u8]) -> bool {
+    let asked = |packet: Packet<'_, A>| matches!(packet.message, Some(Message::Join(_)));
+    Packet::parse(bytes).is_ok_and(asked)
 }

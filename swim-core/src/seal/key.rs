@@ -28,9 +28,11 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key with these bytes. Overwrite yours when you need them no more.
-    pub fn new(bytes: [u8; KEY_LEN]) -> Self {
+    /// The key with these bytes. Overwrite yours when you need them no more. Any bytes make a key,
+    /// also 32 zeros: whether they are secret is for the caller to know.
+    pub fn new(mut bytes: [u8; KEY_LEN]) -> Self {
         let mut key = Self { bytes, id: KeyId(0) };
+        bytes.zeroize();
         // What authenticates nothing at all differs from key to key and gives none away.
         if let Some([a, b, c, d, ..]) = key.seal(&ID_NONCE, b"key id", &mut []) {
             key.id = KeyId(u32::from_le_bytes([a, b, c, d]));
@@ -70,7 +72,7 @@ impl Key {
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&self.bytes.into())
+        XChaCha20Poly1305::new((&self.bytes).into())
     }
 }
 

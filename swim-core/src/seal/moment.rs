@@ -9,13 +9,15 @@ use crate::time::Instant;
 /// packet of its lifetime; and longer than a queue or a paused process holds packets.
 pub const REPLAY_WINDOW: Duration = Duration::from_secs(120);
 
-/// Where the seconds end: in the year 2097, if they are those of Unix. Whoever is told of a later
-/// time does not believe it, and nobody tells one: so there are always moments left.
+/// Where the shared time stands still: in the year 2097, if it is that of Unix. Of moments there
+/// are 2^44 more, whatever anybody says: 6 000 days of packets at 32 000 a second.
 const SECONDS_MAX: u32 = 0xf000_0000;
 
 /// How long a packet of this node may be on its way until its refusal arrives.
 const ECHO_MAX: Duration = Duration::from_secs(5);
 
+/// The last moment there is.
+const MOMENT_MAX: u64 = (1 << 48) - 1;
 const SALT_BITS: u64 = (1 << 48) - 1;
 
 /// What the nonces of one life of a process begin with.
@@ -25,9 +27,12 @@ pub struct Nonces {
     /// such a generator counts its starts. The lower 48 bits count. Of two runs with the same salt
     /// and the same id whoever listens can learn what both sent.
     pub salt: u64,
-    /// The time in seconds since 1970, as far as it is known, or else 0: it is taken over from the
-    /// others, if theirs is later. A cluster none of whose members knows it takes packets that were
-    /// recorded before all of them were restarted for new.
+    /// The time in seconds since 1970, as far as it is known, or else 0, which is also what
+    /// 0xf0000000 and more count as. A later one is taken over from whoever has the key. So a node
+    /// that began without the time takes recordings for new until it hears a packet of today; and
+    /// a cluster whose clocks were all wrong, or unknown, takes for new what was recorded before
+    /// all of it was restarted, and a recording of a later time leads its time astray again. Keys
+    /// that were changed in between make such recordings worthless.
     pub seconds: u32,
 }
 
@@ -48,30 +53,26 @@ pub struct Moments {
 
 impl Moments {
     pub const fn new(nonces: Nonces, now: Instant) -> Self {
-        let seconds = if nonces.seconds < SECONDS_MAX { nonces.seconds } else { SECONDS_MAX };
+        let seconds = if nonces.seconds < SECONDS_MAX { nonces.seconds } else { 0 };
         Self { salt: nonces.salt & SALT_BITS, last: 0, seconds, at: now }
     }
 
-    /// Salt and moment of the next packet: never the same twice.
-    pub fn next(&mut self, now: Instant) -> (u64, u64) {
-        let of_now = moment(self.seconds(now));
-        self.last = match self.last.saturating_add(1).max(of_now) {
-            moment if seconds(moment) <= SECONDS_MAX => moment,
-            _ => {
-                self.salt = self.salt.wrapping_add(1) & SALT_BITS;
-                of_now
-            }
-        };
-        (self.salt, self.last)
+    /// Salt and moment of the next packet: never the same twice. `None` when there is no moment
+    /// left.
+    pub fn next(&mut self, now: Instant) -> Option<(u64, u64)> {
+        let next = self.last.saturating_add(1).max(moment(self.seconds(now)));
+        if next > MOMENT_MAX {
+            return None;
+        }
+        self.last = next;
+        Some((self.salt, self.last))
     }
 
     /// Takes over the time of a packet that nobody has forged, if it is later. Returns whether the
     /// packet is new enough.
     pub fn hear(&mut self, moment: u64, now: Instant) -> bool {
-        let (told, known) = (seconds(moment), self.seconds(now));
-        if told > SECONDS_MAX {
-            return false;
-        }
+        // Whoever writes for long where time stands still comes to later moments.
+        let (told, known) = (seconds(moment).min(SECONDS_MAX), self.seconds(now));
         if told > known {
             (self.seconds, self.at) = (told, now);
         }
@@ -111,14 +112,23 @@ mod tests {
     #[test]
     fn no_nonce_comes_twice() {
         let mut moments = moments(SECONDS_MAX - 2);
-        let mut seen = std::collections::HashSet::new();
+        let mut last = 0;
         for number in 0..300_000 {
             let now = START.after(Duration::from_micros(number * 10));
-            let (salt, moment) = moments.next(now);
-            assert!(seconds(moment) <= SECONDS_MAX);
-            assert!(seen.insert((salt, moment)), "{number}: {salt} {moment}");
+            let (salt, moment) = moments.next(now).unwrap();
+            assert!(salt == 7 && moment > last, "{number}: {salt} {moment} after {last}");
+            last = moment;
         }
-        assert!(moments.salt > 7, "a salt had to be used up for that");
+        assert!(seconds(last) > SECONDS_MAX, "those of the last second are used up");
+        assert!(self::moments(0).hear(last, START), "and still read elsewhere");
+    }
+
+    #[test]
+    fn when_all_moments_are_used_up_nothing_is_sealed() {
+        let mut moments = moments(SECONDS_MAX - 2);
+        moments.last = MOMENT_MAX - 1;
+        assert_eq!(moments.next(START), Some((7, MOMENT_MAX)));
+        assert_eq!((moments.next(START), moments.next(START)), (None, None));
     }
 
     #[test]
@@ -133,16 +143,23 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_cannot_be_told() {
+    fn whoever_is_told_of_the_end_of_time_can_still_write_and_read() {
         let mut moments = moments(0);
-        assert!(!moments.hear(u64::MAX >> 16, START));
-        assert_eq!(moments.seconds(START), 0);
-        assert!(moments.hear(moment(SECONDS_MAX), START));
+        assert!(moments.hear(MOMENT_MAX, START));
         let later = START.after(Duration::from_secs(1_000));
         assert_eq!(moments.seconds(later), SECONDS_MAX);
-        assert!(moments.hear(moments.last, later) || moments.last == 0);
-        let (_, own) = moments.next(later);
+        let (_, own) = moments.next(later).unwrap();
+        assert_eq!(own, moment(SECONDS_MAX));
         assert!(moments.hear(own, later), "what is written here is read elsewhere");
+        assert!(moments.hear(own + (1 << 40), later));
+    }
+
+    #[test]
+    fn a_clock_that_shows_the_end_of_time_is_as_good_as_none() {
+        for seconds in [SECONDS_MAX, u32::MAX] {
+            assert_eq!(moments(seconds).seconds(START), 0);
+        }
+        assert_eq!(moments(SECONDS_MAX - 1).seconds(START), SECONDS_MAX - 1);
     }
 
     /// A board that counts its starts: salt 7 in one life, 8 in the next.
@@ -153,7 +170,7 @@ mod tests {
             let mut moments = Moments::new(Nonces { salt, seconds: 0 }, START);
             assert!(moments.hear(moment(SECONDS_MAX), START));
             for number in 0..70_000u32 {
-                let nonce = moments.next(START);
+                let nonce = moments.next(START).unwrap();
                 assert!(seen.insert(nonce), "salt {salt}, packet {number}: {nonce:?} again");
             }
         }

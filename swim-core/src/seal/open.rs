@@ -1,7 +1,9 @@
 //! Without keys: everything stands in clear.
 
+use core::time::Duration;
+
 use crate::time::Instant;
-use crate::wire::Cover;
+use crate::wire::{Cover, KeyId};
 
 use super::{Opened, Unopened};
 
@@ -13,12 +15,27 @@ impl Sealer {
         Self
     }
 
+    /// The key that packets are sealed with: none.
+    pub const fn primary(&self) -> Option<KeyId> {
+        None
+    }
+
+    /// How long the dead have to be remembered: nothing here makes a recording known as such.
+    pub const fn memory_min(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Whether packets have to be sealed: never.
+    pub const fn refuses_clear(&self) -> bool {
+        false
+    }
+
     /// A packet as it is.
     pub fn open<'b>(&mut self, bytes: &'b mut [u8], _: Instant) -> Result<Opened<'b>, Unopened> {
         match Cover::read(bytes)? {
-            Cover::Open(_) => Ok(Opened { packet: bytes, is_sealed: false }),
+            Cover::Open(_) => Ok(Opened { packet: bytes, key: None }),
             Cover::Sealed { envelope, header, .. } => {
-                Err(Unopened::UnknownKey(envelope.key, header.label))
+                Err(Unopened::UnknownKey(envelope.key, header))
             }
         }
     }

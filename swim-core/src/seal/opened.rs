@@ -1,13 +1,13 @@
 //! What became of a packet that came in.
 
-use crate::config::Label;
-use crate::wire::{KeyId, ParseError};
+use crate::wire::{Header, KeyId, ParseError};
 
 /// A packet as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened<'b> {
     pub packet: &'b [u8],
-    pub is_sealed: bool,
+    /// The key it was sealed with; `None` if it came in clear.
+    pub key: Option<KeyId>,
 }
 
 /// Why a packet could not be opened, or may not be as it is.
@@ -16,14 +16,14 @@ pub struct Opened<'b> {
 pub enum Unopened {
     /// What stands in clear does not parse.
     Malformed(ParseError),
-    /// It is not sealed, and here all must be. Of which cluster it says to be.
-    Unsealed(Label),
-    /// It is sealed by a key that is not here. Of which cluster it says to be.
-    UnknownKey(KeyId, Label),
+    /// It is not sealed, and here all must be. What it begins with, which anybody can write.
+    Unsealed(Header),
+    /// It is sealed by a key that is not here. What stands in clear, which anybody can write.
+    UnknownKey(KeyId, Header),
     /// It was not written by anybody who has that key, or not as it is now.
     Forged,
-    /// It was written too long ago. Of which cluster it is.
-    Stale(Label),
+    /// It was written too long ago, by whoever it says.
+    Stale(Header),
 }
 
 impl From<ParseError> for Unopened {

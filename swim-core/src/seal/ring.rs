@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use heapless::Vec;
-
 use crate::wire::KeyId;
 
 use super::Key;
@@ -31,13 +29,14 @@ pub const KEYS_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     primary: Key,
-    others: Vec<Key, { KEYS_MAX - 1 }>,
+    /// In places of their own: a key is overwritten where it stood, and none is moved.
+    others: [Option<Key>; KEYS_MAX - 1],
 }
 
 impl KeyRing {
     /// A ring of one key.
     pub const fn new(primary: Key) -> Self {
-        Self { primary, others: Vec::new() }
+        Self { primary, others: [const { None }; KEYS_MAX - 1] }
     }
 
     /// Accepts what `key` sealed, from now on. A key that is there already is not added again.
@@ -50,7 +49,11 @@ impl KeyRing {
         match self.find(key.id()) {
             Some(known) if *known == key => Ok(()),
             Some(_) => Err(KeyError::SameId(key.id())),
-            None => self.others.push(key).map_err(|_| KeyError::Full),
+            None => {
+                let free = self.others.iter_mut().find(|place| place.is_none());
+                *free.ok_or(KeyError::Full)? = Some(key);
+                Ok(())
+            }
         }
     }
 
@@ -63,12 +66,13 @@ impl KeyRing {
         if id == self.primary() {
             return Ok(());
         }
-        let key = self.others.iter_mut().find(|key| key.id() == id).ok_or(KeyError::Unknown(id))?;
+        let mut others = self.others.iter_mut().flatten();
+        let key = others.find(|key| key.id() == id).ok_or(KeyError::Unknown(id))?;
         core::mem::swap(key, &mut self.primary);
         Ok(())
     }
 
-    /// No longer opens what this key sealed.
+    /// No longer opens what this key sealed. Its bytes are overwritten.
     ///
     /// # Errors
     ///
@@ -77,8 +81,8 @@ impl KeyRing {
         if id == self.primary() {
             return Err(KeyError::Primary(id));
         }
-        let place = self.others.iter().position(|key| key.id() == id);
-        self.others.remove(place.ok_or(KeyError::Unknown(id))?);
+        let is_it = |place: &&mut Option<Key>| place.as_ref().is_some_and(|key| key.id() == id);
+        *self.others.iter_mut().find(is_it).ok_or(KeyError::Unknown(id))? = None;
         Ok(())
     }
 
@@ -89,7 +93,7 @@ impl KeyRing {
 
     /// All keys, the primary one first.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> {
-        core::iter::once(&self.primary).chain(&self.others).map(Key::id)
+        self.keys().map(Key::id)
     }
 
     pub(super) const fn primary_key(&self) -> &Key {
@@ -97,7 +101,11 @@ impl KeyRing {
     }
 
     pub(super) fn find(&self, id: KeyId) -> Option<&Key> {
-        core::iter::once(&self.primary).chain(&self.others).find(|key| key.id() == id)
+        self.keys().find(|key| key.id() == id)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        core::iter::once(&self.primary).chain(self.others.iter().flatten())
     }
 }
 

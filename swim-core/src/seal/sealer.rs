@@ -1,12 +1,17 @@
 //! What seals and opens the packets of a node.
 
+use core::time::Duration;
+
 use crate::member::NodeId;
 use crate::time::Instant;
-use crate::wire::{Cover, ENVELOPE_LEN, Envelope, SEAL_LEN, TAG_LEN};
+use crate::wire::{Cover, ENVELOPE_LEN, Envelope, KeyId, SEAL_LEN, TAG_LEN};
 
 use super::key::NONCE_LEN;
 use super::moment::Moments;
-use super::{KeyRing, Nonces, Opened, Unopened};
+use super::{KeyRing, Nonces, Opened, REPLAY_WINDOW, Unopened};
+
+/// By how much the dead are remembered longer than packets open.
+const MEMORY_MARGIN: Duration = Duration::from_secs(30);
 
 /// Whether packets are sealed: three steps by which a running cluster comes to it, or goes back.
 /// Each is to be taken on all members before the next is on any.
@@ -62,17 +67,32 @@ impl Sealer {
         self.keys.as_mut().map(|keys| keys.sealing = sealing).is_some()
     }
 
+    /// The key that packets are sealed with, if they are.
+    pub fn primary(&self) -> Option<KeyId> {
+        self.keys.as_ref().filter(|_| self.overhead_len() > 0).map(|keys| keys.ring.primary())
+    }
+
+    /// How long the dead have to be remembered, so that nobody brings one back with a packet of its
+    /// lifetime: longer than such a packet opens, and some seconds for those that were late.
+    pub fn memory_min(&self) -> Duration {
+        let has_keys = self.keys.is_some();
+        if has_keys { REPLAY_WINDOW.saturating_add(MEMORY_MARGIN) } else { Duration::ZERO }
+    }
+
+    /// Whether packets have to be sealed.
+    pub fn refuses_clear(&self) -> bool {
+        self.sealing() == Some(Sealing::Require)
+    }
+
     /// Opens a packet in place, if it is sealed: the packet as it was written. What cannot be
     /// opened stays as it is.
     pub fn open<'b>(&mut self, bytes: &'b mut [u8], now: Instant) -> Result<Opened<'b>, Unopened> {
         let (envelope, header, sealed) = match Cover::read(bytes)? {
-            Cover::Open(label) if self.sealing() == Some(Sealing::Require) => {
-                return Err(Unopened::Unsealed(label));
-            }
-            Cover::Open(_) => return Ok(Opened { packet: bytes, is_sealed: false }),
+            Cover::Open(header) if self.refuses_clear() => return Err(Unopened::Unsealed(header)),
+            Cover::Open(_) => return Ok(Opened { packet: bytes, key: None }),
             Cover::Sealed { envelope, header, sealed } => (envelope, header, sealed),
         };
-        let unknown = Unopened::UnknownKey(envelope.key, header.label);
+        let unknown = Unopened::UnknownKey(envelope.key, header);
         let keys = self.keys.as_mut().ok_or(unknown)?;
         let key = keys.ring.find(envelope.key).ok_or(unknown)?;
         let clear_len = bytes.len().saturating_sub(sealed.len());
@@ -81,12 +101,15 @@ impl Sealer {
         if !key.open(&nonce(header.sender, &envelope), clear, text, tag) {
             return Err(Unopened::Forged);
         }
-        if !keys.moments.hear(envelope.moment, now) {
-            return Err(Unopened::Stale(header.label));
+        // Where packets in clear are taken, a recording is no worse; and whoever does not seal yet
+        // has not told others the time.
+        if !keys.moments.hear(envelope.moment, now) && keys.sealing == Sealing::Require {
+            return Err(Unopened::Stale(header));
         }
         let opened_len = bytes.len().saturating_sub(TAG_LEN);
         let packet = bytes.get_mut(..opened_len).and_then(Envelope::take_out);
-        packet.map(|packet| Opened { packet, is_sealed: true }).ok_or(Unopened::Forged)
+        let key = Some(envelope.key);
+        packet.map(|packet| Opened { packet, key }).ok_or(Unopened::Forged)
     }
 
     /// Where in `buffer` a packet is to be written so that it can be sealed. `None` if there is no
@@ -106,7 +129,7 @@ impl Sealer {
         }
         let keys = self.keys.as_mut()?;
         let key = keys.ring.primary_key();
-        let (salt, moment) = keys.moments.next(now);
+        let (salt, moment) = keys.moments.next(now)?;
         let envelope = Envelope { key: key.id(), salt, moment };
         let text_end = ENVELOPE_LEN.checked_add(len)?;
         let written = buffer.get_mut(..text_end)?;

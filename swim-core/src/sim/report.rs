@@ -304,6 +304,8 @@ fn fingerprint(event: &Event<SimAddress>) -> (u64, u64) {
         Event::MemberForgotten(id) => (15, id.number()),
         Event::Asleep => (16, 0),
         Event::UnknownKey { key_id, from } => (17, number(from) << 32 | u64::from(key_id.0)),
+        Event::NotUnderstood { key_id, from } => (18, number(from) << 32 | u64::from(key_id.0)),
+        Event::Unsealed { from } => (19, number(from)),
     }
 }
 

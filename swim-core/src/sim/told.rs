@@ -47,6 +47,8 @@ impl Told {
             | Event::JoinRefused { .. }
             | Event::Conflict { .. }
             | Event::UnknownKey { .. }
+            | Event::NotUnderstood { .. }
+            | Event::Unsealed { .. }
             | Event::TableFull
             | Event::Asleep
             | Event::Departed => (true, self),

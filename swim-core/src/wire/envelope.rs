@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use crate::config::Label;
-
 use super::error::ParseError;
 use super::header::{Header, split_preamble};
 
@@ -96,8 +94,8 @@ impl Envelope {
 /// What can be seen of a packet without a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cover<'a> {
-    /// It is not sealed. Of which cluster it is.
-    Open(Label),
+    /// It is not sealed. What it begins with.
+    Open(Header),
     /// It is sealed.
     Sealed {
         /// How.
@@ -118,7 +116,7 @@ impl<'a> Cover<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let (label, is_sealed, rest) = split_preamble(bytes)?;
         if !is_sealed {
-            return Ok(Self::Open(label));
+            return Ok(Self::Open(Header::split_speaker(label, rest)?.0));
         }
         let (envelope, rest) = Envelope::split_first(rest)?;
         let (header, sealed) = Header::split_speaker(label, rest)?;

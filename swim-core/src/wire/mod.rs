@@ -34,6 +34,7 @@ pub use message::{
     Ack, Belief, Busy, Cookie, Join, Message, Nack, Page, Ping, PingRequest, Pull, Refusal, Refuse,
     Sync, SyncReply, View, Welcome,
 };
+pub(crate) use packet::HINT_FRAME_LEN;
 pub use packet::{Packet, PacketWriter, rewrite};
 pub use update::Update;
 

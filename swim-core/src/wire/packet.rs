@@ -13,6 +13,11 @@ use super::kind;
 use super::message::Message;
 use super::update::Update;
 
+/// All that stands behind the header of a hint: padding of no bytes.
+const HINT_FRAME: [u8; HINT_FRAME_LEN] = [0, kind::PADDING];
+/// How long that is.
+pub(crate) const HINT_FRAME_LEN: usize = 2;
+
 /// A packet that has been checked whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a, A> {
@@ -46,6 +51,11 @@ impl<'a, A: Address> Packet<'a, A> {
             }
         }
         Ok(Self { header, message, frames })
+    }
+
+    /// Whether it is a hint: it says nothing, unlike a packet whose sender had nothing to say.
+    pub(crate) fn is_hint(&self) -> bool {
+        self.frames == HINT_FRAME
     }
 
     /// The updates it carries, in order.
@@ -126,6 +136,11 @@ impl<'b> PacketWriter<'b> {
     /// How many bytes an update would take, as far as it fits; 0 if it does not.
     pub(crate) fn update_len<A: Address>(&mut self, update: &Update<'_, A>) -> usize {
         self.room().and_then(|room| update.write(room)).unwrap_or(0)
+    }
+
+    /// Makes a hint of a packet that holds nothing yet. False if there is no room.
+    pub(crate) fn hint(&mut self) -> bool {
+        self.zeros(0)
     }
 
     fn zeros(&mut self, count: usize) -> bool {

@@ -90,6 +90,10 @@ impl World {
         self.nodes.get_mut(&member).unwrap()
     }
 
+    pub fn start_clear(&mut self, member: u16) {
+        self.start(member);
+    }
+
     pub fn start_sealed(&mut self, member: u16, keys: &[u8], seconds: u32) {
         let now = self.now;
         let salt = self.starts;

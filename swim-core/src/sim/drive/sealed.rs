@@ -123,8 +123,8 @@ impl Pair {
     fn open(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Unopened> {
         let mut buffer = bytes.to_vec();
         match self.reader.sealer.open(&mut buffer, self.now) {
-            Ok(Opened { packet, is_sealed }) => {
-                assert!(is_sealed);
+            Ok(Opened { packet, key }) => {
+                assert!(key.is_some());
                 Ok(packet.to_vec())
             }
             Err(unopened) => {
