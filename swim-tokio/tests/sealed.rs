@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{DEADLINE, Peer, cluster, ends, eventually, fast, options};
 use swim_tokio::swim_core::KEY_LEN;
 use swim_tokio::{
-    CallError, Config, Event, Events, Key, KeyError, KeyFailure, KeyId, KeyRing, JoinFailure, Options, Sealing,
-    Status, Update,
+    CallError, Config, Event, Events, JoinFailure, Key, KeyError, KeyFailure, KeyId, KeyRing,
+    Options, Sealing, Status, Update,
 };
 use tokio::time;
 
