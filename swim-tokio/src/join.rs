@@ -25,8 +25,8 @@ pub enum JoinFailure {
     NoAnswer,
     /// The seed answered no. It is being asked on, less and less often.
     Refused(Refusal),
-    /// The seed answered with a packet sealed with this key, which is not here, so nobody knows what
-    /// it said. It is being asked on; [`Event::UnknownKey`](swim_core::Event::UnknownKey).
+    /// The seed answered with a packet sealed with this key, which is not here, so nobody knows
+    /// what it said. It is being asked on; [`Event::UnknownKey`](swim_core::Event::UnknownKey).
     UnknownKey(KeyId),
     /// The seed answered, sealed with this key, that it does not take this member's packets as they
     /// are. It is being asked on; [`Event::NotUnderstood`](swim_core::Event::NotUnderstood).

@@ -115,7 +115,7 @@
 //! | connections dialed | 64 | the packet is dropped | `streams_refused` |
 //! | time for one packet, or to connect | [`Options::stream_timeout`] | closed | `stream_errors` |
 //! | time without a packet | [`Options::stream_timeout`] | closed | |
-//! | bytes of one address [^net], by TCP | 1 MiB/s after 4 MiB | not read for a while | `stream_pauses` |
+//! | bytes of one address [^net] | 1 MiB/s after 4 MiB | not read for a while | `stream_pauses` |
 //! | addresses whose bytes are counted | 1 024 | the idlest is forgotten | |
 //! | packets read, not yet handled | 64 of all | not read for a while | |
 //! | packets to be written | 8 per connection | dropped | `stream_packets_dropped` |

@@ -202,29 +202,15 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
             format!("{elapsed}  ! {reason}: members that have not taken the same step are cut off")
         }
         News::UnknownKey { key_id, from, name, own_keys } => {
-            let why = match &own_keys[..] {
-                [] => "this agent has no keys: give it the cluster's --key-file".to_owned(),
-                keys => format!(
-                    "this agent has {}: one of the two missed a change of keys",
-                    keys.join(" ")
-                ),
-            };
-            format!(
-                "{elapsed}  ! {}  seals with key {key_id}, {why}",
-                sender(name.as_deref(), from)
-            )
+            let why = unknown_to(own_keys);
+            format!("{elapsed}  ! {}  seals with key {key_id}, {why}", sender(name, from))
         }
         News::NotUnderstood { key_id, from, name, own_key } => {
-            let what = match own_key {
-                None => "takes sealed packets only".to_owned(),
-                Some(key) => format!("no longer reads key {key}, which this agent seals with"),
-            };
-            let sender = sender(name.as_deref(), from);
-            format!("{elapsed}  ! {sender}  {what}; it uses key {key_id}")
+            let what = not_read(own_key.as_deref());
+            format!("{elapsed}  ! {}  {what}; it uses key {key_id}", sender(name, from))
         }
         News::Unsealed { from, name } => {
-            let sender = sender(name.as_deref(), from);
-            format!("{elapsed}  ! {sender}  sends in clear, which is refused here")
+            format!("{elapsed}  ! {}  sends in clear, which is refused here", sender(name, from))
         }
         News::TableFull => format!("{elapsed}  ! the member table is full; some are not shown"),
         News::Leaving => format!("{elapsed}  = leaving"),
@@ -241,9 +227,25 @@ fn use_of(ids: &[String], sealing: Sealing) -> String {
     }
 }
 
+fn unknown_to(own_keys: &[String]) -> String {
+    match own_keys {
+        [] => "this agent has no keys: give it the cluster's --key-file".to_owned(),
+        keys => {
+            format!("this agent has {}: one of the two missed a change of keys", keys.join(" "))
+        }
+    }
+}
+
+fn not_read(own_key: Option<&str>) -> String {
+    match own_key {
+        None => "takes sealed packets only".to_owned(),
+        Some(key) => format!("no longer reads key {key}, which this agent seals with"),
+    }
+}
+
 /// Whom a packet came from, as far as that is known.
-fn sender(name: Option<&str>, from: &SocketAddr) -> String {
-    name.map_or_else(|| from.to_string(), |name| format!("{}  {from}", quoted(name)))
+fn sender(name: &Option<String>, from: &SocketAddr) -> String {
+    name.as_ref().map_or_else(|| from.to_string(), |name| format!("{}  {from}", quoted(name)))
 }
 
 /// In quotation marks where a reader could not tell where it ends.
