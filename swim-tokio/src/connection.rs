@@ -12,13 +12,9 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{self, Instant};
 
+use crate::pace::{Network, Paces};
 use crate::shared::Shared;
 
-/// Bytes of packets a connection is read for in a second; beyond it reading pauses, which the peer
-/// notices as a full connection.
-const BYTES_PER_SECOND_MAX: u32 = 1 << 20;
-/// What a connection may bring at once before that: a table of 100 000 members.
-const BURST: Duration = Duration::from_secs(4);
 /// Nobody writes packets longer than the longest datagram.
 const PACKET_LEN_MAX: usize = 65_507;
 
@@ -42,6 +38,7 @@ pub(crate) enum Arrival {
 pub(crate) struct Terms {
     pub incoming: mpsc::Sender<Arrival>,
     pub timeout: Duration,
+    pub paces: Arc<Paces>,
     pub shared: Arc<Shared>,
 }
 
@@ -89,9 +86,9 @@ async fn converse(
 }
 
 async fn read_packets(mut reader: ReadHalf<'_>, from: SocketAddr, terms: &Terms) -> io::Result<()> {
-    let mut pace = Pace::new(Instant::now());
+    let network = Network::of(from);
     while let Some(bytes) = read_packet(&mut reader, terms.timeout).await? {
-        let due = pace.spend(bytes.len(), Instant::now());
+        let due = terms.paces.spend(network, bytes.len(), Instant::now());
         let packet = Arrival::Packet(StreamPacket { from, bytes });
         if terms.incoming.send(packet).await.is_err() {
             break;
@@ -102,27 +99,6 @@ async fn read_packets(mut reader: ReadHalf<'_>, from: SocketAddr, terms: &Terms)
         }
     }
     Ok(())
-}
-
-/// A burst at once, and so many bytes a second from then on: the generic cell rate algorithm.
-struct Pace {
-    /// When all that was brought would have come at the permitted rate.
-    paid_until: Instant,
-}
-
-impl Pace {
-    fn new(now: Instant) -> Self {
-        Self { paid_until: now }
-    }
-
-    /// When to read on after a packet of `len` bytes, if not at once.
-    fn spend(&mut self, len: usize, now: Instant) -> Option<Instant> {
-        let len = u32::try_from(len).unwrap_or(u32::MAX);
-        let cost = Duration::from_secs(1) * len / BYTES_PER_SECOND_MAX;
-        self.paid_until = self.paid_until.max(now) + cost;
-        let due = self.paid_until.checked_sub(BURST)?;
-        (due > now).then_some(due)
-    }
 }
 
 /// `None` when no packet begins: the peer has closed the stream, or was idle for too long.
@@ -157,24 +133,4 @@ async fn write_packets(
         time::timeout(timeout, writer.write_all(&framed)).await??;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_connection_may_bring_a_burst_and_then_its_rate() {
-        let begin = Instant::now() + BURST;
-        let mut pace = Pace::new(begin);
-        let second = BYTES_PER_SECOND_MAX as usize;
-        for _ in 0..BURST.as_secs() {
-            assert_eq!(pace.spend(second, begin), None);
-        }
-        let due = pace.spend(second, begin).expect("that is more than a burst");
-        assert_eq!(due, begin + Duration::from_secs(1));
-        let later = begin + Duration::from_secs(60);
-        assert_eq!(pace.spend(BURST.as_secs() as usize * second, later), None, "it was quiet");
-        assert_eq!(pace.spend(second / 2, later), Some(later + Duration::from_millis(500)));
-    }
 }

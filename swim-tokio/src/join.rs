@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use swim_core::{Instant, JoinError, NodeId, Refusal};
+use swim_core::{Instant, JoinError, KeyId, NodeId, Refusal};
 use tokio::sync::oneshot;
 
 use crate::resolver::{Found, ResolveError};
@@ -25,6 +25,12 @@ pub enum JoinFailure {
     NoAnswer,
     /// The seed answered no. It is being asked on, less and less often.
     Refused(Refusal),
+    /// The seed answered with a packet sealed with this key, which is not here, so nobody knows
+    /// what it said. It is being asked on; [`Event::UnknownKey`](swim_core::Event::UnknownKey).
+    UnknownKey(KeyId),
+    /// The seed answered, sealed with this key, that it does not take this member's packets as they
+    /// are. It is being asked on; [`Event::NotUnderstood`](swim_core::Event::NotUnderstood).
+    NotUnderstood(KeyId),
     /// The name has no address that could be asked. It is looked up again, less and less often.
     Unresolved(ResolveError),
     /// The seed stands for this member alone. A name is looked up again: it may stand for others
@@ -51,6 +57,10 @@ impl fmt::Display for JoinFailure {
         match self {
             Self::NoAnswer => f.write_str("no answer yet"),
             Self::Refused(reason) => write!(f, "refused: {reason}"),
+            Self::UnknownKey(key) => write!(f, "answers with key {key}, which is not here"),
+            Self::NotUnderstood(key) => {
+                write!(f, "does not read what this member sends; it uses key {key}")
+            }
             Self::Unresolved(error) => error.fmt(f),
             Self::OwnAddress => f.write_str("this is the member's own address"),
             Self::NotAllowed => f.write_str("it is outside of the allowed networks"),
@@ -133,6 +143,11 @@ impl Joins {
         for seed in self.seeds.refused(address, reason) {
             self.settle(&seed, Err(JoinFailure::Refused(reason)));
         }
+    }
+
+    /// Whoever listens at `address` has answered, but is not understood, or does not understand.
+    pub fn locked_out(&mut self, address: SocketAddr, failure: JoinFailure) {
+        self.seeds.locked_out(address, failure);
     }
 
     /// A lookup has ended, in a cluster of `live` members.
@@ -290,6 +305,18 @@ mod tests {
         ];
         assert_eq!(answer.try_recv().unwrap(), expected);
         assert_eq!(joins.deadline(), None);
+    }
+
+    #[test]
+    fn a_seed_that_answers_under_another_key_is_not_silent() {
+        let mut joins = joins();
+        let mut answer = wait(&mut joins, &[seed(1), seed(2)]);
+        let failure = JoinFailure::UnknownKey(KeyId(7));
+        joins.locked_out(address(1), failure.clone());
+        joins.expire(LATE);
+        let expected = [(seed(1), Err(failure)), (seed(2), Err(JoinFailure::NoAnswer))];
+        assert_eq!(answer.try_recv().unwrap(), expected);
+        assert_eq!(left(&mut joins), [seed(1), seed(2)], "both are asked on");
     }
 
     #[test]

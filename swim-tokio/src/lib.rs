@@ -84,8 +84,10 @@
 //! A running cluster in clear becomes sealed in three steps, each taken on all members before the
 //! next is taken on any: [`Swim::seal`] with [`Sealing::Accept`], [`Swim::set_sealing`] with
 //! [`Sealing::Send`], then with [`Sealing::Require`]. Its keys are changed in three steps, too:
-//! [`Swim::add_key`], [`Swim::use_key`], [`Swim::remove_key`]. A member that missed one of them
-//! tells which key it lacks ([`Event::UnknownKey`]).
+//! [`Swim::add_key`], [`Swim::use_key`], [`Swim::remove_key`]; at most four are held at a time. The
+//! cluster does not distribute keys: each member is given them. One that missed a step tells which
+//! key it lacks ([`Event::UnknownKey`], [`JoinFailure::UnknownKey`]), who does not read what it
+//! sends ([`Event::NotUnderstood`]), and who is still in clear ([`Event::Unsealed`]).
 //!
 //! # At run time
 //!
@@ -113,10 +115,12 @@
 //! | connections dialed | 64 | the packet is dropped | `streams_refused` |
 //! | time for one packet, or to connect | [`Options::stream_timeout`] | closed | `stream_errors` |
 //! | time without a packet | [`Options::stream_timeout`] | closed | |
-//! | bytes of one connection | 1 MiB/s after 4 MiB | not read for a while | `stream_pauses` |
+//! | bytes of one address [^net] | 1 MiB/s after 4 MiB | not read for a while | `stream_pauses` |
+//! | addresses whose bytes are counted | 1 024 | the idlest is forgotten | |
 //! | packets read, not yet handled | 64 of all | not read for a while | |
 //! | packets to be written | 8 per connection | dropped | `stream_packets_dropped` |
 //! | what is no valid packet | | the connection is closed | `stream_errors` |
+//! | closed connections with answers to write | 8 | the oldest is cut off | |
 //!
 //! [^idle]: One that never brought a valid packet comes first.
 //! [^net]: Of IPv6, from one /64.
@@ -145,6 +149,7 @@ mod keeper;
 pub mod key_file;
 mod myself;
 mod options;
+mod pace;
 mod refusals;
 mod resolver;
 mod runner;

@@ -439,6 +439,12 @@ impl Runner {
         match event {
             Event::Joined { seed, by } => self.joins.admitted(seed, by),
             Event::JoinRefused { seed, reason } => self.joins.refused(seed, reason),
+            Event::UnknownKey { key_id, from } => {
+                self.joins.locked_out(from, JoinFailure::UnknownKey(key_id));
+            }
+            Event::NotUnderstood { key_id, from } => {
+                self.joins.locked_out(from, JoinFailure::NotUnderstood(key_id));
+            }
             Event::MemberDead(id) | Event::MemberLeft(id) => {
                 self.joins.seeds.lost(id, self.node.live_count(), self.clock.now());
             }

@@ -244,6 +244,15 @@ impl Seeds {
         refused
     }
 
+    /// Whoever listens at `address` has answered without being understood; the protocol goes on
+    /// asking.
+    pub fn locked_out(&mut self, address: SocketAddr, failure: JoinFailure) {
+        for known in self.known.iter_mut().filter(|known| known.is_asking(address)) {
+            known.trouble = Some(failure.clone());
+            self.has_changed = true;
+        }
+    }
+
     /// The member `id` is dead or gone: seeds through which it admitted this one are asked again,
     /// some time later, since all others have noticed as well. At once if nobody else is left.
     pub fn lost(&mut self, id: NodeId, live: usize, now: Instant) {

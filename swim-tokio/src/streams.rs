@@ -9,27 +9,30 @@
 //! valid packet is idler than any that has. Who is displaced over a pause connects again when there
 //! is something to say. Strangers of one address displace each other and nobody else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 
 use crate::connection::{self, Arrival, Terms};
+use crate::pace::{Network, Paces};
 use crate::shared::Shared;
 use crate::socket::normalized;
 
 /// Connections others opened. Strangers can exhaust these, so they are counted apart from our own.
 const ACCEPTED_MAX: usize = 64;
-/// Those of them from one IPv4 address, or from one /64 of IPv6, which a single host may have to
-/// itself: a quarter. Members behind one NAT, or on one machine, share it.
+/// Those of them from one network: a quarter.
 const ACCEPTED_PER_PEER_MAX: usize = 16;
+/// Connections of those who sent garbage, which still write what waits for them; of more, the
+/// oldest is cut off.
+const CLOSING_MAX: usize = 8;
 /// Connections this member opened; packets for further peers are dropped.
 const DIALED_MAX: usize = 64;
 /// Accepted connections that wait for the runner; the kernel keeps the next ones.
@@ -38,8 +41,6 @@ const ACCEPTED_WAITING_MAX: usize = 8;
 pub(crate) const INCOMING_MAX: usize = 64;
 /// Packets that wait for one connection; later ones are dropped.
 const OUTGOING_MAX: usize = 8;
-/// Bits of an IPv6 address that name the network; a host chooses the others as it likes.
-const IPV6_NETWORK_BITS: u32 = 64;
 /// Pause after a failed accept; doubles while it goes on failing (no file handles left, say).
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -48,6 +49,7 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Streams {
     open: BTreeMap<SocketAddr, Connection>,
+    closing: VecDeque<AbortHandle>,
     tasks: JoinSet<()>,
     accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
     incoming: mpsc::Receiver<Arrival>,
@@ -56,10 +58,11 @@ pub(crate) struct Streams {
     terms: Terms,
 }
 
-/// The runner's end of a connection. Dropping it closes the connection.
+/// The runner's end of a connection. Dropping it closes the connection when all is written.
 #[derive(Debug)]
 struct Connection {
     outgoing: mpsc::Sender<Vec<u8>>,
+    task: AbortHandle,
     origin: Origin,
     opened_at: Instant,
     /// When it last brought a packet the protocol took.
@@ -86,8 +89,10 @@ impl Streams {
         let (incoming_sender, incoming) = mpsc::channel(INCOMING_MAX);
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, accepted_sender, Arc::clone(&shared)));
-        let terms = Terms { incoming: incoming_sender, timeout, shared };
-        Self { open: BTreeMap::new(), tasks, accepted, incoming, asker: None, terms }
+        let paces = Arc::new(Paces::default());
+        let terms = Terms { incoming: incoming_sender, timeout, paces, shared };
+        let (open, closing) = (BTreeMap::new(), VecDeque::new());
+        Self { open, closing, tasks, accepted, incoming, asker: None, terms }
     }
 
     /// The next arrival of any connection. Cancel safe.
@@ -137,8 +142,11 @@ impl Streams {
 
     /// Closes the connection with `peer`, who sent garbage.
     pub fn reject(&mut self, peer: SocketAddr) {
-        if self.open.remove(&peer).is_some() {
-            self.terms.shared.counters.stream_errors.add();
+        let Some(connection) = self.open.remove(&peer) else { return };
+        self.terms.shared.counters.stream_errors.add();
+        self.closing.push_back(connection.task);
+        if self.closing.len() > CLOSING_MAX {
+            self.closing.pop_front().inspect(AbortHandle::abort);
         }
     }
 
@@ -159,7 +167,8 @@ impl Streams {
     /// For one more connection with `peer`.
     fn make_room(&mut self, peer: SocketAddr) {
         let accepted = || self.open.iter().filter(|(_, other)| other.origin == Origin::Accepted);
-        let neighbours = || accepted().filter(|(other, _)| are_neighbours(**other, peer));
+        let network = Network::of(peer);
+        let neighbours = || accepted().filter(|(other, _)| Network::of(**other) == network);
         let idlest = if neighbours().count() >= ACCEPTED_PER_PEER_MAX {
             neighbours().min_by_key(|(_, other)| other.merit())
         } else if accepted().count() >= ACCEPTED_MAX {
@@ -168,8 +177,10 @@ impl Streams {
             None
         };
         let Some(idlest) = idlest.map(|(&address, _)| address) else { return };
-        self.open.remove(&idlest);
-        self.terms.shared.counters.streams_displaced.add();
+        if let Some(displaced) = self.open.remove(&idlest) {
+            displaced.task.abort();
+            self.terms.shared.counters.streams_displaced.add();
+        }
     }
 
     fn dial(&mut self, to: SocketAddr) {
@@ -188,15 +199,22 @@ impl Streams {
         connect: impl Future<Output = io::Result<TcpStream>> + Send + 'static,
     ) {
         let (sender, outgoing) = mpsc::channel(OUTGOING_MAX);
-        let opened_at = Instant::now();
-        self.open.insert(peer, Connection { outgoing: sender, origin, opened_at, heard_at: None });
-        self.tasks.spawn(connection::run(connect, peer, outgoing, self.terms.clone()));
+        let run = connection::run(connect, peer, outgoing, self.terms.clone());
+        let connection = Connection {
+            outgoing: sender,
+            task: self.tasks.spawn(run),
+            origin,
+            opened_at: Instant::now(),
+            heard_at: None,
+        };
+        self.open.insert(peer, connection);
     }
 
     /// A connection whose task has ended no longer takes packets.
     fn forget_ended(&mut self) {
         while self.tasks.try_join_next().is_some() {}
         self.open.retain(|_, connection| !connection.outgoing.is_closed());
+        self.closing.retain(|task| !task.is_finished());
     }
 }
 
@@ -221,33 +239,5 @@ async fn accept(
                 pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
             }
         }
-    }
-}
-
-/// Whether one host may have both addresses.
-fn are_neighbours(one: SocketAddr, other: SocketAddr) -> bool {
-    network(one.ip()) == network(other.ip())
-}
-
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(v6) => {
-            let bits = u128::from(v6) >> (u128::BITS - IPV6_NETWORK_BITS);
-            Ipv6Addr::from(bits << (u128::BITS - IPV6_NETWORK_BITS)).into()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbours_are_one_ipv4_address_or_one_64th_of_ipv6() {
-        let are =
-            |one: &str, other: &str| are_neighbours(one.parse().unwrap(), other.parse().unwrap());
-        assert!(are("10.0.0.1:1", "10.0.0.1:2") && !are("10.0.0.1:1", "10.0.0.2:1"));
-        assert!(are("[fd00::1]:1", "[fd00::2]:2") && !are("[fd00:0:0:1::1]:1", "[fd00::1]:1"));
     }
 }

@@ -50,3 +50,34 @@ fn a_file_without_end_is_not_read_to_its_end() {
     key_file::create(&path, &"#".repeat(1 << 20)).unwrap();
     assert!(matches!(key_file::read(&path), Err(KeyFileError::TooLong)));
 }
+
+#[test]
+fn a_directory_is_no_file_of_keys() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    assert!(matches!(key_file::read(&directory), Err(KeyFileError::NotAFile)));
+}
+
+#[test]
+fn a_reason_is_told_once() {
+    let error = key_file::read(&path("missing")).unwrap_err();
+    assert!(matches!(error, KeyFileError::Io(_)), "{error}");
+    assert!(std::error::Error::source(&error).is_none(), "it is in the text");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_is_read_and_one_without_a_writer_does_not_block() {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
+    let (id, line) = key_file::generate().unwrap();
+    let writing = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        writer.write_all(line.as_bytes()).unwrap();
+    });
+    assert_eq!(key_file::read(&path).unwrap().primary(), id);
+    writing.join().unwrap();
+    assert!(matches!(key_file::read(&path), Err(KeyFileError::NoKey)));
+}

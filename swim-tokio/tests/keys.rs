@@ -5,7 +5,7 @@
 mod launch;
 
 use std::fs;
-use std::io::BufReader;
+use std::io::{BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -48,13 +48,18 @@ struct Agent {
 
 impl Agent {
     fn start(args: &[&str]) -> Self {
+        Self::start_with_input(args, "")
+    }
+
+    fn start_with_input(args: &[&str], input: &str) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_swim"))
             .args(["agent", "--bind", "127.0.0.1:0", "--profile", "local", "--json"])
             .args(args)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let lines = lines_of(BufReader::new(process.stdout.take().unwrap()));
         let mut agent = Self { process, lines, address: String::new() };
         agent.address = agent.hears("listening")["address"].as_str().unwrap().to_owned();
@@ -115,9 +120,11 @@ fn a_key_file_of_no_use_keeps_an_agent_from_starting() {
         assert!(!text(&output.stderr).contains(&line[..20]), "a key is not shown");
         text(&output.stderr)
     };
-    assert!(start().contains("swim.keys"), "it is not there");
+    let missing = start();
+    assert!(missing.contains("key file") && missing.contains("swim.keys"), "{missing}");
+    assert_eq!(missing.matches("os error").count(), 1, "{missing}");
     write(&path, &[&line, &line[..20]]);
-    assert!(start().contains("line 2 is not"));
+    assert!(start().contains("line 2: 32 bytes are needed, this has 15"));
     write(&path, &[&line]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(start().contains("chmod 600"));
@@ -135,7 +142,8 @@ fn running_agents_change_their_keys_when_told_to() {
     let seed = Agent::start(&["--name", "a", "--key-file", one.to_str().unwrap()]);
     let args = ["--name", "b", "--key-file", other.to_str().unwrap(), "--join", &seed.address];
     let joined = Agent::start(&args);
-    assert_eq!(seed.hears("keys")["ids"], Value::from(vec![&*old]));
+    let told = seed.hears("keys");
+    assert_eq!((&told["ids"], &told["sealing"]), (&Value::from(vec![&*old]), &"require".into()));
     seed.hears("member_joined");
     for lines in [&[&*old_line, &new_line][..], &[&new_line, &old_line], &[&new_line]] {
         for (agent, path) in [(&seed, &one), (&joined, &other)] {
@@ -162,6 +170,41 @@ fn running_agents_change_their_keys_when_told_to() {
     let straggler = Agent::start(&["--name", "c", "--join", &seed.address]);
     let told = straggler.hears("unknown_key");
     assert_eq!((&told["key_id"], &told["from"]), (&Value::from(new), &Value::from(&*seed.address)));
+    assert_eq!(told["own_keys"], Value::from(Vec::<String>::new()));
+}
+
+#[test]
+fn a_step_too_many_at_once_is_told() {
+    let path = directory("skipped").join("swim.keys");
+    let ((old, old_line), (new, new_line)) = (keygen(), keygen());
+    write(&path, &[&old_line]);
+    let agent = Agent::start(&["--name", "a", "--key-file", path.to_str().unwrap()]);
+    agent.hears("keys");
+    write(&path, &[&new_line]);
+    agent.hang_up();
+    let told = agent.hears("key_step_skipped");
+    let reason = told["reason"].as_str().unwrap();
+    assert!(reason.contains(&old) && reason.contains(&new), "{reason}");
+}
+
+#[test]
+fn a_hangup_does_not_end_an_agent_without_keys() {
+    let agent = Agent::start(&["--name", "a"]);
+    agent.hang_up();
+    assert!(agent.hears("key_trouble")["reason"].as_str().unwrap().contains("--key-file"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn keys_can_come_through_a_pipe() {
+    let (id, line) = keygen();
+    let args = ["--name", "a", "--key-file", "/dev/stdin", "--sealing", "send"];
+    let agent = Agent::start_with_input(&args, &line);
+    let told = agent.hears("keys");
+    assert_eq!((&told["ids"], &told["sealing"]), (&Value::from(vec![&*id]), &"send".into()));
+    agent.hang_up();
+    let trouble = agent.hears("key_trouble");
+    assert!(trouble["reason"].as_str().unwrap().contains("there is no key"), "{trouble}");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{DEADLINE, Peer, cluster, ends, eventually, fast, options};
 use swim_tokio::swim_core::KEY_LEN;
 use swim_tokio::{
-    CallError, Config, Event, Events, Key, KeyError, KeyFailure, KeyId, KeyRing, Options, Sealing,
-    Status, Update,
+    CallError, Config, Event, Events, JoinFailure, Key, KeyError, KeyFailure, KeyId, KeyRing,
+    Options, Sealing, Status, Update,
 };
 use tokio::time;
 
@@ -142,6 +142,9 @@ async fn a_member_that_missed_a_change_of_keys_hears_which_key_it_lacks() {
     let (mut told, mut told_there) = (late.swim.events(), peers[0].swim.events());
     late.swim.keep_joining([peers[0].addr()]).await;
     assert_eq!(unknown_key(&mut told, peers[0].addr()).await, key(2).id());
+    let failure = JoinFailure::UnknownKey(key(2).id());
+    let is_known = || late.swim.seeds().iter().any(|seed| seed.trouble == Some(failure.clone()));
+    eventually("it knows what is wrong with its seed", is_known).await;
     assert_eq!(unknown_key(&mut told_there, late.addr()).await, key(1).id());
 
     late.swim.add_key(key(2)).await.expect("room");

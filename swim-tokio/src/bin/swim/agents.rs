@@ -164,7 +164,7 @@ impl Agents {
                 self.forgotten[node] += members;
                 Ok(None)
             }
-            Said::News(Report { news: News::Keys { ids }, .. }) => {
+            Said::News(Report { news: News::Keys { ids, .. }, .. }) => {
                 self.keys[node] = ids;
                 Ok(None)
             }

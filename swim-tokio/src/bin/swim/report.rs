@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use swim_tokio::Status;
+use swim_tokio::{Sealing, Status};
 
 /// One line of `swim agent --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,12 +73,36 @@ pub enum News {
     /// What should be kept across restarts was of no use, or cannot be written.
     StateTrouble { reason: String },
     /// The keys this agent has, by their ids, the one it seals with first: at the start, and when
-    /// the file was read again.
-    Keys { ids: Vec<String> },
+    /// the file was read again. And which packets are sealed.
+    Keys {
+        ids: Vec<String>,
+        #[serde(with = "SealingInJson")]
+        sealing: Sealing,
+    },
     /// The file of keys was of no use: the agent keeps those it had.
     KeyTrouble { reason: String },
+    /// The keys were changed in a way that leaves behind whoever has not changed them likewise.
+    KeyStepSkipped { reason: String },
     /// Somebody sealed a packet with a key this agent does not have.
-    UnknownKey { key_id: String, from: SocketAddr },
+    UnknownKey {
+        key_id: String,
+        from: SocketAddr,
+        /// The name of that member, if one is known there.
+        name: Option<String>,
+        /// The keys this agent has.
+        own_keys: Vec<String>,
+    },
+    /// Somebody does not read this agent's packets as they are.
+    NotUnderstood {
+        /// The key it uses.
+        key_id: String,
+        from: SocketAddr,
+        name: Option<String>,
+        /// The key this agent seals with; null if it sends in clear.
+        own_key: Option<String>,
+    },
+    /// Somebody sends in clear to this agent, which takes sealed packets only.
+    Unsealed { from: SocketAddr, name: Option<String> },
     /// The member table is full: some members are not shown.
     TableFull,
     /// The goodbye is on its way.
@@ -115,7 +139,10 @@ impl News {
             | Self::StateTrouble { .. }
             | Self::Keys { .. }
             | Self::KeyTrouble { .. }
+            | Self::KeyStepSkipped { .. }
             | Self::UnknownKey { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Unsealed { .. }
             | Self::TableFull
             | Self::Leaving
             | Self::Left => None,
@@ -153,6 +180,15 @@ enum StatusInJson {
     Suspect,
     Dead,
     Left,
+}
+
+/// [`Sealing`], as JSON and the command line have it.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Sealing", rename_all = "snake_case")]
+enum SealingInJson {
+    Accept,
+    Send,
+    Require,
 }
 
 #[cfg(test)]
@@ -200,7 +236,9 @@ mod tests {
         let held_out = News::MemberHeldOut(Profile { held_out: true, ..db_1() });
         let no_answer = News::NoAnswer { seed: "db-2:7946".into() };
         let lagged = News::Lagged { missed: 3 };
-        for news in [News::MemberJoined(db_1()), held_out, known, no_answer, lagged, News::Left] {
+        let keys = News::Keys { ids: vec!["c0ffee00".into()], sealing: Sealing::Send };
+        let joined = News::MemberJoined(db_1());
+        for news in [joined, held_out, known, no_answer, lagged, keys, News::Left] {
             let report = Report { t_ms: 1, unix_ms: 2, news };
             let text = serde_json::to_string(&report).unwrap();
             assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report, "{text}");

@@ -13,12 +13,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use swim_tokio::tags::{METADATA_LEN_MAX, Tags};
-use swim_tokio::{Event, Events, IpNet, NodeId, Options, Seed, Swim, Update};
+use swim_tokio::{Event, Events, IpNet, KeyRing, NodeId, Options, Seed, Swim, Update};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::failure::{Failure, with_causes};
 use crate::report::News;
+use crate::signals::Hangups;
 use crate::span::Span;
 use counts::Counts;
 use keys::{KeySource, Keys};
@@ -126,11 +127,14 @@ pub fn run(args: Args) -> Result<(), Failure> {
 async fn serve(args: Args, tags: &Tags) -> Result<(), Failure> {
     let mut printer = Printer::new(args.json, Clock::start());
     let mut stop = stop::requests(args.leave_on_stdin_close)?;
-    let (swim, runner) = swim_tokio::bind(options(&args, tags)?)
-        .await
-        .map_err(|error| Failure::Runtime(with_causes(&error)))?;
+    let hangups =
+        Hangups::listen().map_err(|why| Failure::Runtime(format!("no signals: {why}")))?;
+    let options = options(&args, tags)?;
+    let key_ids = options.keys.iter().flat_map(KeyRing::ids).collect();
+    let (swim, runner) =
+        swim_tokio::bind(options).await.map_err(|error| Failure::Runtime(with_causes(&error)))?;
     let events = swim.events();
-    let keys = Keys::new(swim.clone(), &args.keys)?;
+    let keys = Keys::new(swim.clone(), hangups, &args.keys, key_ids);
     tokio::spawn(runner.run());
     let hello = News::Listening {
         id: swim.id().to_string(),
@@ -189,10 +193,10 @@ async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiv
         let (news, end) = tokio::select! {
             _ = stop.recv() => return End::Asked,
             update = from.events.next() => match update {
-                Some(update) => (news_of(&update), end_after(&update)),
+                Some(update) => (from.keys.explain(news_of(&update)), end_after(&update)),
                 None => return End::NodeStopped,
             },
-            news = from.keys.next() => (vec![news], None),
+            news = from.keys.next() => (news, None),
             news = from.seeds.next() => (vec![news], None),
             news = from.counts.next() => (vec![news], None),
             news = from.troubles.next() => (vec![news], None),

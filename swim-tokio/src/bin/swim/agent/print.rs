@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use swim_tokio::tags::Tags;
-use swim_tokio::{Event, MemberInfo, NodeId, Update};
+use swim_tokio::{Event, MemberInfo, NodeId, Sealing, Update};
 
 use crate::clock::{Clock, Elapsed, unix_ms};
 use crate::report::{News, Profile, Report};
@@ -81,9 +81,20 @@ fn news_of_event(event: &Event<SocketAddr>, member: Option<&MemberInfo>) -> Opti
         Event::MemberUpdated(id) => News::MemberUpdated(about(id)),
         Event::MemberForgotten(id) => News::MemberForgotten(about(id)),
         Event::Conflict { rival, won } => News::Conflict { rival: *rival, won: *won },
-        Event::UnknownKey { key_id, from } => {
-            News::UnknownKey { key_id: key_id.to_string(), from: *from }
-        }
+        // Of the keys the agent has, an event knows nothing: `Keys` does.
+        Event::UnknownKey { key_id, from } => News::UnknownKey {
+            key_id: key_id.to_string(),
+            from: *from,
+            name: None,
+            own_keys: Vec::new(),
+        },
+        Event::NotUnderstood { key_id, from } => News::NotUnderstood {
+            key_id: key_id.to_string(),
+            from: *from,
+            name: None,
+            own_key: None,
+        },
+        Event::Unsealed { from } => News::Unsealed { from: *from, name: None },
         Event::TableFull => News::TableFull,
         // The agent itself tells when it has left, and never sleeps.
         Event::Departed | Event::Asleep => return None,
@@ -108,12 +119,17 @@ fn stranger(id: NodeId) -> Profile {
     }
 }
 
+/// What a member calls itself, or its id if it told no name.
+pub fn name_of(member: &MemberInfo) -> String {
+    Tags::decode(&member.metadata)
+        .map_or_else(|| member.id.to_string(), |tags| tags.name().to_owned())
+}
+
 fn profile_of(member: &MemberInfo) -> Profile {
     let tags = Tags::decode(&member.metadata);
-    let id = member.id.to_string();
     Profile {
-        name: tags.as_ref().map_or_else(|| id.clone(), |tags| tags.name().to_owned()),
-        id,
+        name: name_of(member),
+        id: member.id.to_string(),
         address: member.address,
         incarnation: member.incarnation.number(),
         boot: member.boot,
@@ -178,18 +194,58 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
             format!("{elapsed}  ! {rival}  uses our name: {end}")
         }
         News::StateTrouble { reason } => format!("{elapsed}  ! state: {reason}"),
-        News::Keys { ids } => {
-            format!("{elapsed}  = keys {}, sealing with the first", ids.join(" "))
+        News::Keys { ids, sealing } => {
+            format!("{elapsed}  = keys {}: {}", ids.join(" "), use_of(ids, *sealing))
         }
         News::KeyTrouble { reason } => format!("{elapsed}  ! keys stay as they are: {reason}"),
-        News::UnknownKey { key_id, from } => format!(
-            "{elapsed}  ! {from}  seals with key {key_id}, which this agent lacks: one of the two \
-             missed a change of keys"
-        ),
+        News::KeyStepSkipped { reason } => {
+            format!("{elapsed}  ! {reason}: members that have not taken the same step are cut off")
+        }
+        News::UnknownKey { key_id, from, name, own_keys } => {
+            let why = unknown_to(own_keys);
+            format!("{elapsed}  ! {}  seals with key {key_id}, {why}", sender(name, from))
+        }
+        News::NotUnderstood { key_id, from, name, own_key } => {
+            let what = not_read(own_key.as_deref());
+            format!("{elapsed}  ! {}  {what}; it uses key {key_id}", sender(name, from))
+        }
+        News::Unsealed { from, name } => {
+            format!("{elapsed}  ! {}  sends in clear, which is refused here", sender(name, from))
+        }
         News::TableFull => format!("{elapsed}  ! the member table is full; some are not shown"),
         News::Leaving => format!("{elapsed}  = leaving"),
         News::Left => format!("{elapsed}  = left"),
     }
+}
+
+fn use_of(ids: &[String], sealing: Sealing) -> String {
+    let primary = ids.first().map_or("none", String::as_str);
+    match sealing {
+        Sealing::Accept => "sends in clear, accepts both (--sealing accept)".to_owned(),
+        Sealing::Send => format!("seals with {primary}, still accepts clear (--sealing send)"),
+        Sealing::Require => format!("seals with {primary}, accepts nothing else"),
+    }
+}
+
+fn unknown_to(own_keys: &[String]) -> String {
+    match own_keys {
+        [] => "this agent has no keys: give it the cluster's --key-file".to_owned(),
+        keys => {
+            format!("this agent has {}: one of the two missed a change of keys", keys.join(" "))
+        }
+    }
+}
+
+fn not_read(own_key: Option<&str>) -> String {
+    match own_key {
+        None => "takes sealed packets only".to_owned(),
+        Some(key) => format!("no longer reads key {key}, which this agent seals with"),
+    }
+}
+
+/// Whom a packet came from, as far as that is known.
+fn sender(name: &Option<String>, from: &SocketAddr) -> String {
+    name.as_ref().map_or_else(|| from.to_string(), |name| format!("{}  {from}", quoted(name)))
 }
 
 /// In quotation marks where a reader could not tell where it ends.
@@ -270,6 +326,64 @@ mod tests {
     fn tags_are_quoted_where_they_would_run_into_each_other() {
         let texts = ["plain", "a b=c", "", "say \"hi\"", "rôle"].map(quoted);
         assert_eq!(texts, ["plain", "\"a b=c\"", "\"\"", "\"say \\\"hi\\\"\"", "rôle"]);
+    }
+
+    #[test]
+    fn keys_are_told_with_what_is_done_with_them() {
+        let line = |news: &News| in_words(millis(0), news)[14..].to_owned();
+        let keys = |sealing| News::Keys { ids: vec!["aa".into(), "bb".into()], sealing };
+        for (sealing, told) in [
+            (Sealing::Accept, "= keys aa bb: sends in clear, accepts both (--sealing accept)"),
+            (Sealing::Send, "= keys aa bb: seals with aa, still accepts clear (--sealing send)"),
+            (Sealing::Require, "= keys aa bb: seals with aa, accepts nothing else"),
+        ] {
+            assert_eq!(line(&keys(sealing)), told);
+        }
+    }
+
+    #[test]
+    fn who_is_not_understood_is_told_what_to_do() {
+        let line = |news: &News| in_words(millis(0), news)[14..].to_owned();
+        let (from, name) = ("10.0.0.2:7946".parse().unwrap(), || Some("db 2".to_owned()));
+        let unknown = |name, keys: &[&str]| News::UnknownKey {
+            key_id: "cc".into(),
+            from,
+            name,
+            own_keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        let not_understood = |own_key: Option<&str>| News::NotUnderstood {
+            key_id: "cc".into(),
+            from,
+            name: name(),
+            own_key: own_key.map(str::to_owned),
+        };
+        for (news, told) in [
+            (
+                unknown(None, &[]),
+                "! 10.0.0.2:7946  seals with key cc, this agent has no keys: give it the \
+                 cluster's --key-file",
+            ),
+            (
+                unknown(name(), &["aa", "bb"]),
+                "! \"db 2\"  10.0.0.2:7946  seals with key cc, this agent has aa bb: one of the \
+                 two missed a change of keys",
+            ),
+            (
+                not_understood(None),
+                "! \"db 2\"  10.0.0.2:7946  takes sealed packets only; it uses key cc",
+            ),
+            (
+                not_understood(Some("aa")),
+                "! \"db 2\"  10.0.0.2:7946  no longer reads key aa, which this agent seals with; \
+                 it uses key cc",
+            ),
+            (
+                News::Unsealed { from, name: None },
+                "! 10.0.0.2:7946  sends in clear, which is refused here",
+            ),
+        ] {
+            assert_eq!(line(&news), told);
+        }
     }
 
     #[test]

@@ -58,8 +58,10 @@ impl Seeds {
 fn news_of(seed: &Seed, trouble: &JoinFailure) -> Option<News> {
     let seed = seed.to_string();
     match trouble {
-        // Refusals are told as events.
-        JoinFailure::Refused(_) => None,
+        // Refusals are told as events, and so are keys.
+        JoinFailure::Refused(_) | JoinFailure::UnknownKey(_) | JoinFailure::NotUnderstood(_) => {
+            None
+        }
         // Well for the first of its cluster, which may be its own seed; others ought to know.
         JoinFailure::OwnAddress => {
             Some(News::NotAsked { seed, reason: "it is this member itself".to_owned() })
@@ -72,7 +74,7 @@ fn news_of(seed: &Seed, trouble: &JoinFailure) -> Option<News> {
 
 #[cfg(test)]
 mod tests {
-    use swim_tokio::{Refusal, ResolveError};
+    use swim_tokio::{KeyId, Refusal, ResolveError};
 
     use super::*;
 
@@ -81,6 +83,7 @@ mod tests {
         let seed = Seed::from("db:7946");
         for (trouble, news) in [
             (JoinFailure::Refused(Refusal::OtherCluster), None),
+            (JoinFailure::UnknownKey(KeyId(7)), None),
             (
                 JoinFailure::OwnAddress,
                 Some(News::NotAsked {

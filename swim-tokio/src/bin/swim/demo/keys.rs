@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use swim_tokio::{KeyId, key_file};
+use zeroize::Zeroizing;
 
 /// A file of keys in a directory that nobody else may enter. Both go with it.
 pub struct KeyFile {
@@ -15,7 +16,7 @@ pub struct KeyFile {
 /// A key as it stands in the file.
 pub struct Line {
     pub id: KeyId,
-    text: String,
+    text: Zeroizing<String>,
 }
 
 impl Line {
@@ -24,7 +25,7 @@ impl Line {
     /// The system has no randomness to give.
     pub fn generate() -> io::Result<Self> {
         let (id, text) = key_file::generate()?;
-        Ok(Self { id, text: text.to_string() })
+        Ok(Self { id, text })
     }
 }
 
@@ -55,7 +56,10 @@ impl KeyFile {
     /// It cannot be written.
     pub fn write(&self, keys: &[&Line]) -> io::Result<()> {
         let next = self.directory.join("next");
-        let text: String = keys.iter().map(|key| key.text.as_str()).collect();
+        let len = keys.iter().map(|key| key.text.len()).sum();
+        // Of its full length at once: what grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(len));
+        keys.iter().for_each(|key| text.push_str(&key.text));
         key_file::create(&next, &text)?;
         fs::rename(next, &self.path)
     }

@@ -67,7 +67,8 @@ pub struct Args {
 
     /// Seal all packets, and change the key while the cluster runs: the new one is added to the
     /// file of keys, put first, and the old one taken out, and each time all agents are told to
-    /// read it again (SIGHUP). Takes some ten seconds more.
+    /// read it again (SIGHUP). Takes some ten seconds more, and fails if a running agent is
+    /// suspected.
     #[arg(long, conflicts_with = "in_process")]
     encrypt: bool,
 
@@ -93,8 +94,8 @@ Exit status: 0 all went well, 1 not (the reason is on standard error), 2 wrong u
 ///
 /// # Errors
 ///
-/// A step that did not come in time, a running agent declared dead, a process that ended by
-/// itself, an interruption.
+/// A step that did not come in time, a running agent declared dead, with sealed packets also one
+/// suspected, a process that ended by itself, an interruption.
 pub fn run(args: Args) -> Result<(), Failure> {
     let mut runtime = match args.in_process {
         true => tokio::runtime::Builder::new_multi_thread(),
@@ -119,6 +120,13 @@ async fn play(args: Args) -> Result<(), Failure> {
     let outcome = story::play(&mut stage, rotation.as_ref(), &mut summary).await;
     summary.false_suspicions = stage.false_suspicions();
     summary.false_deaths = stage.false_deaths();
+    let outcome = outcome.and_then(|()| match summary.false_suspicions {
+        // Nobody stands still in it: whoever is suspected was not understood.
+        times @ 1.. if args.encrypt && summary.false_deaths == 0 => {
+            Err(Trouble::Failed(format!("{times} times a running agent was suspected")))
+        }
+        _ => Ok(()),
+    });
     let account = |witnesses: &[Witness]| Account { summary: &summary, witnesses }.to_string();
     close(stage, outcome, &summary, account)
 }

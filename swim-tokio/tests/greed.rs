@@ -1,4 +1,5 @@
-//! Review: what the bounds of streams do not bound.
+//! Strangers who ask much over TCP: connections they do not let go, bytes they bring.
+
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -59,17 +60,17 @@ fn server_sockets(port: u16) -> usize {
     text.lines().filter(is_established).count()
 }
 
-/// Whoever asks much and reads nothing blocks the writer; displaced, the connection stays until
-/// the stream timeout, beside the 64.
+/// Whoever asks much and reads nothing blocks the writer; displaced, the connection must not stay
+/// beside the 64 until the stream timeout.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_than_64_strangers_hold_a_connection() {
-    let stream_timeout = Duration::from_secs(10);
+    let stream_timeout = Duration::from_secs(60);
     let peer = Peer::start(Options { stream_timeout, ..options("alone") }).await;
     let port = peer.swim.local_addr().port();
     let questions = join_packet().repeat(200);
     let (mut held, mut most, mut blocked) = (Vec::new(), 0, 0);
-    for number in 0..200u32 {
-        let mut stream = connect(&peer, 1 + (number % 8) as u8, 2_304).await;
+    for number in 0..120 {
+        let mut stream = connect(&peer, 1 + number, 2_304).await;
         let fill = async {
             for _ in 0..400 {
                 stream.write_all(&questions).await?;
@@ -82,10 +83,11 @@ async fn no_more_than_64_strangers_hold_a_connection() {
     }
     let stats = peer.swim.socket_stats();
     println!("{most} connections at once, {blocked} blocked: {stats:?}");
+    assert!(blocked > ACCEPTED_MAX, "{blocked} did not read");
     assert!(most <= ACCEPTED_MAX + 8, "{most} connections at once");
 }
 
-/// The bound of bytes belongs to the connection, so whoever connects again has another burst.
+/// Whoever connects again has no burst of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_address_brings_so_many_bytes_a_second_however_often_it_connects() {
     const BURST: usize = 4 << 20;
@@ -94,7 +96,7 @@ async fn one_address_brings_so_many_bytes_a_second_however_often_it_connects() {
     let packets = packet.repeat(BURST / packet.len() - 2);
     let begun = time::Instant::now();
     let mut sent = 0;
-    while begun.elapsed() < Duration::from_secs(5) {
+    while begun.elapsed() < Duration::from_secs(2) {
         let (mut answers, mut writer) = connect(&peer, 1, 1 << 16).await.into_split();
         let swallow = tokio::spawn(async move {
             while answers.read(&mut [0; 4_096]).await.is_ok_and(|len| len > 0) {}
