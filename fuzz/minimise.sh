@@ -18,19 +18,21 @@ main() {
 # What counts is which code is reached, not how often, or there would be thousands. Where there is
 # no room for all, the largest go in: they reach the most.
 minimise() {
-    local target=$1 all minimal kept=0
+    local target=$1 all minimal files bytes=0
     all=$(mktemp -d) minimal=$(mktemp -d)
     cp -r "corpus/$target/." "$all/"
     [ ! -d "$FUZZ_KEEP/corpus/$target" ] || cp -r "$FUZZ_KEEP/corpus/$target/." "$all/"
     cargo_fuzz run "$target" "$minimal" "$all" -- -merge=1 -set_cover_merge=1 -use_counters=0
     find "corpus/$target" -type f -regextype egrep -regex '.*/[0-9a-f]{40}' -delete
-    local room=$((FILES_MAX - $(find "corpus/$target" -type f | wc -l)))
+    files=$(find "corpus/$target" -type f | wc -l)
     while read -r size path; do
-        kept=$((kept + size))
-        [ "$kept" -gt "$BYTES_MAX" ] || cp "$path" "corpus/$target/"
-    done < <(find "$minimal" -type f -printf '%s %p\n' | sort -rn | head -n "$room")
+        [ $((files + 1)) -le "$FILES_MAX" ] || break
+        [ $((bytes + size)) -le "$BYTES_MAX" ] || continue
+        cp "$path" "corpus/$target/"
+        files=$((files + 1)) bytes=$((bytes + size))
+    done < <(find "$minimal" -type f -printf '%s %p\n' | sort -rn)
     rm -r "$all" "$minimal"
-    echo "$target: $(find "corpus/$target" -type f | wc -l) files"
+    echo "$target: $files files"
 }
 
 main "$@"

@@ -45,7 +45,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             && self.is_skewed(&card, update)
         {
             count(&mut self.stats.rejected_skew);
-            if origin.is_copy {
+            if origin.is_copy && !self.seek_where_told(update) {
                 self.confront(update);
             }
             return false;

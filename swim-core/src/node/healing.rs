@@ -9,7 +9,7 @@ use crate::snapshot::SnapshotRecord;
 use crate::storage::{Counter, Storage};
 use crate::table::Change;
 use crate::time::Instant;
-use crate::wire::{Belief, Message, Ping};
+use crate::wire::{Belief, Message, Ping, Update};
 
 use super::{Node, Standing, count};
 
@@ -231,6 +231,19 @@ impl<A: Address, S: Storage> Node<A, S> {
         let table = &self.table;
         let is_gone = |id| table.member(id).is_none_or(|row| !row.status().is_live());
         self.seeds.revisit(is_gone, self.now)
+    }
+
+    /// Looks for somebody who is gone here where somebody's table has it, which is too far ahead to
+    /// be believed: nobody need be where it was here, and only itself can say so. Returns whether
+    /// this is such a case.
+    pub(super) fn seek_where_told(&mut self, told: &Update<'_, A>) -> bool {
+        let gone = self.table.member(told.id).filter(|row| !row.is_live());
+        let Some((row, card)) = gone.zip(told.card) else { return false };
+        let Claim { incarnation, status, .. } = row.claim();
+        if self.standing == Standing::Alive && self.refutation.take_answer(self.now) {
+            self.seek(told.id, card.address, Some(Belief { incarnation, status }));
+        }
+        true
     }
 
     /// Pings somebody with what is believed of it, under every detector: whoever lives there

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use crate::Config;
 use crate::sim::{Act, Cluster, Failure, Link, Scenario};
 use crate::storage::{Fixed, Growable, Storage};
+use crate::{Config, KEY_LEN, Key, KeyRing, Sealing};
 
 use super::Bytes;
 
@@ -51,7 +51,13 @@ fn scenario<S>(settings: u8, seed: u64, storage: fn(usize) -> S) -> Scenario<S> 
     let tombstone_time = Duration::from_secs(3_600);
     let config = Config { tombstone_time, ..config };
     let drift_ppm_max = if is_set(3) { 500 } else { 0 };
-    Scenario { link, config, drift_ppm_max, ..Scenario::new("fuzz target cluster", seed, storage) }
+    let keys = is_set(4).then_some(sealed as fn(usize) -> _);
+    let scenario = Scenario::new("fuzz target cluster", seed, storage);
+    Scenario { link, config, drift_ppm_max, keys, ..scenario }
+}
+
+fn sealed(_node: usize) -> (KeyRing, Sealing) {
+    (KeyRing::new(Key::new([1; KEY_LEN])), Sealing::Require)
 }
 
 fn acts(bytes: &mut Bytes<'_>) -> Vec<Act> {

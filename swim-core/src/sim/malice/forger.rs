@@ -20,6 +20,8 @@ const UPDATES_MAX: usize = 6;
 const NOBODYS_ADDRESSES: u32 = 1 << 20;
 /// Ids from here on belong to nobody; those of the members are 56 bits long.
 const GHOSTS: u64 = 1 << 60;
+/// Ghosts that an outsider tells of in one packet.
+const GHOSTS_IN_PACKET: usize = 12;
 /// How many ghosts there are.
 const GHOSTS_COUNT: usize = 1 << 8;
 
@@ -47,6 +49,7 @@ impl<'a> Forger<'a> {
             speaker = self.ghost(speaker.address);
         }
         speaker.incarnation = self.any_incarnation(speaker.incarnation);
+        speaker.round = [0, 1, u16::MAX, self.rng.next_u32() as u16][self.rng.below(4)];
         let message = (self.rng.below(4) > 0).then(|| self.any_message(speaker));
         let updates = (0..self.rng.below(UPDATES_MAX + 1)).map(|_| self.any_update()).collect();
         let label = self.label;
@@ -66,8 +69,8 @@ impl<'a> Forger<'a> {
         updates: Vec<Update<'_, SimAddress>>,
     ) -> Vec<u8> {
         let mut packet = vec![0; self.len_max];
-        let Contact { id: sender, incarnation, .. } = speaker;
-        let header = Header { label: self.label, sender, incarnation, round: 0 };
+        let Contact { id: sender, incarnation, round, .. } = speaker;
+        let header = Header { label: self.label, sender, incarnation, round };
         let Some(mut writer) = PacketWriter::new(&mut packet, &header) else { return Vec::new() };
         if let Some(message) = message {
             writer.message(&message);
@@ -80,10 +83,21 @@ impl<'a> Forger<'a> {
         packet
     }
 
+    /// A packet of `speaker` with a dozen members that do not exist.
+    pub fn ghosts(&mut self, speaker: Contact) -> Vec<u8> {
+        let ghost = |_| {
+            let address = self.nobodys_address();
+            alive(self.ghost(address))
+        };
+        let updates = (0..GHOSTS_IN_PACKET).map(ghost).collect();
+        self.packet(speaker, None, updates)
+    }
+
     /// Somebody who does not exist.
     pub fn ghost(&mut self, address: SimAddress) -> Contact {
         let id = NodeId::new(GHOSTS + self.rng.below(GHOSTS_COUNT) as u64);
-        Contact { id, address, incarnation: Incarnation::new(0), boot: self.rng.next_u32() as u16 }
+        let (incarnation, boot) = (Incarnation::new(0), self.rng.next_u32() as u16);
+        Contact { id, address, incarnation, boot, round: 0 }
     }
 
     /// So many of those it knows, or all of them.
@@ -206,4 +220,11 @@ impl<'a> Forger<'a> {
             _ => Message::Busy(Busy { number }),
         }
     }
+}
+
+/// What a member says of itself.
+pub(super) fn alive(member: Contact) -> Update<'static, SimAddress> {
+    let Contact { id, address, incarnation, boot, .. } = member;
+    let patience = Patience::NONE;
+    Update::alive(id, Card { incarnation, boot, patience, address, metadata: &[] })
 }

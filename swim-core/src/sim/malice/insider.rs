@@ -1,8 +1,8 @@
 //! A member that holds the key and has a fault.
 
 use crate::Channel;
-use crate::judge::{Card, Claim};
-use crate::member::{NodeId, Patience};
+use crate::judge::Claim;
+use crate::member::NodeId;
 use crate::sim::cluster::Cluster;
 use crate::sim::queue::{Flight, FlightId};
 use crate::sim::scenario::SimAddress;
@@ -13,7 +13,7 @@ use crate::wire::{
 };
 
 use super::Contact;
-use super::forger::Forger;
+use super::forger::{Forger, alive};
 
 /// Updates in one packet, at most; a datagram has room for fewer.
 const UPDATES_MAX: usize = 128;
@@ -109,7 +109,7 @@ impl<S: Storage> Cluster<S> {
                 (me, Some(Message::Nack(Nack { number, refused: true })))
             }
             (Fault::Impersonate { .. }, Message::Ping(ping)) if Some(ping.target) == victim => {
-                (Contact { id: ping.target, ..me }, equal(ping.number))
+                (Contact { id: ping.target, round: u16::MAX, ..me }, equal(ping.number))
             }
             (Fault::Ghosts, Message::Pull(Pull { number, .. })) => {
                 (me, Some(Message::Page(Page { number, next: 0 })))
@@ -139,7 +139,7 @@ impl<S: Storage> Cluster<S> {
     fn contact(&self, node: usize) -> Option<Contact> {
         let me = self.node(node)?.me();
         let (id, incarnation, boot) = (me.id, me.incarnation, me.boot);
-        Some(Contact { id, address: me.address?, incarnation, boot })
+        Some(Contact { id, address: me.address?, incarnation, boot, round: 0 })
     }
 }
 
@@ -174,12 +174,6 @@ fn wrong_packet(
     Some(forger.packet(me, ping, updates))
 }
 
-fn alive(member: Contact) -> Update<'static, SimAddress> {
-    let Contact { id, address, incarnation, boot } = member;
-    let patience = Patience::NONE;
-    Update::alive(id, Card { incarnation, boot, patience, address, metadata: &[] })
-}
-
 /// Every other time a ping that tells its target what it is accused of.
 fn accusing_ping(
     forger: &mut Forger<'_>,
@@ -191,11 +185,12 @@ fn accusing_ping(
     (forger.rng.below(2) == 0).then_some(Message::Ping(ping))
 }
 
-/// A packet in the name of `victim`, from the address of `me`.
+/// A packet in the name of `victim`, from the address of `me`, as if it had had the id for long.
 fn impersonation(forger: &mut Forger<'_>, me: Contact, victim: Contact, to: Contact) -> Vec<u8> {
     let incarnation = forger.any_incarnation(victim.incarnation);
     let boot = if forger.rng.below(2) == 0 { me.boot } else { u16::MAX };
-    let claimed = Contact { id: victim.id, address: me.address, incarnation, boot };
+    let (id, address, round) = (victim.id, me.address, u16::MAX);
+    let claimed = Contact { id, address, incarnation, boot, round };
     let (number, digest) = (forger.rng.next_u32(), None);
     let ping = Ping { number, target: to.id, belief: None, digest };
     forger.packet(claimed, Some(Message::Ping(ping)), vec![alive(claimed)])

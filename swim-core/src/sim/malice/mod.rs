@@ -42,6 +42,8 @@ struct Contact {
     address: SimAddress,
     incarnation: Incarnation,
     boot: u16,
+    /// The round that is claimed in its name; 0 is what a newcomer shows.
+    round: u16,
 }
 
 /// One source of packets.
@@ -180,7 +182,7 @@ impl<S: Storage> Cluster<S> {
         let contact = |process: &Process<S>| {
             let node = process.node.as_ref()?;
             let (id, address, boot) = (process.id, process.address, node.me().boot);
-            Some(Contact { id, address, incarnation: node.incarnation(), boot })
+            Some(Contact { id, address, incarnation: node.incarnation(), boot, round: 0 })
         };
         self.processes.iter().filter_map(contact).collect()
     }
@@ -193,7 +195,7 @@ impl<S: Storage> Cluster<S> {
         others
             .filter_map(|member| {
                 let (id, incarnation, boot) = (member.id, member.incarnation, member.boot);
-                Some(Contact { id, address: member.address?, incarnation, boot })
+                Some(Contact { id, address: member.address?, incarnation, boot, round: 0 })
             })
             .collect()
     }

@@ -51,6 +51,9 @@ pub enum Intrusion {
     },
     /// Packets of the members, seen on the path, cut short, lengthened, with some bits flipped.
     Mangle,
+    /// Packets in the name of any member, each with a dozen members that do not exist, at addresses
+    /// where nobody is.
+    Ghosts,
 }
 
 impl Intrusion {
@@ -146,6 +149,11 @@ impl<S: Storage> Cluster<S> {
                 let speaker = any(rng, contacts)?;
                 let mut forger = Forger::new(rng, contacts, &self.scenario.config);
                 Some(Prepared { from: speaker.address, to, bytes: forger.anything(speaker) })
+            }
+            Intrusion::Ghosts => {
+                let speaker = any(rng, contacts)?;
+                let mut forger = Forger::new(rng, contacts, &self.scenario.config);
+                Some(Prepared { from: speaker.address, to, bytes: forger.ghosts(speaker) })
             }
             Intrusion::Replay { after } => {
                 let copy = pick(rng, &self.malice.captured)?;
