@@ -432,7 +432,8 @@ fn review_flood_of_ten_seconds() -> Outcome {
                 calm.run_for(SECOND)?;
                 attacked.run_for(SECOND)?;
                 println!("{intrusion:?} {source:?} {second}");
-                attacked.expect("all views are those of a calm run", same_views(&calm, &attacked))?;
+                attacked
+                    .expect("all views are those of a calm run", same_views(&calm, &attacked))?;
             }
             let raised = attacked.total(|stats| stats.suspected + stats.refutations);
             attacked.expect("nobody was suspected", raised == 0)?;
@@ -492,7 +493,8 @@ fn review_forged_icmp_over_a_wan_evicts_nobody_for_longer_than_a_refutation() ->
         (WAN, swim_core::Config::wan(), Duration::from_millis(10)),
         (Link::lan(), swim_core::Config::lan(), Duration::from_micros(250)),
     ] {
-        let scenario = Scenario { keys: Some(sealed), link, config, ..scenario("review_icmp_wan", 1) };
+        let scenario =
+            Scenario { keys: Some(sealed), link, config, ..scenario("review_icmp_wan", 1) };
         let mut cluster = Cluster::new(scenario);
         cluster.add_many(8);
         cluster.introduce_all();
@@ -566,7 +568,9 @@ fn review_in_clear_figures() -> Outcome {
         let whole = missing(seconds(3_600))?;
         let counts: Vec<_> = (0..8).map(|n| cluster.node(n).map(|n| n.standing())).collect();
         let equal = cluster.run_until(seconds(3_600), Cluster::views_agree)?;
-        println!("{intrusion:?} {source:?}: nobody missing after {whole:?}, views equal {equal:?} later; {counts:?}");
+        println!(
+            "{intrusion:?} {source:?}: nobody missing after {whole:?}, views equal {equal:?} later; {counts:?}"
+        );
     }
     Ok(())
 }
