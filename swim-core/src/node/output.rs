@@ -1,5 +1,7 @@
 //! Packets and events out.
 
+use core::time::Duration;
+
 use crate::address::Address;
 use crate::event::Event;
 use crate::judge::{Card, Claim, Voices};
@@ -138,8 +140,9 @@ impl<A: Address, S: Storage> Node<A, S> {
             Some(message) if !write_message(&message, &mut writer) => return None,
             _ => {}
         }
-        if !self.write_about(intent, &mut writer) && is_to_rival(intent) {
-            return None;
+        let told = self.write_about(intent, &mut writer);
+        if self.is_to_rival(intent) {
+            told.then(|| self.challenge.note_sent())?;
         }
         self.write_rest(intent, &mut writer)?;
         Some(writer.finish())
@@ -235,6 +238,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         writer.message(&Message::<A>::Page(Page { number, next })).then(|| writer.finish())
     }
 
+    /// Whether a packet asks a rival, or answers it: it is nothing without this node's record.
+    fn is_to_rival(&self, intent: &Intent<A>) -> bool {
+        intent.is_bare() && intent.message.is_some() && intent.subject() == Some(self.id())
+    }
+
     /// The record that is to come first. False if there is none, or too little room.
     fn write_about(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) -> bool {
         let row = intent.subject().and_then(|id| self.table.member(id));
@@ -243,10 +251,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         let voiceless = Update { claim: Claim { voices: Voices::NONE, ..update.claim }, ..update };
         // Nor does a rival need more of its rival than which life it is, and where.
         let card = update.card.map(|card| Card { metadata: b"", ..card });
-        let plain = || Update { card, ..voiceless };
+        let plain = Update { card, asleep: Duration::ZERO, ..voiceless };
         let told = writer.update(&update)
             || writer.update(&voiceless)
-            || (is_to_rival(intent) && writer.update(&plain()));
+            || (self.is_to_rival(intent) && writer.update(&plain));
         self.stats.updates_sent.add(told.into());
         told
     }
@@ -281,15 +289,6 @@ impl<A: Address, S: Storage> Node<A, S> {
             fits
         });
     }
-}
-
-/// Whether a packet asks who has this node's id: it cannot do so without the record.
-fn is_to_rival<A: PartialEq>(intent: &Intent<A>) -> bool {
-    let target = |message: &Message<A>| match message {
-        Message::Ping(ping) => Some(ping.target),
-        _ => None,
-    };
-    intent.subject().is_some() && intent.message.as_ref().and_then(target) == intent.subject()
 }
 
 /// Writes a message, or as much of it as there is room for. False when there is too little.
