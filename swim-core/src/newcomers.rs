@@ -10,6 +10,8 @@ pub const NEWCOMERS_PER_PACKET_MAX: u8 = 64;
 #[derive(Debug)]
 pub struct Newcomers {
     quota: Quota,
+    /// Of whom nothing is known but the end: they take no place of the living.
+    ended: Quota,
     /// How many more may enter out of this packet.
     left: u8,
     /// The packet is an answer to a question of this node's.
@@ -18,7 +20,8 @@ pub struct Newcomers {
 
 impl Newcomers {
     pub const fn new(per_second_max: u16) -> Self {
-        Self { quota: Quota::new(per_second_max, per_second_max), left: 0, is_asked: false }
+        let quota = Quota::new(per_second_max, per_second_max);
+        Self { quota, ended: quota, left: 0, is_asked: false }
     }
 
     /// A packet came.
@@ -31,9 +34,10 @@ impl Newcomers {
         self.is_asked
     }
 
-    /// Whether one more may enter.
-    pub fn take(&mut self, now: Instant) -> bool {
-        let may_enter = self.left > 0 && self.quota.take(now);
+    /// Whether one more may enter, who is live or not.
+    pub fn take(&mut self, is_live: bool, now: Instant) -> bool {
+        let quota = if is_live { &mut self.quota } else { &mut self.ended };
+        let may_enter = self.left > 0 && quota.take(now);
         self.left = self.left.saturating_sub(may_enter.into());
         may_enter
     }
@@ -49,16 +53,25 @@ mod tests {
         let now = Instant::from_secs(1);
         let mut packet = |now| {
             newcomers.begin_packet(false);
-            (0..1_000).filter(|_| newcomers.take(now)).count()
+            (0..1_000).filter(|_| newcomers.take(true, now)).count()
         };
         assert_eq!([packet(now), packet(now), packet(now)], [64, 36, 0]);
         assert_eq!(packet(Instant::from_secs(2)), 64);
     }
 
     #[test]
+    fn the_ended_take_no_place_of_the_living() {
+        let mut newcomers = Newcomers::new(10);
+        let now = Instant::from_secs(1);
+        newcomers.begin_packet(false);
+        assert_eq!((0..20).filter(|_| newcomers.take(false, now)).count(), 10);
+        assert_eq!((0..20).filter(|_| newcomers.take(true, now)).count(), 10);
+    }
+
+    #[test]
     fn none_a_second_is_none() {
         let mut newcomers = Newcomers::new(0);
         newcomers.begin_packet(false);
-        assert!(!newcomers.take(Instant::from_secs(1)));
+        assert!(!newcomers.take(true, Instant::from_secs(1)));
     }
 }

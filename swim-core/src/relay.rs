@@ -11,7 +11,7 @@ use crate::wire::Belief;
 /// its probes so far.
 const WAIT_FACTOR_MAX: u32 = 9;
 
-/// Requesters it takes to use all relays.
+/// Requesters it takes to use all relays; those who may be somebody else count as one.
 const PEERS_MIN: usize = 3;
 
 /// One indirect probe being relayed. `A` is an address, `C` a channel.
@@ -95,14 +95,15 @@ impl<A: Copy + PartialEq, C: Copy, B: Bounds> Relays<A, C, B> {
     }
 
     /// Takes a request on; false when too many are running, or a third of as many for the same
-    /// requester. It is forgotten after its lifetime, or
-    /// somewhat later if the nack is wanted later; but nobody can make a relay remember for longer
-    /// than [`WAIT_FACTOR_MAX`] lifetimes.
+    /// requester, or for all together who may be somebody else than they say. It is forgotten
+    /// after its lifetime, or when the nack is due if that is later; but nobody can make a relay
+    /// remember for longer than [`WAIT_FACTOR_MAX`] lifetimes.
     pub fn add(&mut self, relay: Relay<A, C>, timing: RelayTiming, now: Instant) -> bool {
         let RelayTiming { again_after, nack_after, lifetime } = timing;
         let nack_after = nack_after.min(times(lifetime, WAIT_FACTOR_MAX));
-        let of_peer = |running: &&Running<A, C>| running.relay.requester == relay.requester;
-        if self.running.as_slice().iter().filter(of_peer).count() >= self.per_peer_max() {
+        let of_peer = |other: &Relay<A, C>| other.requester == relay.requester;
+        let limited_too = |other: &Relay<A, C>| relay.is_limited() && other.is_limited();
+        if self.count(of_peer).max(self.count(limited_too)) >= self.per_peer_max() {
             return false;
         }
         let running = Running {
@@ -112,6 +113,10 @@ impl<A: Copy + PartialEq, C: Copy, B: Bounds> Relays<A, C, B> {
             expires_at: now.after(lifetime.max(nack_after)),
         };
         self.running.push(running).is_ok()
+    }
+
+    fn count(&self, counts: impl Fn(&Relay<A, C>) -> bool) -> usize {
+        self.running.as_slice().iter().filter(|running| counts(&running.relay)).count()
     }
 
     /// How many one requester may have running.
@@ -209,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_target_is_pinged_once_more_unless_it_hansweringed() {
+    fn the_target_is_pinged_once_more_unless_it_has_answered() {
         let timing = RelayTiming { again_after: Some(Duration::from_millis(200)), ..TIMING };
         let mut relays = relaying(timing);
         assert_eq!(relays.step(at(199)), None);
@@ -263,6 +268,15 @@ mod tests {
         let taken = (0..RELAYS_MAX).filter(|_| relays.add(RELAY, TIMING, at(0))).count();
         assert_eq!(taken, RELAYS_MAX.div_ceil(3));
         assert!(relays.add(Relay { requester: 8, ..RELAY }, TIMING, at(0)));
+    }
+
+    #[test]
+    fn all_who_may_be_somebody_else_get_the_share_of_one() {
+        let mut relays = Relays::new(&Server);
+        let limited = |peer| Relay { requester: peer as u16, len_max: 40, ..RELAY };
+        let taken = (0..RELAYS_MAX).filter(|&peer| relays.add(limited(peer), TIMING, at(0)));
+        assert_eq!(taken.count(), RELAYS_MAX.div_ceil(3));
+        assert!(relays.add(Relay { requester: 1, ..RELAY }, TIMING, at(0)));
     }
 
     #[test]

@@ -12,7 +12,8 @@ const ROUNDS_MIN: u8 = 10;
 /// Questions that a rival may leave unanswered before it is taken to be gone.
 const UNANSWERED_MAX: u8 = 3;
 
-/// For so long a rival is not asked again about what is settled.
+/// For so long a rival is not asked again about what is settled, and the application not told
+/// again of an id that is kept.
 const SETTLED_TIME: Duration = Duration::from_secs(300);
 
 /// A record about this node that it did not write names another address. Whoever answers there
@@ -20,8 +21,12 @@ const SETTLED_TIME: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct Challenge<A> {
     asked: Option<Asked<A>>,
+    /// Where a rival is said to be, and in how many bytes it was said since it was last asked.
+    told: Option<(A, u16)>,
     /// The verdict the application has yet to hear.
     untold: Option<(A, bool)>,
+    /// Until when it is not told once more that this node keeps its id.
+    quiet_until: Instant,
     /// Rounds of probes that this node took part in among others.
     rounds: u8,
     lost: Option<Lost<A>>,
@@ -53,6 +58,17 @@ pub struct Claimant<A> {
     pub identity: (u16, A),
 }
 
+/// How a rival answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Plea {
+    /// It says that it has had the id for long.
+    pub established: bool,
+    /// It says that it has given the id up.
+    pub given_up: bool,
+    /// The answer was sealed: whoever gave it has the key.
+    pub sealed: bool,
+}
+
 /// What a silenced node does about its rival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RivalStep<A> {
@@ -64,7 +80,8 @@ pub enum RivalStep<A> {
 
 impl<A: Copy + Ord> Challenge<A> {
     pub const fn new() -> Self {
-        Self { asked: None, untold: None, rounds: 0, lost: None }
+        let quiet_until = Instant::ZERO;
+        Self { asked: None, told: None, untold: None, quiet_until, rounds: 0, lost: None }
     }
 
     /// Another round of probes, among others or alone: whoever has been alone is a newcomer.
@@ -77,39 +94,65 @@ impl<A: Copy + Ord> Challenge<A> {
         self.rounds >= ROUNDS_MIN
     }
 
+    /// A question goes out.
+    pub fn note_sent(&mut self) {
+        self.told = None;
+    }
+
+    /// In how many bytes it was said that there is a rival at this address.
+    pub fn told_len(&self, address: A) -> u16 {
+        self.told.filter(|&(told, _)| told == address).map_or(0, |(_, len)| len)
+    }
+
     /// Whether a rival was asked at this address.
     pub fn is_rival(&self, address: A) -> bool {
         self.asked.as_ref().is_some_and(|asked| asked.identity.1 == address)
     }
 
-    /// Whether to ask `rival`, a boot and an address, now: not if it was asked a moment ago.
-    pub fn ask(&mut self, rival: (u16, A), number: u32, wait: Duration, now: Instant) -> bool {
+    /// A packet of so many bytes says that there is a rival, a boot and an address. Returns how
+    /// long a question may be now; `None` if it was asked a moment ago, or is settled with.
+    pub fn ask(
+        &mut self,
+        rival: (u16, A),
+        len: u16,
+        number: u32,
+        (now, wait): (Instant, Duration),
+    ) -> Option<u16> {
         let busy =
             |asked: &Asked<A>| asked.until > now && (!asked.settled || asked.identity == rival);
         if self.asked.as_ref().is_some_and(busy) {
-            return false;
+            return None;
         }
         let until = now.after(wait);
         self.asked = Some(Asked { number, identity: rival, until, settled: false });
-        true
+        let len = self.told_len(rival.1).saturating_add(len);
+        self.told = Some((rival.1, len));
+        Some(len)
     }
 
-    /// The rival answered, and is `established` or not, or has given the id up. Returns whether
-    /// this node, `mine`, keeps it: who is established does, or else the greater of the two, which
-    /// both sides work out alike. `None` when nobody was asked with this number.
+    /// The rival answered. Returns whether this node, `mine`, keeps the id: who is established
+    /// does, or else the greater of the two, which both sides work out alike; but no words in
+    /// clear take it from who is established. `None` when nobody was asked with this number.
     pub fn answered(
         &mut self,
         number: u32,
         mine: (u16, A),
-        (established, given_up): (bool, bool),
+        Plea { established, given_up, sealed }: Plea,
         now: Instant,
     ) -> Option<bool> {
+        let is_safe = self.is_established() && !sealed;
         let mine = Claimant { established: self.is_established(), identity: mine };
         let asked = self.asked.as_mut().filter(|asked| asked.number == number && !asked.settled)?;
         let theirs = Claimant { established, identity: asked.identity };
         (asked.settled, asked.until) = (true, now.after(SETTLED_TIME));
-        let won = given_up || mine.cmp(&theirs) == Ordering::Greater;
-        self.untold = Some((asked.identity.1, won));
+        let rival = asked.identity.1;
+        let won = given_up || is_safe || mine.cmp(&theirs) == Ordering::Greater;
+        if !won || now >= self.quiet_until {
+            self.untold = Some((rival, won));
+        }
+        if won {
+            self.quiet_until = now.after(SETTLED_TIME);
+        }
         Some(won)
     }
 
@@ -176,7 +219,8 @@ mod tests {
     use super::*;
 
     const WAIT: Duration = Duration::from_secs(1);
-    const NEW: (bool, bool) = (false, false);
+    const NEW: Plea = Plea { established: false, given_up: false, sealed: true };
+    const OLD: Plea = Plea { established: true, ..NEW };
 
     fn established() -> Challenge<u16> {
         let mut challenge = Challenge::new();
@@ -190,13 +234,16 @@ mod tests {
         let verdict = |mine, rival| {
             let mut challenge = Challenge::new();
             let now = Instant::ZERO;
-            assert!(challenge.ask(rival, 5, WAIT, now));
-            assert!(!challenge.ask(rival, 6, WAIT, now), "asked a moment ago");
+            assert!(challenge.ask(rival, 40, 5, (now, WAIT)).is_some());
+            assert!(challenge.ask(rival, 40, 6, (now, WAIT)).is_none(), "asked a moment ago");
             assert_eq!(challenge.answered(6, mine, NEW, now), None);
             let won = challenge.answered(5, mine, NEW, now);
             assert_eq!(challenge.answered(5, mine, NEW, now), None);
-            assert!(!challenge.ask(rival, 7, WAIT, Instant::from_secs(99)), "settled");
-            assert!(challenge.ask(rival, 7, WAIT, Instant::from_secs(300)));
+            assert!(
+                !challenge.ask(rival, 40, 7, (Instant::from_secs(99), WAIT)).is_some()),
+                "settled"
+            );
+            assert!(challenge.ask(rival, 40, 7, (Instant::from_secs(300), WAIT)).is_some()));
             won
         };
         assert_eq!(verdict(one, other), Some(false));
@@ -207,23 +254,45 @@ mod tests {
     fn who_is_established_keeps_the_id() {
         let (low, high, now) = ((1u16, 1u16), (9, 2), Instant::ZERO);
         let verdict = |mut challenge: Challenge<u16>, mine, theirs, rival| {
-            assert!(challenge.ask(rival, 5, WAIT, now));
+            assert!(challenge.ask(rival, 40, 5, (now, WAIT)).is_some());
             challenge.answered(5, mine, theirs, now)
         };
         assert_eq!(verdict(established(), low, NEW, high), Some(true));
-        assert_eq!(verdict(established(), low, (true, false), high), Some(false));
-        assert_eq!(verdict(Challenge::new(), high, (true, false), low), Some(false));
-        assert_eq!(verdict(Challenge::new(), low, (true, true), high), Some(true), "given up");
+        assert_eq!(verdict(established(), low, OLD, high), Some(false));
+        assert_eq!(verdict(Challenge::new(), high, OLD, low), Some(false));
+        assert_eq!(
+            verdict(Challenge::new(), low, Plea { given_up: true, ..OLD }, high),
+            Some(true),
+            "given up"
+        );
         let mut alone = established();
         alone.note_round(true);
         assert_eq!(verdict(alone, low, NEW, high), Some(false), "it was alone");
     }
 
     #[test]
+    fn words_in_clear_take_no_id_from_who_is_established_and_are_told_once_in_a_while() {
+        let (in_clear, now) = (Plea { sealed: false, ..OLD }, Instant::ZERO);
+        let mut newcomer = Challenge::new();
+        assert!(newcomer.ask((9, 2), 40, 5, (now, WAIT)).is_some());
+        assert_eq!(newcomer.answered(5, (7, 1), in_clear, now), Some(false));
+        let mut challenge = established();
+        for (number, told) in [(1, Some((2, true))), (2, None), (3, None)] {
+            assert!(challenge.ask((9, 1 + number as u16), 40, number, (now, WAIT)).is_some());
+            assert_eq!(challenge.answered(number, (7, 1), in_clear, now), Some(true));
+            assert_eq!(challenge.pop_news(), told);
+        }
+        let later = now.after(SETTLED_TIME);
+        assert!(challenge.ask((9, 2), 40, 5, (later, WAIT)).is_some());
+        assert_eq!(challenge.answered(5, (7, 1), in_clear, later), Some(true));
+        assert_eq!(challenge.pop_news(), Some((2, true)));
+    }
+
+    #[test]
     fn a_rival_that_leaves_three_questions_unanswered_has_gone() {
         let (pause, at) = (Duration::from_secs(10), Instant::from_secs);
         let mut challenge = Challenge::new();
-        assert!(challenge.ask((9, 2), 5, WAIT, at(0)));
+        assert!(challenge.ask((9, 2), 40, 5, (at(0), WAIT)).is_some()));
         assert_eq!(challenge.answered(5, (7, 1), NEW, at(0)), Some(false));
         challenge.lose(pause, at(0));
         assert_eq!(challenge.deadline(), Some(at(10)));

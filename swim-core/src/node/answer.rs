@@ -22,6 +22,9 @@ use super::{Node, Standing, count};
 impl<A: Address, S: Storage> Node<A, S> {
     /// Answers the message of a packet whose updates have been applied.
     pub(super) fn answer(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, heard: Heard) {
+        if heard.challenged && !self.is_where_it_says(origin) {
+            return;
+        }
         let Some(message) = packet.message else {
             return self.correct_sender(origin, heard);
         };
@@ -74,7 +77,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         let ack = Ack { number: ping.number, stranger: false, view: self.view(&ping, origin) };
         self.ack(ack, ping.belief, origin, outranked);
         if let Some(digest) = ping.digest {
-            let peer = self.is_where_it_says(origin).then_some((origin.from, 0));
+            let is_known = origin.channel == Channel::Stream || self.is_in_a_members_name(origin);
+            let peer = is_known.then_some((origin.from, 0));
             self.compare(digest, ping.number, peer);
         }
     }
@@ -82,7 +86,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Answers a ping that believes this of the node. Whoever is wrong hears the right first: the
     /// sender about this node (Lifeguard's buddy system), or about itself.
     fn ack(&mut self, mut ack: Ack, belief: Option<Belief>, origin: &Origin<A>, outranked: bool) {
-        let misjudged = self.heed(belief) || self.standing != Standing::Alive;
+        let misjudged = self.heed(belief, origin) || self.standing != Standing::Alive;
         let rival = origin.header.sender == self.id();
         let header = &origin.header;
         let known = self.table.member(header.sender).map(|row| row.claim());
@@ -103,15 +107,16 @@ impl<A: Address, S: Storage> Node<A, S> {
             ack.stranger |= !rival && about == Some(header.sender);
         }
         let intent = Intent::new(origin.from, origin.channel, Some(Message::Ack(ack)));
+        let intent = if rival { intent.bare() } else { intent };
         self.post(intent.about(about).limited(len_max));
     }
 
     /// Refutes what a prober believes, if it is worse than the truth. Returns whether the prober
     /// does not know the truth as it is now.
-    fn heed(&mut self, belief: Option<Belief>) -> bool {
+    fn heed(&mut self, belief: Option<Belief>, origin: &Origin<A>) -> bool {
         let Some(Belief { incarnation, status }) = belief else { return false };
         let believed = Claim::new(incarnation, status);
-        self.hear_about_me(&Update::claim(self.id(), believed), true);
+        self.hear_about_me(&Update::claim(self.id(), believed), origin, true);
         believed.precedence(&self.table.me().claim()).is_ne()
     }
 
@@ -203,14 +208,29 @@ impl<A: Address, S: Storage> Node<A, S> {
             count(&mut self.stats.ignored_forbidden);
             return count(&mut self.stats.relays_refused);
         }
-        if self.is_where_it_says(origin) {
-            self.relay(&request, address, u16::MAX, origin);
-        } else if corrected.is_none() && self.listens_at(request.target, address) {
-            self.relay(&request, address, origin.len_max(), origin);
-        } else {
-            // It would be one answer too many, or a packet to anybody's address.
-            count(&mut self.stats.relays_refused);
+        match self.relay_len_max(request.target, address, corrected.is_some(), origin) {
+            Some(len_max) => self.relay(&request, address, len_max, origin),
+            None => count(&mut self.stats.relays_refused),
         }
+    }
+
+    /// The longest packets by which a target may be pinged at an address. A member's name lets one
+    /// ping where the table has its target, or once and in no more bytes than the request has
+    /// where it does not; without one it would be a packet to anybody's address, or one answer too
+    /// many where the requester was corrected.
+    fn relay_len_max(
+        &self,
+        target: NodeId,
+        address: A,
+        is_corrected: bool,
+        origin: &Origin<A>,
+    ) -> Option<u16> {
+        let (is_known, is_member) =
+            (self.listens_at(target, address), self.is_in_a_members_name(origin));
+        if self.is_where_it_says(origin) || (is_member && is_known) {
+            return Some(u16::MAX);
+        }
+        (is_member || (is_known && !is_corrected)).then(|| origin.len_max())
     }
 
     /// Whether a member is known to listen there.
@@ -236,7 +256,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             if !running.is_limited() {
                 self.ping_for(&running);
             }
-        } else if self.relays.add(relay, self.relay_timing(request.nack_after_ms), self.now) {
+        } else if self.relays.add(relay, self.relay_timing(&relay, request.nack_after_ms), self.now)
+        {
             count(&mut self.stats.relays);
             self.ping_for(&relay);
         } else {
@@ -262,12 +283,14 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.post(record.limited(origin.len_max()));
     }
 
-    /// A relay that is used to slow answers nacks later: its own ears may be the reason.
-    fn relay_timing(&self, nack_after_ms: u32) -> RelayTiming {
+    /// A relay that is used to slow answers nacks later: its own ears may be the reason. For whom
+    /// anybody may pretend to be it pings once.
+    fn relay_timing(&self, relay: &Relay<A, Channel>, nack_after_ms: u32) -> RelayTiming {
         let wanted = Duration::from_millis(nack_after_ms.into());
         let own = self.answer_timeout();
         RelayTiming {
-            again_after: (self.config.rules.stages > 0).then(|| part(own, 2)),
+            again_after: (self.config.rules.stages > 0 && !relay.is_limited())
+                .then(|| part(own, 2)),
             nack_after: match self.config.rules.timeout_measured && !wanted.is_zero() {
                 true => wanted.max(own),
                 false => wanted,

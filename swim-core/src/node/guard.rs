@@ -12,7 +12,7 @@ use crate::storage::Storage;
 use crate::wire::{Belief, Busy, Message, Page, Ping, Sync, SyncReply, Update, Welcome};
 
 use super::input::Origin;
-use super::{Node, count};
+use super::{Node, Standing, count};
 
 impl<A: Address, S: Storage> Node<A, S> {
     /// Lets members only be where `predicate` says; by default they may be anywhere. Packets from
@@ -50,7 +50,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             return false;
         }
-        !is_new || update.claim.status == Status::Suspect || self.may_enter(origin)
+        let status = update.claim.status;
+        !is_new || status == Status::Suspect || self.may_enter(status.is_live(), origin)
     }
 
     /// Tells a member what somebody's table holds of it. That cannot be, but whoever holds it so
@@ -59,7 +60,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let Some(address) = self.table.member(told.id).and_then(|row| row.address()) else {
             return;
         };
-        if !self.refutation.take_answer(self.now) {
+        if self.standing != Standing::Alive || !self.refutation.take_answer(self.now) {
             return;
         }
         let Claim { incarnation, status, .. } = told.claim;
@@ -79,10 +80,13 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Whether one more unknown member may enter the table out of a packet. Whoever can be asked
     /// about it, or has the key, vouches for all it brings.
-    fn may_enter(&mut self, origin: &Origin<A>) -> bool {
-        let vouched =
-            self.newcomers.is_asked() || origin.is_sealed || self.is_where_it_says(origin);
-        let may_enter = vouched || self.newcomers.take(self.now);
+    fn may_enter(&mut self, is_live: bool, origin: &Origin<A>) -> bool {
+        let is_stream = origin.channel == Channel::Stream;
+        let vouched = is_stream
+            || self.newcomers.is_asked()
+            || origin.is_sealed
+            || self.is_in_a_members_name(origin);
+        let may_enter = vouched || self.newcomers.take(is_live, self.now);
         if !may_enter {
             count(&mut self.stats.ignored_newcomers);
         }
@@ -110,12 +114,18 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// Whether answers certainly arrive where a packet came from: over a stream, or because its
-    /// sender is a member at that address about whom there is nothing new or doubtful.
+    /// Whether answers arrive where a packet came from: over a stream, or because a member with
+    /// the key sealed it and is known there. A datagram in clear proves nothing: anybody may write
+    /// a member's name and address on it.
     pub(super) fn is_where_it_says(&self, origin: &Origin<A>) -> bool {
-        let sender = || self.table.member(origin.header.sender);
-        origin.channel == Channel::Stream
-            || sender().is_some_and(|row| row.is_settled() && row.address() == Some(origin.from))
+        origin.channel == Channel::Stream || (origin.is_sealed && self.is_in_a_members_name(origin))
+    }
+
+    /// Whether a packet is, or pretends to be, of a member at its address about whom there is
+    /// nothing new or doubtful.
+    pub(super) fn is_in_a_members_name(&self, origin: &Origin<A>) -> bool {
+        let sender = self.table.member(origin.header.sender);
+        sender.is_some_and(|row| row.is_settled() && row.address() == Some(origin.from))
     }
 
     /// Whether others put a member further ahead of its own last words than any honest history

@@ -49,6 +49,8 @@ pub(super) struct Heard {
     pub introduced: bool,
     /// What it says of itself is outranked by the words of an earlier life.
     pub outranked: bool,
+    /// It says that its sender is a rival, which is asked in its bytes: there is no other answer.
+    pub challenged: bool,
 }
 
 impl<A: Address, S: Storage> Node<A, S> {
@@ -200,7 +202,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn hear_all(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>) -> Heard {
         let is_asked = packet.message.is_some_and(|message| self.is_asked(&message, origin));
         self.newcomers.begin_packet(is_asked);
-        let mut heard = Heard::default();
+        let (mut heard, told_len) = (Heard::default(), self.challenge.told_len(origin.from));
         for update in packet.updates() {
             count(&mut self.stats.updates_received);
             let news = match origin.is_copy {
@@ -213,6 +215,7 @@ impl<A: Address, S: Storage> Node<A, S> {
                 heard.outranked |= self.is_outranked(&update);
             }
         }
+        heard.challenged = self.challenge.told_len(origin.from) > told_len;
         heard
     }
 
@@ -235,7 +238,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// it is passed on.
     fn hear(&mut self, mut update: Update<'_, A>, origin: &Origin<A>, spread: bool) -> bool {
         if update.id == self.id() {
-            return self.hear_about_me(&update, origin.is_belief);
+            return self.hear_about_me(&update, origin, origin.is_belief);
         }
         if !self.is_credible(&update, origin) {
             return false;

@@ -49,7 +49,7 @@ use crate::slumber::Slumber;
 use crate::stall::STALL_MIN;
 use crate::stats::Stats;
 use crate::storage::{Bounds, Counter, Storage};
-use crate::sync::{Pauses, Sync};
+use crate::sync::{HOPS_MAX, Pauses, Sync};
 use crate::table::Table;
 use crate::time::Instant;
 use crate::wire::Message;
@@ -101,6 +101,10 @@ pub enum Standing {
 /// Pages and reconciliations a node answers at once before `pages_per_second_max` holds.
 const PAGES_BURST_MAX: u16 = 50;
 
+/// Further steps that a reconciliation takes at most: as many as there are [hops](HOPS_MAX), every
+/// other one an answer.
+const STEPS_PER_PAGE: u16 = HOPS_MAX as u16 / 2;
+
 /// A member of a cluster, as a state machine. See the [crate documentation](crate) for the loop
 /// that drives it.
 ///
@@ -127,6 +131,8 @@ pub struct Node<A: Address, S: Storage> {
     lockout: Lockout<A>,
     cookies: Cookies,
     pages: Quota,
+    /// Of reconciliations beyond the first, which `pages` counts.
+    steps: Quota,
     seeds: Seeds<A, S::Bounds>,
     heal: Heal,
     departed: Departed<A, S::Bounds>,
@@ -188,6 +194,10 @@ impl<A: Address, S: Storage> Node<A, S> {
             lockout: Lockout::new(),
             cookies,
             pages: Quota::new(config.pages_per_second_max, PAGES_BURST_MAX),
+            steps: Quota::new(
+                config.pages_per_second_max.saturating_mul(STEPS_PER_PAGE),
+                PAGES_BURST_MAX.saturating_mul(STEPS_PER_PAGE),
+            ),
             seeds: Seeds::new(&bounds),
             heal: Heal::new(now.after(config.heal_interval)),
             departed: Departed::new(id, &bounds),

@@ -1,8 +1,10 @@
 //! Packets and events out.
 
+use core::time::Duration;
+
 use crate::address::Address;
 use crate::event::Event;
-use crate::judge::{Claim, Voices};
+use crate::judge::{Card, Claim, Voices};
 use crate::member::{Incarnation, Status};
 use crate::outbox::{Intent, Transmit};
 use crate::seeds::Answer;
@@ -138,41 +140,52 @@ impl<A: Address, S: Storage> Node<A, S> {
             Some(message) if !write_message(&message, &mut writer) => return None,
             _ => {}
         }
-        self.write_about(intent, &mut writer);
+        let told = self.write_about(intent, &mut writer);
+        if self.is_to_rival(intent) {
+            told.then(|| self.challenge.note_sent())?;
+        }
+        self.write_rest(intent, &mut writer)?;
+        Some(writer.finish())
+    }
+
+    /// What goes with a message: of tables, or news, and what room the answer needs.
+    fn write_rest(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) -> Option<()> {
         match intent.message {
-            Some(Message::Welcome(_) | Message::Busy(_)) => self.write_sample(&mut writer),
+            Some(Message::Welcome(_) | Message::Busy(_)) => self.write_sample(writer),
             Some(Message::Sync(Sync { number, .. })) => {
-                let given = self.write_agenda(number, &mut writer)?;
+                let given = self.write_agenda(number, writer)?;
                 self.sync.gain(0, given);
             }
             Some(Message::SyncReply(SyncReply { number, .. })) => {
-                self.write_agenda(number, &mut writer)?;
+                self.write_agenda(number, writer)?;
             }
             // Whoever is refused belongs elsewhere: news is not for it, nor spent on it.
             // Nor is it for somebody who has yet to prove where it is.
             Some(Message::Refuse(_) | Message::Cookie(_)) => {}
             _ if intent.is_bare() => {}
-            Some(Message::Join(_)) => {
-                self.write_news(intent, &mut writer);
-                writer.pad(JOIN_LEN);
+            _ => {
+                let len_before = writer.len();
+                self.write_news(intent, writer);
+                self.leave_room(intent, len_before, writer);
             }
-            Some(Message::Ping(ping)) => {
-                self.write_news(intent, &mut writer);
-                let len = self.ping_len_min(&ping, &mut writer);
-                writer.lengthen(len);
-            }
-            None if intent.subject() == Some(self.id()) => {
-                let len = writer.len().saturating_add(CORRECTION_GROWTH);
-                self.write_news(intent, &mut writer);
-                writer.lengthen(len);
-            }
-            Some(Message::PingRequest(request)) => {
-                self.write_news(intent, &mut writer);
-                writer.lengthen(request_len_min(&request));
-            }
-            _ => self.write_news(intent, &mut writer),
         }
-        Some(writer.finish())
+        Some(())
+    }
+
+    /// Lengthens a packet whose answer may be no longer. Without news it has `len` bytes.
+    fn leave_room(&self, intent: &Intent<A>, len: usize, writer: &mut PacketWriter<'_>) {
+        match intent.message {
+            Some(Message::Join(_)) => writer.pad(JOIN_LEN),
+            Some(Message::Ping(ping)) => {
+                let len = self.ping_len_min(&ping, writer);
+                writer.lengthen(len);
+            }
+            Some(Message::PingRequest(request)) => writer.lengthen(request_len_min(&request)),
+            None if intent.subject() == Some(self.id()) => {
+                writer.lengthen(len.saturating_add(CORRECTION_GROWTH));
+            }
+            _ => {}
+        }
     }
 
     /// How long a ping has to be for the answer to be of any use to a node that gets no more than
@@ -225,15 +238,25 @@ impl<A: Address, S: Storage> Node<A, S> {
         writer.message(&Message::<A>::Page(Page { number, next })).then(|| writer.finish())
     }
 
-    /// The record that is to come first.
-    fn write_about(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) {
+    /// Whether a packet asks a rival, or answers it: it is nothing without this node's record.
+    fn is_to_rival(&self, intent: &Intent<A>) -> bool {
+        intent.is_bare() && intent.message.is_some() && intent.subject() == Some(self.id())
+    }
+
+    /// The record that is to come first. False if there is none, or too little room.
+    fn write_about(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) -> bool {
         let row = intent.subject().and_then(|id| self.table.member(id));
-        let Some(update) = row.and_then(|row| row.update()) else { return };
+        let Some(update) = row.and_then(|row| row.update()) else { return false };
         // Whoever is to refute an accusation need not know whose it is.
         let voiceless = Update { claim: Claim { voices: Voices::NONE, ..update.claim }, ..update };
-        if writer.update(&update) || writer.update(&voiceless) {
-            count(&mut self.stats.updates_sent);
-        }
+        // Nor does a rival need more of its rival than which life it is, and where.
+        let card = update.card.map(|card| Card { metadata: b"", ..card });
+        let plain = Update { card, asleep: Duration::ZERO, ..voiceless };
+        let told = writer.update(&update)
+            || writer.update(&voiceless)
+            || (self.is_to_rival(intent) && writer.update(&plain));
+        self.stats.updates_sent.add(told.into());
+        told
     }
 
     /// This node itself and some members: enough for a joiner to ask others than its seed.

@@ -7,13 +7,19 @@ use crate::outbox::{Channel, Intent};
 use crate::storage::Storage;
 use crate::wire::{Message, Update};
 
+use super::input::Origin;
 use super::{Node, Standing, count};
 
 impl<A: Address, S: Storage> Node<A, S> {
     /// Somebody spoke about this node; `is_belief` if that is what the speaker itself holds true.
     /// What this node did not say it outranks: SWIM's refutation, and how a restarted node
     /// overtakes its former life. One that has left says so again.
-    pub(super) fn hear_about_me(&mut self, update: &Update<'_, A>, is_belief: bool) -> bool {
+    pub(super) fn hear_about_me(
+        &mut self,
+        update: &Update<'_, A>,
+        origin: &Origin<A>,
+        is_belief: bool,
+    ) -> bool {
         let told = update.claim.incarnation;
         let me = self.table.me();
         let foreign = update.card.filter(|card| card.content_order(&me.words()).is_ne());
@@ -28,7 +34,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return false;
         }
         if let Some(card) = foreign.filter(|card| card.boot != self.my_card().boot) {
-            self.challenge_rival((card.boot, card.address));
+            self.challenge_rival((card.boot, card.address), origin.len_max());
         }
         count(&mut self.stats.refutations);
         self.senses.health.worsen(self.config.rules.refutation_costs_health.into());

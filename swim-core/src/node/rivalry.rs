@@ -2,35 +2,47 @@
 
 use crate::address::Address;
 use crate::outbox::{Channel, Intent};
-use crate::rival::RivalStep;
+use crate::rival::{Plea, RivalStep};
 use crate::storage::Storage;
 use crate::wire::{Ack, Message, Ping};
 
 use super::input::Origin;
 use super::{Node, Standing, count};
 
+/// Bytes that a question to a rival may always have: without metadata it has no more.
+const QUESTION_LEN_MIN: u16 = 96;
+
 impl<A: Address, S: Storage> Node<A, S> {
-    /// Asks at another address whether somebody lives there under this node's id.
-    pub(super) fn challenge_rival(&mut self, rival: (u16, A)) {
+    /// Asks at another address whether somebody lives there under this node's id, in no more bytes
+    /// than the packets had that said so, or in very few: a newcomer is to hear of it soon. No
+    /// other question follows until this one is answered or has timed out.
+    pub(super) fn challenge_rival(&mut self, rival: (u16, A), len: u16) {
         if !self.allowed.admits(&rival.1) {
             return count(&mut self.stats.ignored_forbidden);
         }
-        let (number, wait) = (self.draw_number(), self.answer_wait());
-        if rival.1 != self.address() && self.challenge.ask(rival, number, wait, self.now) {
-            self.ask_rival(rival.1, number);
+        if rival.1 == self.address() {
+            return;
+        }
+        let (number, soon) = (self.draw_number(), (self.now, self.answer_wait()));
+        if let Some(len_max) = self.challenge.ask(rival, len, number, soon) {
+            self.ask_rival(rival.1, number, len_max.max(QUESTION_LEN_MIN));
         }
     }
 
-    fn ask_rival(&mut self, rival: A, number: u32) {
+    fn ask_rival(&mut self, rival: A, number: u32, len_max: u16) {
         let ping = Ping { number, target: self.id(), belief: None, digest: None };
         let about = Some(self.id());
         let intent = Intent::new(rival, Channel::Datagram, Some(Message::Ping(ping)));
-        self.post(intent.about(about).bare());
+        self.post(intent.about(about).bare().limited(len_max));
     }
 
     /// The verdict, if `ack` is the answer of a rival that was asked.
     pub(super) fn is_id_kept(&mut self, ack: &Ack, origin: &Origin<A>) -> Option<bool> {
-        let theirs = (origin.header.round != 0, ack.stranger);
+        let theirs = Plea {
+            established: origin.header.round != 0,
+            given_up: ack.stranger,
+            sealed: origin.is_sealed,
+        };
         self.challenge.answered(ack.number, self.my_identity(), theirs, self.now)
     }
 
@@ -74,7 +86,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let (number, pause) = (self.draw_number(), self.config.heal_interval());
         match self.challenge.step(number, pause, self.now) {
-            Some(RivalStep::Ask(rival, number)) => self.ask_rival(rival, number),
+            Some(RivalStep::Ask(rival, number)) => self.ask_rival(rival, number, u16::MAX),
             Some(RivalStep::Gone(rival)) => {
                 self.rejoin(self.now);
                 self.challenge.regain(rival);

@@ -187,11 +187,16 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.post(intent.limited(origin.len_max()));
     }
 
+    /// It is sent to whoever asks, however often, and so is no longer than what it answers.
     fn send_elsewhere(&mut self, number: u32, len_max: u16, origin: &Origin<A>) {
         count(&mut self.stats.busy_sent);
         let busy = Message::Busy(Busy { number });
         let intent = Intent::new(origin.from, origin.channel, Some(busy));
-        self.post(intent.limited(believable(len_max)));
+        let len_max = match origin.channel {
+            Channel::Stream => believable(len_max),
+            Channel::Datagram => believable(len_max).min(origin.len_max()),
+        };
+        self.post(intent.limited(len_max));
     }
 
     pub(super) fn take_page(&mut self, page: Page, learnt: usize) {
@@ -223,7 +228,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             };
         }
         let refused = self.standing != Standing::Alive || self.is_leaf();
-        if refused || (first && !self.pages.take(self.now)) {
+        let quota = if first { &mut self.pages } else { &mut self.steps };
+        if refused || !quota.take(self.now) {
             return self.send_elsewhere(number, len_max, origin);
         }
         count(&mut self.stats.syncs_answered);

@@ -426,7 +426,8 @@ fn a_ping_to_a_node_with_a_wrong_belief_about_its_future_makes_it_catch_up() {
     let mut world = alone_with(still(), &[B]);
     let belief = Some(Belief { incarnation: at(41), status: Status::Alive });
     let ping = Message::Ping(Ping { number: 1, target: id(A), belief, digest: None });
-    world.tell(A, B, Some(ping), &[]).unwrap();
+    // In clear the answer is no longer than the ping.
+    world.tell(A, B, Some(ping), &[alive(C, 0), alive(D, 0)]).unwrap();
     assert_eq!(world.node(A).incarnation(), 42);
     assert_eq!(world.sent()[0].about(A).unwrap().claim.incarnation, at(42));
 }

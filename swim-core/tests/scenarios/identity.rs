@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use swim_core::wire::{Join, Message, Page, Pull, Update, Welcome};
+use swim_core::wire::{Header, Join, Message, Page, Pull, Update, Welcome};
 use swim_core::{Card, Claim, Config, Event, Identity, Label, Patience, Standing, Status};
 
 use crate::harness::*;
@@ -175,7 +175,8 @@ fn the_loser_stands_up_when_the_winner_has_gone() {
 fn a_winner_that_was_only_out_of_reach_does_not_go_back_and_forth() {
     let mut world = rivals();
     let (winner, loser) = verdict(&world);
-    let until = world.now.after(Duration::from_secs(60));
+    // Not for so long that the other one is established.
+    let until = world.now.after(Duration::from_secs(45));
     world.lose(move |sent| {
         sent.at < until && [sent.from, sent.to].iter().all(|&at| at == winner || at == loser)
     });
@@ -210,7 +211,7 @@ fn the_loser_of_an_id_drops_what_it_had_begun() {
     let mut rival = alive(A, 3);
     rival.card.as_mut().unwrap().boot = u16::MAX;
     rival.card.as_mut().unwrap().address = 51;
-    world.gossip(50, &[rival]);
+    world.gossip(50, &[rival, alive(B, 0)]);
     let challenge = world.intercept().into_iter().find(|sent| sent.to == 51).unwrap();
     let number = challenge.ping().unwrap().number;
     let header = world.header(A);
@@ -373,4 +374,51 @@ fn whoever_restarts_in_words_outranked_by_its_former_life_is_told_so() {
         let record = |sent: &Sent| sent.to == B && sent.updates().contains(&life(former));
         assert_eq!(world.sent().iter().any(record), told, "{former} {later}");
     }
+}
+
+/// Whoever lost its id speaks to its rival only.
+#[test]
+fn the_silenced_confront_nobody() {
+    let mut world = alone_with(still(), &[B, C]);
+    let mut rival = alive(A, 3);
+    rival.card.as_mut().unwrap().boot = u16::MAX;
+    rival.card.as_mut().unwrap().address = 51;
+    world.gossip(A, &[rival, alive(B, 0)]);
+    let challenge = world.intercept().into_iter().find(|sent| sent.to == 51).unwrap();
+    let number = challenge.ping().unwrap().number;
+    world.hand(A, 51, &forge(&world.header(A), ack(number), &[rival])).unwrap();
+    assert_eq!(world.node(A).standing(), Standing::Silenced);
+    world.sent();
+    world.tell(A, C, last_page(1), &[suspect(B, 1 << 29, C)]).unwrap();
+    let said = world.sent();
+    assert!(said.is_empty(), "{:?} to {}", said[0].message(), said[0].to);
+}
+
+#[test]
+fn the_departed_confront_nobody() {
+    let mut world = alone_with(still(), &[B, C]);
+    world.act(A, |twin, now| twin.leave(now));
+    world.run(120_000);
+    assert_eq!(world.node(A).standing(), Standing::Departed);
+    world.sent();
+    world.tell(A, C, last_page(1), &[suspect(B, 1 << 29, C)]).unwrap();
+    let said = world.sent();
+    assert!(said.is_empty(), "{:?} to {}", said[0].message(), said[0].to);
+}
+
+/// Who is established keeps its id, whatever somebody else says of itself.
+#[test]
+fn an_established_member_is_not_silenced_by_whoever_says_to_be_established() {
+    let mut world = alone_with(Config::lan(), &[B, C]);
+    [B, C].iter().for_each(|&member| world.puppet(member));
+    world.run(60_000);
+    let mut rival = alive(A, world.node(A).incarnation());
+    let card = rival.card.as_mut().unwrap();
+    (card.boot, card.address) = (u16::MAX, 51);
+    world.gossip(A, &[rival, alive(B, 0)]);
+    let challenge = world.intercept().into_iter().find(|sent| sent.to == 51).unwrap();
+    let number = challenge.ping().unwrap().number;
+    let header = Header { round: 1, ..world.header(A) };
+    world.hand(A, 51, &forge(&header, ack(number), &[rival])).unwrap();
+    assert_eq!(world.node(A).standing(), Standing::Alive);
 }

@@ -257,7 +257,7 @@ fn who_lost_its_id_in_its_sleep_is_awake_when_it_rejoins() {
     let mut rival = alive(A, world.node(50).incarnation());
     let card = rival.card.as_mut().expect("a card");
     (card.boot, card.address) = (u16::MAX, 51);
-    world.gossip(50, &[rival]);
+    world.gossip(50, &[rival, alive(C, 0)]);
     let asked = world.sent().into_iter().find(|sent| sent.to == 51).expect("a question");
     let answer = forge(&world.header(A), ack(asked.ping().expect("a ping").number), &[rival]);
     world.hand(50, 51, &answer).expect("an answer");

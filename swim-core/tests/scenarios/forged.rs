@@ -1,7 +1,7 @@
-//! What a strict reader expects of the bounds.
+//! What packets in the names of others, and of many, bring about.
 
-use swim_core::wire::{Header, Message};
-use swim_core::{Config, Standing};
+use swim_core::Config;
+use swim_core::wire::Message;
 
 use crate::harness::*;
 
@@ -59,9 +59,9 @@ fn a_ping_in_the_name_of_a_member_brings_it_no_more_than_it_has_bytes() {
     assert!(sent <= asked, "{sent} bytes to the member for {asked}");
 }
 
-/// Metadata is part of the question whether there is a rival.
+/// The question whether there is a rival does without metadata.
 #[test]
-fn looking_for_a_rival_sends_no_more_than_was_sent() {
+fn looking_for_a_rival_sends_few_bytes_at_a_time() {
     let mut world = World::<16, 1_024>::empty(Config::lan());
     world.start(A);
     world.introduce(A, &[B, C]);
@@ -69,48 +69,19 @@ fn looking_for_a_rival_sends_no_more_than_was_sent() {
     world.act(A, |twin, now| twin.set_metadata(&[7; 1_000], now)).unwrap();
     world.run(10_000);
     world.sent();
-    let (mut asked, mut sent) = (0, 0);
+    let mut sent = 0;
     for _ in 0..100 {
         let mut update = alive(A, world.node(A).incarnation());
         let card = update.card.as_mut().unwrap();
         (card.address, card.boot) = (VICTIM, 999);
         let bytes = forge(&world.header(100), None, &[update]);
-        asked += bytes.len();
         world.hand(A, VICTIM, &bytes).unwrap();
         world.run(2_000);
-        sent += bytes_to(&world.sent(), VICTIM);
+        let question = bytes_to(&world.sent(), VICTIM);
+        assert!(question <= 96, "{question} bytes to the victim for {}", bytes.len());
+        sent += question;
     }
-    assert!(sent <= asked, "{sent} bytes to the victim for {asked}");
-}
-
-/// Whoever lost its id speaks to its rival only.
-#[test]
-fn the_silenced_confront_nobody() {
-    let mut world = alone_with(still(), &[B, C]);
-    let mut rival = alive(A, 3);
-    rival.card.as_mut().unwrap().boot = u16::MAX;
-    rival.card.as_mut().unwrap().address = 51;
-    world.gossip(A, &[rival]);
-    let challenge = world.intercept().into_iter().find(|sent| sent.to == 51).unwrap();
-    let number = challenge.ping().unwrap().number;
-    world.hand(A, 51, &forge(&world.header(A), ack(number), &[rival])).unwrap();
-    assert_eq!(world.node(A).standing(), Standing::Silenced);
-    world.sent();
-    world.tell(A, C, last_page(1), &[suspect(B, 1 << 29, C)]).unwrap();
-    let said = world.sent();
-    assert!(said.is_empty(), "{:?} to {}", said[0].message(), said[0].to);
-}
-
-#[test]
-fn the_departed_confront_nobody() {
-    let mut world = alone_with(still(), &[B, C]);
-    world.act(A, |twin, now| twin.leave(now));
-    world.run(120_000);
-    assert_eq!(world.node(A).standing(), Standing::Departed);
-    world.sent();
-    world.tell(A, C, last_page(1), &[suspect(B, 1 << 29, C)]).unwrap();
-    let said = world.sent();
-    assert!(said.is_empty(), "{:?} to {}", said[0].message(), said[0].to);
+    assert!(sent > 0, "it never asks");
 }
 
 /// Three forged addresses, and members get no relay any more.
@@ -135,21 +106,4 @@ fn deaths_of_strangers_take_no_place_of_newcomers() {
     }
     world.gossip(A, &[alive(D, 0)]);
     assert!(world.known(A, D).is_some(), "{:?}", world.stats(A).ignored_newcomers);
-}
-
-/// Who is established keeps its id, whatever somebody else says of itself.
-#[test]
-fn an_established_member_is_not_silenced_by_whoever_says_to_be_established() {
-    let mut world = alone_with(Config::lan(), &[B, C]);
-    [B, C].iter().for_each(|&member| world.puppet(member));
-    world.run(60_000);
-    let mut rival = alive(A, world.node(A).incarnation());
-    let card = rival.card.as_mut().unwrap();
-    (card.boot, card.address) = (u16::MAX, 51);
-    world.gossip(A, &[rival]);
-    let challenge = world.intercept().into_iter().find(|sent| sent.to == 51).unwrap();
-    let number = challenge.ping().unwrap().number;
-    let header = Header { round: 1, ..world.header(A) };
-    world.hand(A, 51, &forge(&header, ack(number), &[rival])).unwrap();
-    assert_eq!(world.node(A).standing(), Standing::Alive);
 }
