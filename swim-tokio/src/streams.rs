@@ -241,3 +241,84 @@ async fn accept(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use swim_core::NodeId;
+    use tokio::net::TcpSocket;
+
+    use super::*;
+    use crate::allow::AllowList;
+    use crate::counters::Counters;
+    use crate::view::View;
+
+    const NEVER: Duration = Duration::from_secs(3_600);
+
+    async fn streams() -> (Streams, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Shared {
+            id: NodeId::new(1),
+            local_addr: address,
+            advertised: address,
+            allow: AllowList::default(),
+            view: View::default(),
+            counters: Counters::default(),
+            state_trouble: Mutex::default(),
+            seeds: Mutex::default(),
+        };
+        (Streams::new(listener, NEVER, Arc::new(shared)), address)
+    }
+
+    /// An accepted connection whose peer has not read what fills it.
+    async fn clogged(streams: &mut Streams, address: SocketAddr) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(2_304).unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        let peer = stream.local_addr().unwrap();
+        while !streams.open.contains_key(&peer) {
+            let _ = time::timeout(Duration::from_millis(1), streams.next()).await;
+        }
+        let connection = |streams: &Streams| streams.open[&peer].outgoing.capacity();
+        let mut full_since = Instant::now();
+        while full_since.elapsed() < Duration::from_millis(30) {
+            if connection(streams) > 0 {
+                full_since = Instant::now();
+                streams.send(peer, &[0; 60_000]);
+            }
+            time::sleep(Duration::from_millis(1)).await;
+        }
+        stream
+    }
+
+    /// Connections whose tasks run on, the one that accepts left out.
+    async fn running(streams: &mut Streams) -> usize {
+        time::sleep(Duration::from_millis(50)).await;
+        streams.forget_ended();
+        streams.tasks.len() - 1
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_cut_off_when_displaced() {
+        let (mut streams, address) = streams().await;
+        let mut held = Vec::new();
+        for _ in 0..ACCEPTED_PER_PEER_MAX + 2 {
+            held.push(clogged(&mut streams, address).await);
+        }
+        assert_eq!(running(&mut streams).await, ACCEPTED_PER_PEER_MAX);
+    }
+
+    #[tokio::test]
+    async fn few_who_sent_garbage_and_do_not_read_are_waited_for() {
+        let (mut streams, address) = streams().await;
+        let mut held = Vec::new();
+        for _ in 0..CLOSING_MAX + 2 {
+            let stream = clogged(&mut streams, address).await;
+            streams.reject(stream.local_addr().unwrap());
+            held.push(stream);
+        }
+        assert_eq!(running(&mut streams).await, CLOSING_MAX);
+    }
+}
