@@ -22,8 +22,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const REFUTATION_MAX: Duration = Duration::from_secs(2);
 /// The member with a fault.
 const FAULTY: usize = 0;
-/// In clear, and sealed.
-const KEYS: [Option<Keys>; 2] = [None, Some(sealed)];
+/// Sealed, and in clear.
+const KEYS: [Option<Keys>; 2] = [Some(sealed), None];
 const SOURCES: [Source; 3] = [Source::Own, Source::Anybody, Source::Original];
 
 const fn seconds(count: u64) -> Duration {
@@ -216,6 +216,7 @@ fn in_clear_replayed_packets_do_nothing_for_good() -> Outcome {
 }
 
 #[test]
+#[ignore = "takes a minute"]
 fn in_clear_mangled_packets_do_nothing_for_good() -> Outcome {
     let name = "in_clear_mangled_packets_do_nothing_for_good";
     does_nothing_for_good(name, Intrusion::Mangle, seconds(480))
@@ -368,9 +369,10 @@ fn an_impersonator_evicts_nobody() -> Outcome {
         cluster.expect("nobody else falls silent", silent.is_empty())?;
         cluster.expect("nobody is missing for long", absences.longest() <= REFUTATION_MAX)?;
         cluster.stop_malice();
-        let recovered = cluster.run_until(seconds(30), |cluster| {
+        let recovered = cluster.run_until(seconds(60), |cluster| {
             !is_silenced(cluster, VICTIM) && cluster.views_agree()
         })?;
+        println!("well after {recovered:?}");
         cluster.expect("all views agree when it has stopped", recovered.is_some())?;
     }
     Ok(())
@@ -468,7 +470,7 @@ fn one_of_64_evicts_nobody_for_longer_than_a_refutation() -> Outcome {
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes minutes"]
 fn one_of_64_evicts_nobody_in_ten_minutes() -> Outcome {
     let name = "one_of_64_evicts_nobody_in_ten_minutes";
     let trial = Trial::new(name, Fault::Accuse(Ahead::Mixed));

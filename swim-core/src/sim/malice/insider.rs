@@ -109,7 +109,8 @@ impl<S: Storage> Cluster<S> {
                 (me, Some(Message::Nack(Nack { number, refused: true })))
             }
             (Fault::Impersonate { .. }, Message::Ping(ping)) if Some(ping.target) == victim => {
-                (Contact { id: ping.target, round: u16::MAX, ..me }, equal(ping.number))
+                let (boot, round) = (u16::MAX, u16::MAX);
+                (Contact { id: ping.target, boot, round, ..me }, equal(ping.number))
             }
             (Fault::Ghosts, Message::Pull(Pull { number, .. })) => {
                 (me, Some(Message::Page(Page { number, next: 0 })))
@@ -122,6 +123,7 @@ impl<S: Storage> Cluster<S> {
         };
         let updates = match fault {
             Fault::Ghosts => ghosts(forger, me.address),
+            Fault::Impersonate { .. } => vec![alive(speaker)],
             _ => Vec::new(),
         };
         let packet = forger.packet(speaker, answer, updates);
