@@ -61,9 +61,10 @@ pub enum Event<A> {
     },
     /// Somebody sealed a packet with a key that this node does not have: this node, or the other
     /// one, has missed a change of keys, or one of them has keys and the other has none. Told at
-    /// most once in ten seconds of each key, and of four keys in that time. Anybody can send such a
-    /// packet, and use these four up: but not those, four more, for packets in the name of a known
-    /// member from where that is, or from a seed that was asked, unless it can forge addresses.
+    /// most once in ten seconds of each key, and of four keys in that time. Anybody can send such
+    /// a packet, and use these four up; but unless it can forge addresses not the four more that
+    /// are for packets in the name of a known member from where that is, or from a seed that was
+    /// asked.
     UnknownKey {
         /// The key that is missing here.
         key_id: KeyId,

@@ -103,8 +103,8 @@ impl<A: Copy> Lockout<A> {
 /// Senders who do not take room from others.
 struct Lane<A> {
     hints: Quota,
-    /// Keys that were told of, and until when they are not told of again.
-    told: [(KeyId, Instant); KEYS_TOLD_MAX],
+    /// Keys that were told of, and the second up to which they are not told of again.
+    told: [(KeyId, u32); KEYS_TOLD_MAX],
     quiet_until: Instant,
     untold: Option<(KeyId, A)>,
 }
@@ -113,22 +113,27 @@ impl<A> Lane<A> {
     const fn new() -> Self {
         Self {
             hints: Quota::new(HINTS_PER_SECOND_MAX, HINTS_PER_SECOND_MAX),
-            told: [(KeyId(0), Instant::ZERO); KEYS_TOLD_MAX],
+            told: [(KeyId(0), 0); KEYS_TOLD_MAX],
             quiet_until: Instant::ZERO,
             untold: None,
         }
     }
 
     fn note(&mut self, key: KeyId, from: A, now: Instant) {
-        let is_told = self.told.iter().any(|&(told, until)| told == key && now < until);
+        let is_told = self.told.iter().any(|&(told, until)| told == key && second(now) < until);
         if is_told || now < self.quiet_until || self.untold.is_some() {
             return;
         }
-        let Some(free) = self.told.iter_mut().find(|(_, until)| *until <= now) else { return };
-        *free = (key, now.after(PAUSE));
+        let free = self.told.iter_mut().find(|(_, until)| *until <= second(now));
+        let Some(free) = free else { return };
+        *free = (key, second(now.after(PAUSE)));
         self.quiet_until = now.after(KEY_PAUSE);
         self.untold = Some((key, from));
     }
+}
+
+fn second(now: Instant) -> u32 {
+    u32::try_from(now.since(Instant::ZERO).as_secs()).unwrap_or(u32::MAX)
 }
 
 /// Something that is told once in a while.

@@ -26,12 +26,11 @@ const ROWS: &[&[&str]] = &[
     &["detector"],
     &["config", "cookie"],
     &["wire"],
-    &["seal", "storage"],
+    &["event", "seal", "storage"],
     &["table"],
     &[
         "departed",
         "error",
-        "event",
         "gossip",
         "heal",
         "leaf",
