@@ -240,10 +240,10 @@ mod tests {
             let won = challenge.answered(5, mine, NEW, now);
             assert_eq!(challenge.answered(5, mine, NEW, now), None);
             assert!(
-                !challenge.ask(rival, 40, 7, (Instant::from_secs(99), WAIT)).is_some()),
+                challenge.ask(rival, 40, 7, (Instant::from_secs(99), WAIT)).is_none(),
                 "settled"
             );
-            assert!(challenge.ask(rival, 40, 7, (Instant::from_secs(300), WAIT)).is_some()));
+            assert!(challenge.ask(rival, 40, 7, (Instant::from_secs(300), WAIT)).is_some());
             won
         };
         assert_eq!(verdict(one, other), Some(false));
@@ -292,7 +292,7 @@ mod tests {
     fn a_rival_that_leaves_three_questions_unanswered_has_gone() {
         let (pause, at) = (Duration::from_secs(10), Instant::from_secs);
         let mut challenge = Challenge::new();
-        assert!(challenge.ask((9, 2), 40, 5, (at(0), WAIT)).is_some()));
+        assert!(challenge.ask((9, 2), 40, 5, (at(0), WAIT)).is_some());
         assert_eq!(challenge.answered(5, (7, 1), NEW, at(0)), Some(false));
         challenge.lose(pause, at(0));
         assert_eq!(challenge.deadline(), Some(at(10)));
