@@ -71,7 +71,7 @@ pub enum Event<A> {
         /// Where the packet came from.
         from: A,
     },
-    /// Somebody does not take this node's packets as they are: it answered one with a sealed packet
+    /// Somebody does not take the packets of this node as they are: it answered one by a sealed one
     /// that says nothing, which this node can open, while this node sends in clear or seals with
     /// another key. Told at most once in ten seconds.
     NotUnderstood {
@@ -80,9 +80,9 @@ pub enum Event<A> {
         /// Where the answer came from.
         from: A,
     },
-    /// Somebody sends in clear to this node, which takes sealed packets only: a known member of this
-    /// cluster, or somebody who asks to join it, as far as a packet in clear can be believed. Told
-    /// at most once in ten seconds.
+    /// Somebody sends in clear to this node, which takes sealed packets only: a known member of
+    /// this cluster, or somebody who asks to join it, as far as a packet in clear can be believed.
+    /// Told at most once in ten seconds.
     Unsealed {
         /// Where the packet came from.
         from: A,
