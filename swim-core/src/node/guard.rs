@@ -136,6 +136,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             Status::Alive => LEAP_MAX,
             _ => self.config.incarnation_skew_max,
         };
-        told.claim.incarnation.ahead_of(card.incarnation) > raised_max
+        let told = told.claim.incarnation;
+        told.ahead_of(card.incarnation) > raised_max || told.is_opposite(card.incarnation)
     }
 }

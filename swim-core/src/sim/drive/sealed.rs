@@ -62,11 +62,12 @@ impl Pair {
         }
     }
 
-    /// Nobody who has no key can write what opens. What does not open stays as it is.
+    /// What does not open stays as it is. Something may open: a fuzzer sees the tags that bytes are
+    /// compared with, and learns to write them.
     fn babble(&mut self, bytes: &mut Bytes<'_>) {
         let len = bytes.byte().into();
         let babble = bytes.take(len);
-        assert!(self.open(babble).is_err(), "anybody can write {babble:02x?}");
+        let _ = self.open(babble);
     }
 
     /// A packet is sealed, and opens as it was; changed on the way it does not.
