@@ -47,13 +47,10 @@ pub enum Event<A> {
     /// [`Member::asleep`](crate::Member::asleep).
     MemberUpdated(NodeId),
     /// Another living node uses this node's id. Both work out the same winner: who has had the id
-    /// for long keeps it. Of two that both have, one loses it if their packets are sealed; if not,
-    /// anybody might say so, both go on, and say that they have won every five minutes or less
-    /// often: one of them is to be given another id. The loser falls silent. It asks the winner
-    /// every
-    /// [`heal_interval`](crate::Config::heal_interval) whether it is still there; when three
-    /// questions in a row were not answered it says that it has won after all and stands up again,
-    /// as if told to [`rejoin`](crate::Node::rejoin).
+    /// for long keeps it. Told again at most every five minutes to who keeps it. The loser falls
+    /// silent. It asks the winner every [`heal_interval`](crate::Config::heal_interval) whether it
+    /// is still there; when three questions in a row were not answered it says that it has won
+    /// after all and stands up again, as if told to [`rejoin`](crate::Node::rejoin).
     Conflict {
         /// Where the other one listens.
         rival: A,

@@ -65,8 +65,6 @@ pub struct Plea {
     pub established: bool,
     /// It says that it has given the id up.
     pub given_up: bool,
-    /// The answer was sealed: whoever gave it has the key.
-    pub sealed: bool,
 }
 
 /// What a silenced node does about its rival.
@@ -131,22 +129,21 @@ impl<A: Copy + Ord> Challenge<A> {
     }
 
     /// The rival answered. Returns whether this node, `mine`, keeps the id: who is established
-    /// does, or else the greater of the two, which both sides work out alike; but no words in
-    /// clear take it from who is established. `None` when nobody was asked with this number.
+    /// does, or else the greater of the two, which both sides work out alike. `None` when nobody
+    /// was asked with this number.
     pub fn answered(
         &mut self,
         number: u32,
         mine: (u16, A),
-        Plea { established, given_up, sealed }: Plea,
+        Plea { established, given_up }: Plea,
         now: Instant,
     ) -> Option<bool> {
-        let is_safe = self.is_established() && !sealed;
         let mine = Claimant { established: self.is_established(), identity: mine };
         let asked = self.asked.as_mut().filter(|asked| asked.number == number && !asked.settled)?;
         let theirs = Claimant { established, identity: asked.identity };
         (asked.settled, asked.until) = (true, now.after(SETTLED_TIME));
         let rival = asked.identity.1;
-        let won = given_up || is_safe || mine.cmp(&theirs) == Ordering::Greater;
+        let won = given_up || mine.cmp(&theirs) == Ordering::Greater;
         if !won || now >= self.quiet_until {
             self.untold = Some((rival, won));
         }
@@ -219,7 +216,7 @@ mod tests {
     use super::*;
 
     const WAIT: Duration = Duration::from_secs(1);
-    const NEW: Plea = Plea { established: false, given_up: false, sealed: true };
+    const NEW: Plea = Plea { established: false, given_up: false };
     const OLD: Plea = Plea { established: true, ..NEW };
 
     fn established() -> Challenge<u16> {
@@ -271,20 +268,17 @@ mod tests {
     }
 
     #[test]
-    fn words_in_clear_take_no_id_from_who_is_established_and_are_told_once_in_a_while() {
-        let (in_clear, now) = (Plea { sealed: false, ..OLD }, Instant::ZERO);
-        let mut newcomer = Challenge::new();
-        assert!(newcomer.ask((9, 2), 40, 5, (now, WAIT)).is_some());
-        assert_eq!(newcomer.answered(5, (7, 1), in_clear, now), Some(false));
+    fn who_keeps_its_id_is_told_once_in_a_while() {
+        let now = Instant::ZERO;
         let mut challenge = established();
         for (number, told) in [(1, Some((2, true))), (2, None), (3, None)] {
             assert!(challenge.ask((9, 1 + number as u16), 40, number, (now, WAIT)).is_some());
-            assert_eq!(challenge.answered(number, (7, 1), in_clear, now), Some(true));
+            assert_eq!(challenge.answered(number, (7, 1), NEW, now), Some(true));
             assert_eq!(challenge.pop_news(), told);
         }
         let later = now.after(SETTLED_TIME);
         assert!(challenge.ask((9, 2), 40, 5, (later, WAIT)).is_some());
-        assert_eq!(challenge.answered(5, (7, 1), in_clear, later), Some(true));
+        assert_eq!(challenge.answered(5, (7, 1), NEW, later), Some(true));
         assert_eq!(challenge.pop_news(), Some((2, true)));
     }
 

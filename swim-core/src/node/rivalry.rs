@@ -38,11 +38,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// The verdict, if `ack` is the answer of a rival that was asked.
     pub(super) fn is_id_kept(&mut self, ack: &Ack, origin: &Origin<A>) -> Option<bool> {
-        let theirs = Plea {
-            established: origin.header.round != 0,
-            given_up: ack.stranger,
-            sealed: origin.is_sealed,
-        };
+        let theirs = Plea { established: origin.header.round != 0, given_up: ack.stranger };
         self.challenge.answered(ack.number, self.my_identity(), theirs, self.now)
     }
 

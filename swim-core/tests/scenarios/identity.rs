@@ -406,20 +406,3 @@ fn the_departed_confront_nobody() {
     let said = world.sent();
     assert!(said.is_empty(), "{:?} to {}", said[0].message(), said[0].to);
 }
-
-/// Who is established keeps its id, whatever somebody else says of itself.
-#[test]
-fn an_established_member_is_not_silenced_by_whoever_says_to_be_established() {
-    let mut world = alone_with(Config::lan(), &[B, C]);
-    [B, C].iter().for_each(|&member| world.puppet(member));
-    world.run(60_000);
-    let mut rival = alive(A, world.node(A).incarnation());
-    let card = rival.card.as_mut().unwrap();
-    (card.boot, card.address) = (u16::MAX, 51);
-    world.gossip(A, &[rival, alive(B, 0)]);
-    let challenge = world.intercept().into_iter().find(|sent| sent.to == 51).unwrap();
-    let number = challenge.ping().unwrap().number;
-    let header = Header { round: 1, ..world.header(A) };
-    world.hand(A, 51, &forge(&header, ack(number), &[rival])).unwrap();
-    assert_eq!(world.node(A).standing(), Standing::Alive);
-}
