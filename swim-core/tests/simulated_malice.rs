@@ -386,7 +386,7 @@ fn is_silenced(cluster: &Cluster<Growable>, node: usize) -> bool {
 fn wrong_addresses_are_put_right() -> Outcome {
     // Whoever is looked for at a wrong address hears neither pings nor accusations there.
     let trial = Trial::new("wrong_addresses_are_put_right", Fault::Misplace);
-    Trial { absence_max: seconds(10), recovery_max: seconds(30), ..trial }.run_in_clear_and_sealed()
+    Trial { absence_max: seconds(10), recovery_max: seconds(60), ..trial }.run_in_clear_and_sealed()
 }
 
 #[test]

@@ -333,12 +333,8 @@ impl Seeds {
                 addresses.truncate(ADDRESSES_MAX);
                 known.addresses = addresses;
                 let is_old = |trouble: &JoinFailure| {
-                    matches!(
-                        trouble,
-                        JoinFailure::Unresolved(_)
-                            | JoinFailure::OwnAddress
-                            | JoinFailure::NotAllowed
-                    )
+                    use JoinFailure::{NotAllowed, OwnAddress, Unresolved};
+                    matches!(trouble, Unresolved(_) | OwnAddress | NotAllowed)
                 };
                 known.trouble = known.trouble.take().filter(|trouble| !is_old(trouble));
             }

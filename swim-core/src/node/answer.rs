@@ -22,7 +22,9 @@ use super::{Node, Standing, count};
 impl<A: Address, S: Storage> Node<A, S> {
     /// Answers the message of a packet whose updates have been applied.
     pub(super) fn answer(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, heard: Heard) {
-        if heard.challenged && !self.is_where_it_says(origin) {
+        // A rival has to hear of this node too, or only one of the two would know how it ends.
+        let is_rival = origin.header.sender == self.id();
+        if heard.challenged && !is_rival && !self.is_where_it_says(origin) {
             return;
         }
         let Some(message) = packet.message else {

@@ -143,8 +143,8 @@ impl<S: Storage> Cluster<S> {
         self.expect("all views agree after some quiet", agreed.is_some())
     }
 
-    /// Those who do not hold all of the living for alive, where they are, as after a long partition,
-    /// or when all have moved at once, or hear nobody, need a seed.
+    /// Those who do not hold all of the living for alive, where they are, as after a long
+    /// partition, or when all have moved at once, or hear nobody, need a seed.
     fn help_the_lost(&mut self) {
         let population: Vec<usize> = self.population().collect();
         for &node in &population {

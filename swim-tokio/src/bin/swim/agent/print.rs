@@ -194,6 +194,21 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
             format!("{elapsed}  ! {rival}  uses our name: {end}")
         }
         News::StateTrouble { reason } => format!("{elapsed}  ! state: {reason}"),
+        News::Keys { .. }
+        | News::KeyTrouble { .. }
+        | News::KeyStepSkipped { .. }
+        | News::UnknownKey { .. }
+        | News::NotUnderstood { .. }
+        | News::Unsealed { .. } => about_keys(elapsed, news),
+        News::TableFull => format!("{elapsed}  ! the member table is full; some are not shown"),
+        News::Leaving => format!("{elapsed}  = leaving"),
+        News::Left => format!("{elapsed}  = left"),
+    }
+}
+
+/// What there is to say about keys; nothing about anything else.
+fn about_keys(elapsed: Elapsed, news: &News) -> String {
+    match news {
         News::Keys { ids, sealing } => {
             format!("{elapsed}  = keys {}: {}", ids.join(" "), use_of(ids, *sealing))
         }
@@ -212,9 +227,7 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
         News::Unsealed { from, name } => {
             format!("{elapsed}  ! {}  sends in clear, which is refused here", sender(name, from))
         }
-        News::TableFull => format!("{elapsed}  ! the member table is full; some are not shown"),
-        News::Leaving => format!("{elapsed}  = leaving"),
-        News::Left => format!("{elapsed}  = left"),
+        _ => String::new(),
     }
 }
 
