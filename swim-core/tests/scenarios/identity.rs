@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use swim_core::wire::{Header, Join, Message, Page, Pull, Update, Welcome};
+use swim_core::wire::{Join, Message, Page, Pull, Update, Welcome};
 use swim_core::{Card, Claim, Config, Event, Identity, Label, Patience, Standing, Status};
 
 use crate::harness::*;
