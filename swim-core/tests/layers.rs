@@ -136,6 +136,31 @@ fn nothing_in_the_core_panics_or_is_left_to_do() {
     }
 }
 
+/// `core/` is this crate's tests, `tokio/` those of the adapter; after a colon stands a function.
+#[test]
+fn the_tests_that_the_threat_model_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let model = fs::read_to_string(root.join("SECURITY.md")).expect("SECURITY.md");
+    let mut named = 0;
+    for code in model.split('`').skip(1).step_by(2) {
+        let (path, function) = code.split_once(": ").unwrap_or((code, ""));
+        let directory = match path.split_once('/') {
+            Some(("core", rest)) => root.join("swim-core/tests").join(rest),
+            Some(("tokio", rest)) => root.join("swim-tokio/tests").join(rest),
+            _ => continue,
+        };
+        assert!(directory.exists(), "{code}: no such file");
+        let texts = match directory.is_dir() {
+            true => sources_in(&directory).into_iter().map(|source| source.text).collect(),
+            false => vec![fs::read_to_string(directory).expect("a source")],
+        };
+        let is_there = |text: &String| text.contains(&format!("fn {function}("));
+        assert!(function.is_empty() || texts.iter().any(is_there), "{code}: no such function");
+        named += 1;
+    }
+    assert!(named > 20, "{named}");
+}
+
 #[test]
 fn few_crates_are_linked() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
