@@ -138,7 +138,7 @@
 //! buffers of `DATAGRAM` bytes (two for what is received, one for what is sent, one to write it
 //! in); and the events not yet read ([`EVENTS_MAX`]). A static of it takes no flash. The node is
 //! made on the stack and then moved there, so [`new`] needs some twice as much stack as the node is
-//! large, once (15 KB in the firmware, whose node takes 6.6), where it is called. Where RAM is short, lower `DATAGRAM` together with
+//! large, once (19 KB in the firmware, whose node takes 7.1), where it is called. Where RAM is short, lower `DATAGRAM` together with
 //! [`datagram_len_max`](swim_core::Config::datagram_len_max), down to 127. A table smaller than the
 //! cluster works too: see [`Swim::is_leaf`] and [`Swim::watch`].
 //!
