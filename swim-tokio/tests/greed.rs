@@ -2,33 +2,15 @@
 
 mod common;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{Peer, ends, options};
-use swim_tokio::swim_core::storage::Growable;
-use swim_tokio::swim_core::{Identity, Instant, Node};
-use swim_tokio::{Config, NodeId};
+use common::{Peer, ends, join_packet, options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time;
 
 async fn connect(peer: &Peer) -> TcpStream {
     ends("connecting", TcpStream::connect(peer.swim.local_addr())).await.expect("it listens")
-}
-
-fn join_packet() -> Vec<u8> {
-    let (id, now) = (NodeId::new(77), Instant::default());
-    let address: SocketAddr = "127.0.0.1:9".parse().expect("an address");
-    let storage = Growable::new(8, 0);
-    let identity = Identity::new(id, address);
-    let mut node = Node::new(identity, Config::local(), storage, 1, now).expect("valid");
-    node.join("127.0.0.1:1".parse().expect("an address"), now).expect("room");
-    node.handle_timeout(now);
-    let mut buffer = [0; 1_500];
-    let transmit = node.poll_transmit(now, &mut buffer).expect("a join");
-    let len = u16::try_from(transmit.len).expect("short");
-    [&len.to_be_bytes(), &buffer[..transmit.len]].concat()
 }
 
 fn padded(framed: &[u8], len: usize) -> Vec<u8> {

@@ -5,10 +5,8 @@ mod common;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{Peer, ends, eventually, options};
-use swim_tokio::swim_core::storage::Growable;
-use swim_tokio::swim_core::{Identity, Instant, Node};
-use swim_tokio::{Config, NodeId, Options};
+use common::{Peer, ends, eventually, join_packet, options};
+use swim_tokio::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time;
@@ -31,21 +29,6 @@ async fn connect(peer: &Peer, host: u8) -> TcpStream {
 
 async fn still_open(stream: &mut TcpStream) -> bool {
     time::timeout(SOON, stream.read(&mut [0])).await.is_err()
-}
-
-/// What a newcomer writes on a stream to be admitted: of any newcomer, a valid packet.
-fn join_packet() -> Vec<u8> {
-    let (id, now) = (NodeId::new(77), Instant::default());
-    let address: SocketAddr = "127.0.0.1:9".parse().expect("an address");
-    let storage = Growable::new(8, 0);
-    let identity = Identity::new(id, address);
-    let mut node = Node::new(identity, Config::local(), storage, 1, now).expect("valid");
-    node.join("127.0.0.1:1".parse().expect("an address"), now).expect("room");
-    node.handle_timeout(now);
-    let mut buffer = [0; 1_500];
-    let transmit = node.poll_transmit(now, &mut buffer).expect("a join");
-    let len = u16::try_from(transmit.len).expect("short");
-    [&len.to_be_bytes(), &buffer[..transmit.len]].concat()
 }
 
 /// Sends a valid packet and waits for the answer, which shows that it was heard.

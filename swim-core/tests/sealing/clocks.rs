@@ -1,10 +1,9 @@
 //! Members whose clocks differ, or that have none.
 
-use swim_core::wire::{Header, PacketWriter};
-use swim_core::{Config, Event, Rejected, Sealing};
+use swim_core::{Event, Rejected, Sealing};
 
 use crate::nonces;
-use crate::world::{World, id, ring};
+use crate::world::{World, id, in_clear, ring};
 
 /// Servers know the time, a board does not; the board is the first to send sealed packets.
 #[test]
@@ -53,17 +52,7 @@ fn a_cluster_of_unlike_clocks_is_sealed_step_by_step_without_a_suspicion() {
 
 /// A packet in clear, long enough to be answered, of whoever knows the label.
 fn junk() -> Vec<u8> {
-    let header = Header {
-        label: Config::lan().label,
-        sender: id(999),
-        incarnation: Default::default(),
-        round: 0,
-    };
-    let mut buffer = [0; 200];
-    let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
-    writer.pad(100);
-    let len = writer.finish();
-    buffer[..len].to_vec()
+    in_clear(|writer| writer.pad(100))
 }
 
 /// Twenty packets a second without the key, and a member whose clock is behind comes in.

@@ -1,10 +1,10 @@
 //! Members that do not understand each other: what both sides are told.
 
-use swim_core::wire::{Header, Message, PacketWriter, Ping, SEAL_LEN};
-use swim_core::{Config, Event, Rejected, Sealing};
+use swim_core::wire::{Message, Ping, SEAL_LEN};
+use swim_core::{Event, Rejected, Sealing};
 
 use crate::nonces;
-use crate::world::{World, id, key, ring};
+use crate::world::{World, id, in_clear, key, ring};
 
 /// How often a member was told something of this kind.
 fn told(world: &World, member: u16, is_it: impl Fn(&Event<u16>) -> bool) -> usize {
@@ -97,18 +97,9 @@ fn nobody_is_told_anything_while_keys_change_and_news_runs_out() {
 #[test]
 fn strangers_in_clear_are_told_of_only_if_they_ask_to_join() {
     let mut world = World::sealed(2);
-    let header = Header {
-        label: Config::lan().label,
-        sender: id(999),
-        incarnation: Default::default(),
-        round: 0,
-    };
-    let mut buffer = [0; 200];
-    let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
-    writer.pad(100);
-    let len = writer.finish();
+    let packet = in_clear(|writer| writer.pad(100));
     for _ in 0..30 {
-        assert_eq!(world.hand(1, 66, &buffer[..len]), Err(Rejected::Unsealed));
+        assert_eq!(world.hand(1, 66, &packet), Err(Rejected::Unsealed));
         world.run(1);
     }
     assert_eq!(told(&world, 1, unsealed), 0);
@@ -162,18 +153,9 @@ fn packets_in_clear_are_answered_by_a_seal_more_at_most() {
     let mut world = World::new();
     let now = world.now;
     world.start(1).seal(ring(&[1]), Sealing::Send, nonces(5), now).unwrap();
-    let header = Header {
-        label: Config::lan().label,
-        sender: id(999),
-        incarnation: Default::default(),
-        round: 0,
-    };
-    let mut buffer = [0; 200];
-    let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
     let ping = Ping { number: 1, target: id(1), belief: None, digest: None };
-    assert!(writer.message::<u16>(&Message::Ping(ping)));
-    let len = writer.finish();
-    world.hand(1, 66, &buffer[..len]).unwrap();
+    let packet = in_clear(|writer| assert!(writer.message::<u16>(&Message::Ping(ping))));
+    world.hand(1, 66, &packet).unwrap();
     let answer = world.recorded.last().unwrap().bytes.len();
-    assert!(answer <= len + SEAL_LEN, "{answer} for {len}");
+    assert!(answer <= packet.len() + SEAL_LEN, "{answer} for {}", packet.len());
 }

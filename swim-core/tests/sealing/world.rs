@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use swim_core::storage::Growable;
+use swim_core::wire::{Header, PacketWriter};
 use swim_core::{
     Config, Event, Identity, Instant, Key, KeyRing, Node, NodeId, Nonces, Rejected, Sealing, Stats,
 };
@@ -192,4 +193,15 @@ impl World {
         let members: Vec<_> = node.members().collect();
         format!("{members:?} {:?} {}", node.standing(), node.health_score())
     }
+}
+
+/// A packet in clear of somebody whom nobody knows, with what `fill` writes.
+pub fn in_clear(fill: impl FnOnce(&mut PacketWriter<'_>)) -> Vec<u8> {
+    let (label, incarnation) = (Config::lan().label, Default::default());
+    let header = Header { label, sender: id(999), incarnation, round: 0 };
+    let mut buffer = [0; 200];
+    let mut writer = PacketWriter::new(&mut buffer, &header).unwrap();
+    fill(&mut writer);
+    let len = writer.finish();
+    buffer[..len].to_vec()
 }

@@ -6,6 +6,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use swim_tokio::swim_core::storage::Growable;
+use swim_tokio::swim_core::{Identity, Instant, Node};
 use swim_tokio::{Config, Event, Events, MemberInfo, NodeId, Options, Status, Swim, Update};
 use tokio::task::JoinHandle;
 use tokio::time;
@@ -109,4 +111,19 @@ pub async fn event(events: &mut Events, expected: Event<SocketAddr>) -> Option<M
 /// Waits for a future that must come to an end.
 pub async fn ends<T>(what: &str, future: impl Future<Output = T>) -> T {
     time::timeout(DEADLINE, future).await.unwrap_or_else(|_| panic!("never ended: {what}"))
+}
+
+/// What a newcomer writes on a stream to be admitted: of any newcomer, a valid packet.
+pub fn join_packet() -> Vec<u8> {
+    let (id, now) = (NodeId::new(77), Instant::default());
+    let address: SocketAddr = "127.0.0.1:9".parse().expect("an address");
+    let storage = Growable::new(8, 0);
+    let identity = Identity::new(id, address);
+    let mut node = Node::new(identity, Config::local(), storage, 1, now).expect("valid");
+    node.join("127.0.0.1:1".parse().expect("an address"), now).expect("room");
+    node.handle_timeout(now);
+    let mut buffer = [0; 1_500];
+    let transmit = node.poll_transmit(now, &mut buffer).expect("a join");
+    let len = u16::try_from(transmit.len).expect("short");
+    [&len.to_be_bytes(), &buffer[..transmit.len]].concat()
 }
