@@ -22,6 +22,11 @@ pub trait Peer {
     /// A ping from a member, carrying updates that members are alive at incarnations.
     fn ping_from(&self, member: usize, updates: &[(usize, u16)]) -> Datagram;
 
+    /// A ping from a member without news, which all that fits may be answered.
+    fn long_ping_from(&self, member: usize) -> Datagram {
+        self.ping_from(member, &[])
+    }
+
     /// Timed: takes in a datagram and sends the answer.
     fn handle(&mut self, datagram: &Datagram);
 

@@ -10,7 +10,9 @@ use swim_core::{Card, Config, Identity, Incarnation, Instant, Label, Node, NodeI
 
 use super::{DATAGRAM_LEN_MAX, Datagram, Peer, address, own_address};
 
+/// As fast as newcomers may come.
 const LOADED_AT_ONCE: usize = 50;
+const LOADING_INTERVAL: Duration = Duration::from_millis(1);
 const GOSSIP_INTERVAL: Duration = Config::lan().gossip_interval;
 
 pub struct Swim {
@@ -26,14 +28,17 @@ impl Swim {
     pub fn new(members: usize) -> Self {
         let identity = Identity::new(id(usize::MAX), own_address());
         let storage = Growable::new(members + 1, 0);
-        let node = Node::new(identity, Config::lan(), storage, 1, Instant::ZERO).expect("a node");
+        let config = Config { newcomers_per_second_max: u16::MAX, ..Config::lan() };
+        let node = Node::new(identity, config, storage, 1, Instant::ZERO).expect("a node");
         let buffer = [0; DATAGRAM_LEN_MAX];
         let mut swim = Self { node, now: Instant::ZERO, received: buffer, buffer, sent: None };
         let all: Vec<_> = (0..members).map(|member| (member, 0)).collect();
         for some in all.chunks(LOADED_AT_ONCE) {
             swim.handle(&swim.ping_from(some[0].0, some));
+            swim.now = swim.now.after(LOADING_INTERVAL);
         }
         assert_eq!(swim.node.live_count(), members + 1);
+        swim.timeout();
         swim
     }
 
@@ -62,6 +67,11 @@ impl Peer for Swim {
     fn ping_from(&self, member: usize, updates: &[(usize, u16)]) -> Datagram {
         let ping = Ping { number: 7, target: self.node.id(), belief: None, digest: None };
         datagram((id(member), address(member)), &Message::Ping(ping), updates)
+    }
+
+    /// Whose address has proved nothing is answered no more bytes than it sent.
+    fn long_ping_from(&self, member: usize) -> Datagram {
+        self.ping_from(member, &[(member, 0); LOADED_AT_ONCE])
     }
 
     fn handle(&mut self, datagram: &Datagram) {
