@@ -70,7 +70,7 @@
 //! | members | [`storage`] | a tombstone goes, or now and then a member: [`Node::is_leaf`] |
 //! | metadata | [`storage`] | the member is kept without it, and not passed on |
 //! | packets waiting | [`OUTBOX_LEN_MAX`] | what is due waits; of answers, the newest is dropped |
-//! | probes running | [`PROBES_MAX`] | a round is left out |
+//! | probes running | [`PROBES_MAX`] | a round is left out; where everybody is probed, it waits |
 //! | relays asked by one probe | [`RELAYS_ASKED_MAX`] | no more are asked |
 //! | probes relayed | [`RELAYS_MAX`]; for one requester a third | left unanswered |
 //! | seeds | [`SEEDS_MAX`] | `join` returns an error |
@@ -134,6 +134,7 @@ extern crate alloc;
 
 mod address;
 mod allow;
+mod bound;
 mod config;
 mod cookie;
 mod departed;
@@ -144,6 +145,7 @@ mod flap;
 mod gossip;
 mod heal;
 mod health;
+mod heartbeats;
 mod judge;
 mod leaf;
 mod lockout;
@@ -181,9 +183,10 @@ mod witnesses;
 
 pub use address::{ADDRESS_LEN_MAX, Address};
 pub use allow::AddressPredicate;
+pub use bound::{Assumptions, DetectionBound};
 pub use config::{
-    Config, ConfigError, DATAGRAM_LEN_MIN, GOSSIP_NODES_MAX, INDIRECT_PROBES_MAX, Label,
-    TRANSMITS_MAX,
+    Config, ConfigError, DATAGRAM_LEN_MIN, DIRECT_BELOW_MAX, GOSSIP_NODES_MAX, INDIRECT_PROBES_MAX,
+    Label, TRANSMITS_MAX,
 };
 pub use detector::{Confirmations, Detector, Growth, Lifeguard, Rules, STAGES_MAX};
 pub use error::{

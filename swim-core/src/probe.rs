@@ -15,6 +15,7 @@
 use core::time::Duration;
 
 use crate::detector::STAGES_MAX;
+use crate::heartbeats::Heartbeats;
 use crate::judge::{VOICES_MAX, Voices};
 use crate::member::{NodeId, Voice};
 use crate::rotation::Rotation;
@@ -41,6 +42,8 @@ pub struct Prober<B: Bounds> {
     secret: u64,
     /// The round it is in.
     pub rotation: Rotation,
+    /// How far that has come.
+    pub heartbeats: Heartbeats,
 }
 
 /// One probe.
@@ -137,7 +140,13 @@ pub struct Acked {
 impl<B: Bounds> Prober<B> {
     /// The first probe starts at `first_at`.
     pub fn new(first_at: Instant, secret: u64, bounds: &B) -> Self {
-        Self { running: bounds.probes(), next_at: first_at, secret, rotation: Rotation::new() }
+        Self {
+            running: bounds.probes(),
+            next_at: first_at,
+            secret,
+            rotation: Rotation::new(),
+            heartbeats: Heartbeats::new(),
+        }
     }
 
     /// How many can run at once.
@@ -201,8 +210,9 @@ impl<B: Bounds> Prober<B> {
         self.next_at = now.after(interval);
     }
 
-    /// Forgets all probes. Returns how many had no verdict yet.
+    /// Forgets all probes; the next begins a round. Returns how many had no verdict yet.
     pub fn clear(&mut self) -> usize {
+        self.heartbeats.end_round();
         let running =
             self.running.as_slice().iter().filter(|probe| probe.step_at.is_some()).count();
         self.running.reset();

@@ -9,7 +9,7 @@ const SAMPLES_MAX: usize = 16;
 /// Before there are this many, the configured timeout is used.
 const SAMPLES_MIN: usize = 4;
 /// The timeout in medians: what SWIM section 3.1 asks of a protocol period.
-const TIMEOUT_MEDIANS: u64 = 3;
+pub const TIMEOUT_MEDIANS: u32 = 3;
 
 /// The last direct round trips, in microseconds.
 ///
@@ -60,7 +60,7 @@ impl RoundTrips {
         if usize::from(self.len) < SAMPLES_MIN {
             return range.start;
         }
-        let timeout = u64::from(self.median).saturating_mul(TIMEOUT_MEDIANS);
+        let timeout = u64::from(self.median).saturating_mul(TIMEOUT_MEDIANS.into());
         let timeout = Duration::from_micros(timeout);
         timeout.max(range.least).min(range.most)
     }

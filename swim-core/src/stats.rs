@@ -85,7 +85,7 @@ counters! {
         pub probes_failed,
         /// Probes without a verdict because this process stood still meanwhile.
         pub probes_void,
-        /// Rounds without a probe because too many were running.
+        /// Probes not started when they were due because too many were running.
         pub probes_skipped,
         /// Acks that came after the verdict; they tell how long answers take.
         pub acks_late,

@@ -23,7 +23,7 @@ pub const TRIES_MAX: u8 = 6;
 const PAGES_MAX: u16 = 20_000;
 
 /// Unequal digests in a row that make a difference a lasting one.
-const STREAK_MIN: u8 = 3;
+pub const STREAK_MIN: u8 = 3;
 
 /// For so many times as long after it was unsettled, a node takes the second difference in a row
 /// for a lasting one: it settled because somebody had the same table, and both may be wrong.

@@ -15,6 +15,7 @@ const ROWS: &[&[&str]] = &[
         "address",
         "allow",
         "health",
+        "heartbeats",
         "judge",
         "flap",
         "rotation",
@@ -29,6 +30,7 @@ const ROWS: &[&[&str]] = &[
     &["event", "seal", "storage"],
     &["table"],
     &[
+        "bound",
         "departed",
         "error",
         "gossip",

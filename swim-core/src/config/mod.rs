@@ -17,6 +17,8 @@ pub const INDIRECT_PROBES_MAX: usize = 8;
 pub const GOSSIP_NODES_MAX: usize = 8;
 /// No update is sent more often than this, however large the cluster.
 pub const TRANSMITS_MAX: u8 = 40;
+/// The upper bound of [`Config::direct_below`]: heartbeats of more would be all that a node does.
+pub const DIRECT_BELOW_MAX: u16 = 256;
 /// The lower bound of [`Config::datagram_len_max`]: as long as an IEEE 802.15.4 frame. Less is left
 /// of one beside its own headers: such a link needs fragments (6LoWPAN), or longer frames.
 pub const DATAGRAM_LEN_MIN: usize = 127;
@@ -53,6 +55,7 @@ impl Label {
 /// |---|---|---|---|---|---|
 /// | `pause_tolerance` | 2.5s | 1s | 5s | 2.5s | 30s |
 /// | `probe_interval` | 1s | 500ms | 5s | 1s | 10s |
+/// | `direct_below` | 0 | 0 | 0 | 0 | 0 |
 /// | `probe_timeout` | 500ms | 400ms | 3s | 200ms | 4s |
 /// | `probe_timeout_min` | 200ms | 200ms | 200ms | 200ms | 2s |
 /// | `probe_timeout_max` | 3s | 3s | 6s | 3s | 10s |
@@ -97,6 +100,14 @@ pub struct Config {
     /// Time between two probes, each of another member. 1 ms to 1 h. Shorter finds failures sooner
     /// and costs proportionally more packets.
     pub probe_interval: Duration,
+    /// While fewer members live, this node included, every one of them is probed in every
+    /// `probe_interval`, evenly spaced, instead of one: heartbeats, which find a crash sooner and
+    /// cost each node as many packets as there are others. Once there are as many, one is probed
+    /// in an interval, as SWIM has it, until fewer than three quarters of this live. 0 (never) to
+    /// [`DIRECT_BELOW_MAX`]; for [`Detector::Witness`] alone. Members may differ in it: nothing
+    /// on the wire does. A table that is full says nothing about how large the cluster is, so a
+    /// leaf probes one at a time.
+    pub direct_below: u16,
     /// Wait for a direct ack before relays are asked, until round trips have been measured. Above
     /// 0, below `probe_interval`; about three times the 99th percentile of the round trip.
     pub probe_timeout: Duration,
@@ -215,6 +226,7 @@ impl Config {
             "probe_timeout",
             "must be above 0 and below probe_interval",
         )?;
+        rule(self.direct_below <= DIRECT_BELOW_MAX, "direct_below", "is more than its maximum")?;
         within("pause_tolerance", self.pause_tolerance, millisecond, hour)?;
         if self.detector.rules().timeout_measured {
             rule(
@@ -334,7 +346,7 @@ mod tests {
             }
         }
         // All fields but label and detector.
-        assert_eq!(checked, 5 * 31);
+        assert_eq!(checked, 5 * 32);
     }
 
     #[test]

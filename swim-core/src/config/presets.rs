@@ -15,6 +15,7 @@ impl Config {
             detector: Detector::Witness,
             pause_tolerance: Duration::from_millis(2_500),
             probe_interval: Duration::from_secs(1),
+            direct_below: 0,
             probe_timeout: Duration::from_millis(500),
             probe_timeout_min: Duration::from_millis(200),
             probe_timeout_max: Duration::from_secs(3),

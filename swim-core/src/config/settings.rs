@@ -69,7 +69,7 @@ settings! {
         label: Label, indirect_probes: u8, suspicion_mult: u8, suspicion_max_mult: u8,
         gossip_nodes: u8, retransmit_mult: u8, anti_entropy: bool, sync_over_streams:
         bool, pages_per_second_max: u16, newcomers_per_second_max: u16, datagram_len_max: u16,
-        incarnation_skew_max: u32;
+        incarnation_skew_max: u32, direct_below: u16;
 }
 
 /// A flap policy, kept.

@@ -23,6 +23,7 @@ use core::time::Duration;
 
 use crate::address::{Address, as_read};
 use crate::allow::Allow;
+use crate::bound::Assumptions;
 use crate::config::{Config, Settings};
 use crate::cookie::Cookies;
 use crate::departed::Departed;
@@ -42,6 +43,7 @@ use crate::refutation::Refutation;
 use crate::relay::Relays;
 use crate::rival::Challenge;
 use crate::rng::Rng;
+use crate::round_trip::TIMEOUT_MEDIANS;
 use crate::seal::Sealer;
 use crate::seeds::{Retry, Seeds};
 use crate::senses::Senses;
@@ -51,7 +53,7 @@ use crate::stats::Stats;
 use crate::storage::{Bounds, Counter, Storage};
 use crate::sync::{HOPS_MAX, Pauses, Sync};
 use crate::table::Table;
-use crate::time::Instant;
+use crate::time::{Instant, part};
 use crate::wire::Message;
 
 /// Who a node is: what it tells the others about itself.
@@ -258,6 +260,28 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// How many members are alive or suspect, this node included.
     pub fn live_count(&self) -> usize {
         self.table.live_count()
+    }
+
+    /// Whether this node probes everybody in every probe interval: see
+    /// [`Config::direct_below`].
+    pub fn is_direct(&self) -> bool {
+        self.prober.heartbeats.is_direct() && self.config.direct_below > 0
+    }
+
+    /// The longest time from the crash of one of the members that this node knows to all others
+    /// knowing of it: that of [`Config::detection_bound`], if answers take no longer and no more is
+    /// lost than [`Assumptions`] has it by default, or as this node has measured, and with the
+    /// patience that the least patient, this node among them, would grant. Looks at every member.
+    pub fn detection_bound(&self) -> Option<Duration> {
+        let round_trip = part(self.answer_timeout(), TIMEOUT_MEDIANS);
+        let asked_for = self.table.iter().map(|row| row.patience().duration()).max();
+        let assumed = Assumptions {
+            delay_max: part(round_trip, 2),
+            patience: asked_for.unwrap_or_default(),
+            ..Assumptions::default()
+        };
+        let bound = self.config().detection_bound(self.live_count(), &assumed)?;
+        Some(bound.all())
     }
 
     /// How long this node asks the others to wait for it, because it has stood still before. Worth

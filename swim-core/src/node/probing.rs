@@ -102,36 +102,74 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     fn start_probe(&mut self) {
-        self.leap_if_due();
-        self.challenge.note_round(self.is_alone());
+        if self.prober.heartbeats.is_round_over() {
+            self.begin_round();
+        }
         let plan = self.probe_plan();
-        let interval = match (plan.window, self.config.rules.interval_scaled_always) {
-            (Some(window), true) => window,
-            _ => self.config.probe_interval(),
+        let pause = self.probe_pause(&plan);
+        let turn = self.prober.heartbeats.turn();
+        let row = match turn {
+            Some(turn) => self.heartbeat_target(turn),
+            None => self.next_target(),
         };
-        let row = self.next_target().and_then(|row| self.table.row(row));
+        let row = row.and_then(|row| self.table.row(row));
         let Some((row, address)) = row.and_then(|row| Some((row, row.address()?))) else {
-            return self.prober.skip(interval, self.now);
+            self.prober.heartbeats.pass();
+            return self.prober.skip(pause, self.now);
         };
         let (target, belief) = (row.id(), self.belief(&row.claim()));
         let number = self.draw_number();
-        if !self.prober.start((target, number), plan, interval, self.now) {
+        if !self.prober.start((target, number), plan, pause, self.now) {
             return count(&mut self.stats.probes_skipped);
         }
+        self.prober.heartbeats.pass();
         count(&mut self.stats.probes);
         let number = self.prober.first_ping(number);
-        let digest = self.digest(number);
+        let digest = self.digest(number).filter(|_| turn.is_none() || turn == self.shift());
         let ping = Ping { number, target, belief, digest };
         self.send(address, Channel::Datagram, Message::Ping(ping));
+    }
+
+    /// A probe interval is over, whether one member was probed in it or everybody.
+    fn begin_round(&mut self) {
+        self.leap_if_due();
+        self.challenge.note_round(self.is_alone());
+        // A table that is full says nothing about how large the cluster is, and a probe with a
+        // window has the interval to itself.
+        let may_be_direct = self.config.rules.stages > 0 && !self.is_leaf();
+        let below = if may_be_direct { self.config.direct_below } else { 0 };
+        self.prober.heartbeats.begin_round(self.table.live_count(), below);
+        if self.config.rules.rotation {
+            self.prober.rotation.advance();
+        }
+    }
+
+    /// From the start of this probe to that of the next.
+    fn probe_pause(&self, plan: &Plan) -> Duration {
+        match (plan.window, self.config.rules.interval_scaled_always) {
+            (Some(window), true) => window,
+            _ => self.prober.heartbeats.pause(self.config.probe_interval()),
+        }
+    }
+
+    /// Whose turn it is where everybody has one; nobody's if it sleeps, or is still being asked.
+    fn heartbeat_target(&self, turn: usize) -> Option<u32> {
+        let turn = turn.min(self.table.live_count().saturating_sub(1));
+        let row = self.table.nth_after_me(turn).filter(|&row| self.is_awake(row))?;
+        let target = self.table.row(row)?.id();
+        self.prober.find_target(|probed| probed == target).is_none().then_some(row)
+    }
+
+    /// How many places after this node the member stands whom it would probe in this round even if
+    /// it probed only one.
+    fn shift(&self) -> Option<usize> {
+        self.prober.rotation.shift(self.table.live_count())
     }
 
     /// Who is asleep cannot answer: somebody else has its turn. A table that holds only part of the
     /// cluster has another order than the others.
     fn next_target(&mut self) -> Option<u32> {
-        if self.config.rules.rotation {
-            self.prober.rotation.advance();
-        }
-        let rotated = match self.prober.rotation.shift(self.table.live_count()) {
+        let rotated = match self.shift() {
             Some(steps) if self.config.rules.rotation && !self.is_leaf() => {
                 self.table.nth_after_me(steps)
             }

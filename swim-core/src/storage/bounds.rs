@@ -13,7 +13,8 @@ use super::List;
 /// newest is dropped and counted.
 pub const OUTBOX_LEN_MAX: usize = 48;
 
-/// Probes that can run at once; a round that finds all of them running is left out.
+/// Probes that can run at once; a round that finds all of them running is left out, or, where
+/// everybody is probed in each, waits until one ends.
 pub const PROBES_MAX: usize = 4;
 
 /// How many indirect probes a node relays at once; beyond this, requests are left unanswered: a

@@ -105,6 +105,8 @@
 //!
 //! When tables are compared, and who goes on with it: `tables`
 //!
+//! Clusters so small that everybody is probed in every interval: `direct`
+//!
 //! Who is looked for when nobody else is, and what a node keeps for its next life: `healing`
 //!
 //! The rules of Witness, which none of these tests knows; whole clusters: `simulated_witness`:
@@ -122,6 +124,7 @@ mod bounds;
 mod cases;
 mod contract;
 mod detection;
+mod direct;
 mod dissemination;
 mod flapping;
 mod forged;

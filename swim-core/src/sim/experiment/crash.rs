@@ -15,7 +15,7 @@ use crate::storage::Growable;
 /// Regions of a wide area network.
 const REGIONS: usize = 4;
 /// One way between two regions, in milliseconds: between the nearest two and between the furthest.
-const BETWEEN_REGIONS_MS: (u64, u64) = (20, 119);
+pub(super) const BETWEEN_REGIONS_MS: (u64, u64) = (20, 119);
 
 /// Members that fail at one moment, without a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Experiment for Crash {
 }
 
 /// Puts every node into one of the regions, and the regions apart.
-fn spread(cluster: &mut Cluster<Growable>, link: Link, seed: u64) {
+pub(super) fn spread(cluster: &mut Cluster<Growable>, link: Link, seed: u64) {
     let mut rng = Rng::new(seed);
     let region: Vec<_> = (0..cluster.len()).map(|_| rng.below(REGIONS)).collect();
     for from in 0..cluster.len() {

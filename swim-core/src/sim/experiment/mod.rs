@@ -38,9 +38,11 @@
 
 mod ablation;
 mod arm;
+mod bound;
 mod census;
 mod connection;
 mod crash;
+mod direct;
 mod freeze_grid;
 mod idle;
 mod join;
@@ -67,8 +69,10 @@ use crate::Config;
 
 pub use ablation::{ABLATIONS, Ablation};
 pub use arm::{Arm, Profile};
+pub use bound::Bound;
 pub use connection::{BadConnection, Defect};
 pub use crash::Crash;
+pub use direct::Direct;
 pub use freeze_grid::{ANOMALOUS, Anomaly, BLOCKED_MS, FreezeCell, NORMAL_MS};
 pub use idle::Idle;
 pub use join::{Join, LateJoin};

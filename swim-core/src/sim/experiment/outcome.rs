@@ -77,6 +77,11 @@ impl Reading {
         Self { name, value: Value::Rate(rate) }
     }
 
+    /// The largest of something.
+    pub const fn largest(name: &'static str, largest: f64) -> Self {
+        Self { name, value: Value::Largest(largest) }
+    }
+
     /// So many of so many.
     pub const fn share(name: &'static str, hits: u64, of: u64) -> Self {
         Self { name, value: Value::Share { hits, of } }
@@ -95,6 +100,8 @@ pub enum Value {
     Count(u64),
     /// To a mean.
     Rate(f64),
+    /// To the largest of all.
+    Largest(f64),
     /// To a share of all.
     Share {
         /// How many did.

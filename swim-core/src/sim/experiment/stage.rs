@@ -159,7 +159,7 @@ impl Stage {
     }
 
     /// Traffic is counted up to now: that of the nodes that now run.
-    pub fn close_window(&mut self) {
+    pub fn close_window(&mut self) -> Traffic {
         let counts = self.cluster.report().counts;
         let (since, sent, bytes_sent) = self.window;
         let seconds = self.cluster.now().since(since).as_secs_f64();
@@ -168,6 +168,7 @@ impl Stage {
             bytes: counts.bytes_sent - bytes_sent,
             node_seconds: seconds * self.cluster.population().count() as f64,
         };
+        self.traffic
     }
 
     /// Draws `count` nodes that are not anomalous yet, and makes them so; all but one at most.

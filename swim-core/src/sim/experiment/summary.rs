@@ -52,6 +52,8 @@ pub enum Figure {
     Mean(Estimate),
     /// A mean of what is per time or per node already.
     Rate(Estimate),
+    /// The largest in any run.
+    Largest(f64),
     /// A share of all.
     Share {
         /// How many did.
@@ -119,12 +121,13 @@ fn readings(outcomes: &[Outcome]) -> Vec<(&'static str, Figure)> {
 
 fn figure(outcomes: &[Outcome], name: &str) -> Option<Figure> {
     let (mut counts, mut rates) = (Vec::new(), Vec::new());
-    let (mut shares, mut times) = (Vec::new(), Vec::new());
+    let (mut shares, mut times, mut largest) = (Vec::new(), Vec::new(), None);
     let readings = outcomes.iter().flat_map(|outcome| &outcome.readings);
     for reading in readings.filter(|reading| reading.name == name) {
         match reading.value {
             Value::Count(count) => counts.push(count as f64),
             Value::Rate(rate) => rates.push(rate),
+            Value::Largest(one) => largest = Some(largest.map_or(one, |most| one.max(most))),
             Value::Share { hits, of } => shares.push((hits, of)),
             Value::Time(time) => times.push(vec![seconds(time)]),
         }
@@ -140,7 +143,7 @@ fn figure(outcomes: &[Outcome], name: &str) -> Option<Figure> {
         let of = shares.iter().map(|run| run.1).sum();
         return Some(Figure::Share { hits, of, share: share(&shares) });
     }
-    Times::of(&times).map(Figure::Times)
+    largest.map(Figure::Largest).or_else(|| Times::of(&times).map(Figure::Times))
 }
 
 fn seconds(time: Option<Duration>) -> f64 {
@@ -165,6 +168,7 @@ mod tests {
             readings: vec![
                 Reading::count("removed", 2),
                 Reading::share("killed", 1, 4),
+                Reading::largest("peak", seed as f64),
                 Reading::time("healed", first),
             ],
             unheard: 0,
@@ -179,11 +183,12 @@ mod tests {
         assert_eq!(summary.all.map(|times| times.missed), Some(9));
         assert_eq!(summary.false_deaths.high, 3.0 / 9.0);
         assert_eq!((summary.message_rate.value, summary.byte_rate.value), (5.0, 20.0));
-        let [(_, removed), (_, killed), (_, healed)] = summary.readings[..] else {
-            panic!("three readings");
+        let [(_, removed), (_, killed), (_, peak), (_, healed)] = summary.readings[..] else {
+            panic!("four readings");
         };
         assert!(matches!(removed, Figure::Mean(mean) if mean.value == 2.0));
         assert!(matches!(killed, Figure::Share { hits: 9, of: 36, .. }));
+        assert!(matches!(peak, Figure::Largest(9.0)));
         assert!(matches!(healed, Figure::Times(times) if times.max == 9.0));
     }
 

@@ -1,7 +1,7 @@
 //! How an agent detects failures, as a person chooses it on the command line.
 
 use clap::ValueEnum;
-use swim_tokio::{Config, Detector, FlapPolicy, Label, Lifeguard};
+use swim_tokio::{Config, DIRECT_BELOW_MAX, Detector, FlapPolicy, Label, Lifeguard};
 
 use crate::span::Span;
 
@@ -25,6 +25,15 @@ pub struct Settings {
     /// least patient one decides. For --detector witness alone. [default: the profile's]
     #[arg(long, value_name = "TIME", value_parser = Span::pause)]
     pause_tolerance: Option<Span>,
+
+    /// While fewer members live, probe every one of them in every probe interval instead of one:
+    /// heartbeats, which find a crash sooner and cost as many packets as there are members. Once
+    /// there are as many, go on as SWIM does, until fewer than three quarters of N live. At most
+    /// 256, 0 for never; members may differ in it. For --detector witness alone. [default: the
+    /// profile's]
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u16).range(..=i64::from(DIRECT_BELOW_MAX)))]
+    direct_below: Option<u16>,
 
     /// How long the dead and the departed are remembered, 1s to 30days. Longer keeps late rumours
     /// from reviving them, shorter frees memory. [default: the profile's]
@@ -53,6 +62,7 @@ impl Settings {
             label: Label::new(&self.label),
             detector: self.detector.detector(),
             pause_tolerance: self.pause_tolerance.map_or(preset.pause_tolerance, |span| span.0),
+            direct_below: self.direct_below.unwrap_or(preset.direct_below),
             tombstone_time: self.tombstone_time.map_or(preset.tombstone_time, |span| span.0),
             heal_interval: self.heal_interval.map_or(preset.heal_interval, |span| span.0),
             flap: self.hold_out_flapping.then(FlapPolicy::new),
@@ -153,6 +163,14 @@ mod tests {
             let pause_tolerance = std::time::Duration::from_millis(millis);
             assert_eq!(own, Config { pause_tolerance, ..fast }, "{text}");
         }
+    }
+
+    #[test]
+    fn a_small_cluster_is_probed_whole_only_if_asked_for() {
+        let default = config(&[]).direct_below;
+        assert_eq!(default, Config::lan().direct_below);
+        assert_eq!(config(&["--direct-below", "8"]).direct_below, 8);
+        assert!(Cli::try_parse_from(["swim", "--direct-below", "257"]).is_err());
     }
 
     #[test]

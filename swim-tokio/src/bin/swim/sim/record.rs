@@ -69,6 +69,7 @@ impl Record {
             let name = name.replace(' ', "_");
             match figure {
                 Figure::Mean(mean) | Figure::Rate(mean) => record.estimate(&name, *mean),
+                Figure::Largest(largest) => record.push(&name, number(*largest)),
                 Figure::Times(times) => record.times(&name, Some(*times)),
                 Figure::Share { hits, of, share } => {
                     record.push(&format!("{name}_hits"), (*hits).into());

@@ -135,6 +135,8 @@ pub enum Choice {
     Repair(studies::Repair),
     Radio(studies::Radio),
     Leaves(studies::Leaves),
+    Direct(studies::Direct),
+    Bound(studies::Bound),
 }
 
 impl Choice {
@@ -163,6 +165,8 @@ impl Choice {
             Self::Repair(study) => study,
             Self::Radio(study) => study,
             Self::Leaves(study) => study,
+            Self::Direct(study) => study,
+            Self::Bound(study) => study,
         }
     }
 }

@@ -161,6 +161,7 @@ fn figure_lines(lines: &mut Vec<(String, String)>, name: &str, figure: &Figure) 
     match figure {
         Figure::Mean(estimate) => lines.push((format!("{name} / run"), mean(*estimate))),
         Figure::Rate(estimate) => lines.push((name.to_owned(), mean(*estimate))),
+        Figure::Largest(largest) => lines.push((name.to_owned(), format!("{largest:.3}"))),
         Figure::Times(times) => times_lines(lines, name, Some(*times)),
         Figure::Share { hits, of, share } => {
             let percent = |share: f64| (share * 100.0).round();

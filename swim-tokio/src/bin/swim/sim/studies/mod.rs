@@ -2,6 +2,7 @@
 
 mod ablation;
 mod boards;
+mod bounds;
 mod connections;
 mod failures;
 mod pauses;
@@ -11,6 +12,7 @@ mod views;
 
 pub use ablation::AblationStudy;
 pub use boards::{Leaves, Radio};
+pub use bounds::{Bound, Direct};
 pub use connections::{BadNodes, Deaf, FlipFlop, OneWay, Partition};
 pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
 pub use pauses::{PauseCurve, RepeatedPauses};
