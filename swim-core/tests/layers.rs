@@ -50,6 +50,7 @@ const ROWS: &[&[&str]] = &[
         "sync",
     ],
     &["node"],
+    &["trace"],
     &["lib", "sim"],
 ];
 
