@@ -37,6 +37,18 @@ pub trait Address: Copy + Debug + Ord + Serialize + DeserializeOwned {
     fn is_reachable(&self) -> bool {
         true
     }
+
+    /// What the encoding leaves out, as a number: the scope of an IPv6 address, which means
+    /// something on this host alone. 0 by default: nothing.
+    fn scope(&self) -> u32 {
+        0
+    }
+
+    /// The same address with what the encoding leaves out.
+    #[must_use]
+    fn within_scope(self, _scope: u32) -> Self {
+        self
+    }
 }
 
 /// The longest encoding of an [`Address`], in bytes.
@@ -57,6 +69,20 @@ impl Address for SocketAddr {
             Self::V6(address) => address.part(),
         }
     }
+
+    fn scope(&self) -> u32 {
+        match self {
+            Self::V4(_) => 0,
+            Self::V6(address) => address.scope(),
+        }
+    }
+
+    fn within_scope(self, scope: u32) -> Self {
+        match self {
+            Self::V4(_) => self,
+            Self::V6(address) => Self::V6(address.within_scope(scope)),
+        }
+    }
 }
 
 impl Address for SocketAddrV4 {
@@ -68,6 +94,15 @@ impl Address for SocketAddrV4 {
 impl Address for SocketAddrV6 {
     fn part(&self) -> u64 {
         self.ip().part()
+    }
+
+    fn scope(&self) -> u32 {
+        self.scope_id()
+    }
+
+    fn within_scope(mut self, scope: u32) -> Self {
+        self.set_scope_id(scope);
+        self
     }
 }
 
@@ -105,8 +140,10 @@ mod tests {
     #[test]
     fn an_address_is_kept_as_the_others_read_it() {
         let scoped = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 7946, 5, 3);
-        let read = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 7946, 0, 0);
-        assert_eq!(as_read(SocketAddr::V6(scoped)), Some(SocketAddr::V6(read)));
+        let local = |scope| SocketAddrV6::new(Ipv6Addr::LOCALHOST, 7946, 0, scope);
+        assert_eq!(as_read(SocketAddr::V6(scoped)), Some(SocketAddr::V6(local(0))));
         assert_eq!(as_read(7u16), Some(7));
+        let read = as_read(SocketAddr::V6(scoped)).unwrap();
+        assert_eq!(read.within_scope(scoped.scope()), SocketAddr::V6(local(3)));
     }
 }

@@ -1,5 +1,7 @@
 //! The detectors as data: each a set of rules.
 
+use serde::{Deserialize, Serialize};
+
 use crate::judge::VOICES_MAX;
 
 /// Stages of a probe; the upper bound of [`Rules::stages`].
@@ -8,7 +10,7 @@ pub const STAGES_MAX: u8 = 3;
 pub const CONFIRMATIONS_MAX: u8 = VOICES_MAX as u8 - 1;
 
 /// How failures are detected. All variants run on the same node and the same packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Detector {
     /// SWIM as published (Das, Gupta, Motivala 2002): fixed suspicion timeouts in natural
@@ -24,7 +26,7 @@ pub enum Detector {
 }
 
 /// Which Lifeguard: the paper and memberlist as shipped differ in seven points (see [`Rules`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Lifeguard {
     /// As the paper describes it.
@@ -37,7 +39,7 @@ pub enum Lifeguard {
 ///
 /// R1 to R9, R11 and R12 are the rules of [`Detector::Witness`]. What each is worth is measured by
 /// `swim sim ablation`, which switches them off one at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// The worst local health score; 0 switches local health off.
     pub health_max: u8,
@@ -94,7 +96,7 @@ pub struct Rules {
 }
 
 /// K of Lifeguard's suspicion formula.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Confirmations {
     /// Timeouts do not depend on voices.
     Unused,
@@ -106,7 +108,7 @@ pub enum Confirmations {
 }
 
 /// With what the cost of a larger cluster grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Growth {
     /// ceil(ln(N + 1)), for timeouts and transmissions alike (SWIM section 5).
     NaturalCeiling,

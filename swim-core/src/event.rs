@@ -1,5 +1,7 @@
 //! What the application is told.
 
+use serde::{Deserialize, Serialize};
+
 use crate::member::NodeId;
 use crate::wire::{KeyId, Refusal};
 
@@ -8,7 +10,7 @@ use crate::wire::{KeyId, Refusal};
 ///
 /// Events about one member coalesce: whoever polls late hears the latest state, not every step,
 /// and nothing is ever dropped for want of room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Event<A> {
     /// A seed admitted this node to its cluster.

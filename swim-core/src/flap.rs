@@ -8,11 +8,13 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::member::Status;
 use crate::time::{Instant, part, times};
 
 /// When a member is held out, and for how long. Route flap damping (RFC 2439) for members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlapPolicy {
     /// A member with this many points is held out; it comes back with half of them or fewer. A
     /// suspicion is one point, a death three more. 1 to 100.

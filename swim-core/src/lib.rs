@@ -108,8 +108,9 @@
 //!
 //! - `alloc`: [`storage::Growable`](storage), a table that grows on the heap.
 //! - `crypto`: sealed packets (`Node::seal`).
+//! - `trace`: what goes into a node, recorded and replayed; needs `std`.
 //! - `sim`: a whole cluster in virtual time, with an oracle that checks it; needs `std`.
-#![cfg_attr(not(any(test, feature = "sim")), no_std)]
+#![cfg_attr(not(any(test, feature = "trace")), no_std)]
 #![forbid(unsafe_code)]
 #![deny(
     clippy::arithmetic_side_effects,
@@ -178,6 +179,8 @@ mod suspicion;
 mod sync;
 mod table;
 mod time;
+#[cfg(feature = "trace")]
+pub mod trace;
 pub mod wire;
 mod witnesses;
 

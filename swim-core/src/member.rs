@@ -90,7 +90,7 @@ impl fmt::Debug for NodeId {
     }
 }
 
-const fn fnv1a(bytes: &[u8]) -> u64 {
+pub(crate) const fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let mut rest = bytes;
     while let [byte, tail @ ..] = rest {

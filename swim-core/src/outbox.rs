@@ -1,5 +1,7 @@
 //! What is to be sent: intents, not bytes. Packets are written when the driver asks for them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::member::NodeId;
 use crate::storage::{Bounds, Queue};
 use crate::wire::Message;
@@ -8,7 +10,7 @@ use crate::wire::Message;
 pub const STREAM_PACKET_LEN_MAX: u16 = 65_507;
 
 /// How a packet travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
     /// As one datagram.
     Datagram,

@@ -49,13 +49,15 @@ pub enum SnapshotRecord<A> {
 pub struct Acquaintances<A> {
     waiting: alloc::collections::VecDeque<(NodeId, A)>,
     since: Instant,
+    /// How many were ever taken out to be looked for.
+    taken: usize,
 }
 
 #[cfg(feature = "alloc")]
 impl<A: Copy> Acquaintances<A> {
     /// Nobody is known from an earlier life.
     pub const fn none() -> Self {
-        Self { waiting: alloc::collections::VecDeque::new(), since: Instant::ZERO }
+        Self { waiting: alloc::collections::VecDeque::new(), since: Instant::ZERO, taken: 0 }
     }
 
     /// Takes up the members of a snapshot at `now`, in an order that follows from `seed`: nodes
@@ -67,7 +69,7 @@ impl<A: Copy> Acquaintances<A> {
             let ahead = rng.below(waiting.len().saturating_sub(place));
             waiting.swap(place, place.saturating_add(ahead));
         }
-        Self { waiting, since: now }
+        Self { waiting, since: now, taken: 0 }
     }
 
     /// Whether nobody is left to look for.
@@ -86,7 +88,24 @@ impl<A: Copy> Acquaintances<A> {
     }
 
     pub(crate) fn pop(&mut self) -> Option<(NodeId, A)> {
+        self.taken = self.taken.saturating_add(1);
         self.waiting.pop_front()
+    }
+
+    /// Those whose turn is next, since when they are looked for.
+    #[cfg(feature = "trace")]
+    pub(crate) fn resumed(members: impl IntoIterator<Item = (NodeId, A)>, since: Instant) -> Self {
+        Self { waiting: members.into_iter().collect(), since, taken: 0 }
+    }
+
+    #[cfg(feature = "trace")]
+    pub(crate) fn since(&self) -> Instant {
+        self.since
+    }
+
+    #[cfg(feature = "trace")]
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
     }
 
     pub(crate) fn push(&mut self, id: NodeId, address: A) {

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A moment, in microseconds since an epoch of the driver's choice (process start, boot, 1970).
 ///
 /// The core never reads a clock. Only differences matter, so the epoch is free, but it must be the
@@ -17,7 +19,9 @@ use core::time::Duration;
 /// assert_eq!(start.after(Duration::from_millis(500)), Instant::from_secs(2));
 /// assert_eq!(Instant::from_secs(2).since(start), Duration::from_millis(500));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 // As an id is: see there.
 #[repr(Rust, packed(4))]
 pub struct Instant(u64);

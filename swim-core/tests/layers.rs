@@ -52,6 +52,7 @@ const ROWS: &[&[&str]] = &[
         "sync",
     ],
     &["node"],
+    &["trace"],
     &["lib", "sim"],
 ];
 

@@ -8,6 +8,8 @@ pub(crate) use settings::Settings;
 use core::fmt;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::detector::{Detector, STAGES_MAX};
 use crate::flap::FlapPolicy;
 
@@ -24,7 +26,7 @@ pub const DIRECT_BELOW_MAX: u16 = 256;
 pub const DATAGRAM_LEN_MIN: usize = 127;
 
 /// The name of a cluster, hashed. Packets of another label are rejected and counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label(pub(crate) u32);
 
 impl Label {
@@ -85,7 +87,7 @@ impl Label {
 /// | `datagram_len_max` | 1400 | 1400 | 1400 | 1400 | 127 |
 /// | `newcomers_per_second_max` | 1000 | 1000 | 1000 | 1000 | 50 |
 /// | `incarnation_skew_max` | 1048576 | 1048576 | 1048576 | 1048576 | 1048576 |
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// Which cluster this is. Set it whenever two clusters can reach each other. Default: `""`.
     pub label: Label,

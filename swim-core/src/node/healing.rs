@@ -16,7 +16,7 @@ use super::{Node, Standing, count};
 /// Acquaintances looked at in one call of [`Node::remember_some`]; the others have their turn in
 /// the next.
 #[cfg(feature = "alloc")]
-const REMEMBERED_PER_CALL_MAX: usize = 64;
+pub(crate) const REMEMBERED_PER_CALL_MAX: usize = 64;
 
 /// Whom a healing attempt can go to.
 const KINDS: usize = 3;

@@ -18,6 +18,9 @@ mod suspicion;
 mod syncing;
 mod timeout;
 
+#[cfg(feature = "trace")]
+pub(crate) use healing::REMEMBERED_PER_CALL_MAX;
+
 use core::fmt;
 use core::time::Duration;
 

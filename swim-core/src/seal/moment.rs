@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Instant;
 
 /// How old a sealed packet may be. It is shorter than dead members are remembered
@@ -21,7 +23,7 @@ const MOMENT_MAX: u64 = (1 << 48) - 1;
 const SALT_BITS: u64 = (1 << 48) - 1;
 
 /// What the nonces of one life of a process begin with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nonces {
     /// Another one for every run of the same member, best random from the system; a board without
     /// such a generator counts its starts. The lower 48 bits count. Of two runs with the same salt

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::member::NodeId;
 use crate::time::Instant;
 use crate::wire::{Cover, ENVELOPE_LEN, Envelope, KeyId, SEAL_LEN, TAG_LEN};
@@ -15,7 +17,7 @@ const MEMORY_MARGIN: Duration = Duration::from_secs(30);
 
 /// Whether packets are sealed: three steps by which a running cluster comes to it, or goes back.
 /// Each is to be taken on all members before the next is on any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Sealing {
     /// Sends packets in clear and accepts both kinds.
     Accept,

@@ -7,6 +7,7 @@ use crate::member::{NodeId, Status};
 use crate::rng::Rng;
 use crate::storage::Storage;
 use crate::time::Instant;
+use crate::trace::Trace;
 use crate::{Node, Stats};
 
 use super::confidant::Confidant;
@@ -15,6 +16,7 @@ use super::network::Network;
 use super::oracle::{Oracle, Violation};
 use super::process::Process;
 use super::queue::Queue;
+use super::recorded;
 use super::report::{Failure, Heard, Load, Recorder, Report};
 use super::scenario::{Scenario, SimAddress};
 use super::tally::Tally;
@@ -60,6 +62,8 @@ pub struct Cluster<S: Storage> {
     pub(super) listeners: Vec<Option<usize>>,
     pub(super) oracle: Oracle,
     pub(super) recorder: Recorder,
+    /// Where all that goes into the nodes is written down.
+    pub(super) trace: Option<Trace>,
     pub(super) confidant: Confidant,
     pub(super) malice: Malice,
     /// What outsiders have sent and got.
@@ -83,6 +87,7 @@ impl<S: Storage> Cluster<S> {
             listeners: Vec::new(),
             oracle: Oracle::new(scenario.false_deaths_forbidden),
             recorder: Recorder::default(),
+            trace: recorded::next(),
             confidant: Confidant::new(),
             malice: Malice::new(scenario.seed),
             loot: Load::default(),
@@ -92,6 +97,15 @@ impl<S: Storage> Cluster<S> {
             rng,
             scenario,
         }
+    }
+
+    /// Writes down all that goes into the nodes that are added or started from now on, each under
+    /// its index. The addresses are of the kind [`AddressKind::SocketV4`].
+    ///
+    /// [`AddressKind::SocketV4`]: crate::trace::AddressKind::SocketV4
+    pub fn record(&mut self, trace: Trace) {
+        self.trace = Some(trace);
+        self.tell_time();
     }
 
     /// Lets time pass.
@@ -106,10 +120,10 @@ impl<S: Storage> Cluster<S> {
         }
         while self.failure.is_none() {
             let Some((at, what)) = self.queue.pop(end) else {
-                self.now = end;
+                self.reach(end);
                 return Ok(());
             };
-            self.now = at;
+            self.reach(at);
             let (node, outcome) = self.happen(what);
             self.judge(node, outcome);
         }
@@ -178,7 +192,7 @@ impl<S: Storage> Cluster<S> {
 
     /// A node, if its process runs.
     pub fn node(&self, node: usize) -> Option<&Node<SimAddress, S>> {
-        self.processes[node].node.as_ref()
+        self.processes[node].node.as_deref()
     }
 
     /// What a node has sent and received since it was added, in all its lives.
@@ -301,6 +315,18 @@ impl<S: Storage> Cluster<S> {
             trace_hash: self.trace_hash(),
             counts: self.recorder.counts,
             false_deaths: self.oracle.false_deaths(),
+        }
+    }
+
+    fn reach(&mut self, now: Instant) {
+        self.now = now;
+        self.tell_time();
+    }
+
+    /// The nodes of a trace have clocks of their own.
+    fn tell_time(&self) {
+        if let Some(trace) = &self.trace {
+            trace.set_clock::<SimAddress>(self.now);
         }
     }
 

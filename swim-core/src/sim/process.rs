@@ -7,7 +7,8 @@ use crate::member::NodeId;
 use crate::rng::Rng;
 use crate::storage::Storage;
 use crate::time::Instant;
-use crate::{Acquaintances, Node, Standing};
+use crate::trace::Traced;
+use crate::{Acquaintances, Standing};
 
 use super::clock::Clock;
 use super::oracle::Violation;
@@ -28,7 +29,7 @@ pub(super) struct Process<S: Storage> {
     /// Where the oracle keeps the truth about the id.
     pub place: usize,
     pub address: SimAddress,
-    pub node: Option<Node<SimAddress, S>>,
+    pub node: Option<Traced<SimAddress, S>>,
     pub clock: Clock,
     /// What makes its table, if it is not the scenario's.
     pub storage: Option<Box<dyn Fn() -> S>>,
@@ -89,7 +90,7 @@ impl<S: Storage> Process<S> {
     }
 
     /// Runs `node` by `clock`.
-    pub fn start(&mut self, node: Node<SimAddress, S>, clock: Clock, rows_max: usize) {
+    pub fn start(&mut self, node: Traced<SimAddress, S>, clock: Clock, rows_max: usize) {
         (self.node, self.clock, self.rows_max) = (Some(node), clock, rows_max);
         (self.alarm, self.rows_gone) = (None, 0);
         self.acquaintances = Acquaintances::none();
@@ -100,7 +101,7 @@ impl<S: Storage> Process<S> {
     pub fn stop(&mut self, host_lives: bool) -> bool {
         (self.alarm, self.frozen_until, self.jammed_until) = (None, None, None);
         (self.is_blocked, self.is_off) = (false, false);
-        let ran = self.node.take().is_some();
+        let ran = self.node.take().map(Traced::end).is_some();
         self.is_killed = host_lives && (ran || self.is_killed);
         ran
     }

@@ -6,7 +6,8 @@ use core::time::Duration;
 use crate::member::{Incarnation, NodeId};
 use crate::storage::Storage;
 use crate::time::Instant;
-use crate::{Identity, Key, Node};
+use crate::trace::{Recording, Traced};
+use crate::{Identity, Key};
 
 use super::clock::Clock;
 use super::cluster::Cluster;
@@ -65,7 +66,7 @@ impl<S: Storage> Cluster<S> {
     }
 
     /// Ends a process without a word. Its host lives and refuses every packet to it: after the way
-    /// there and back the sender [is told](Node::handle_unreachable), unless the news is lost.
+    /// there and back the sender [is told](Traced::handle_unreachable), unless the news is lost.
     pub fn kill(&mut self, node: usize) {
         self.stop(node, true);
     }
@@ -102,7 +103,7 @@ impl<S: Storage> Cluster<S> {
         self.recorder.step(self.now, node, Step::Froze);
     }
 
-    /// Lets a node announce that it will be [silent](Node::sleep) for so long. Returns whether it
+    /// Lets a node announce that it will be [silent](Traced::sleep) for so long. Returns whether it
     /// took the command. It is silent from [`Event::Asleep`](crate::Event::Asleep) on, but it still
     /// answers, unless it is [switched off](Self::switch_off).
     pub fn sleep(&mut self, node: usize, duration: Duration) -> bool {
@@ -185,7 +186,7 @@ impl<S: Storage> Cluster<S> {
     pub fn command<R>(
         &mut self,
         node: usize,
-        verb: impl FnOnce(&mut Node<SimAddress, S>, Instant) -> R,
+        verb: impl FnOnce(&mut Traced<SimAddress, S>, Instant) -> R,
     ) -> Option<R> {
         let process = &mut self.processes[node];
         if !process.is_responsive() {
@@ -267,7 +268,9 @@ impl<S: Storage> Cluster<S> {
         };
         let rows_max = storage.members_max();
         let (seed, now) = (self.rng.next_u64(), clock.local(self.now));
-        let node = Node::new(identity, self.scenario.config, storage, seed, now).ok();
+        let recording = self.trace.clone().map(|trace| Recording::new(trace, index as u32));
+        let config = self.scenario.config;
+        let node = Traced::new(identity, config, storage, seed, now, recording).ok();
         let outcome = match node.and_then(|node| self.equipped(node, index, now)) {
             Some(node) => {
                 self.note_rival(index);
@@ -283,10 +286,10 @@ impl<S: Storage> Cluster<S> {
     /// Gives a node the keys that the scenario has for it.
     fn equipped(
         &mut self,
-        mut node: Node<SimAddress, S>,
+        mut node: Traced<SimAddress, S>,
         index: usize,
         now: Instant,
-    ) -> Option<Node<SimAddress, S>> {
+    ) -> Option<Traced<SimAddress, S>> {
         let Some(keys) = self.scenario.keys else { return Some(node) };
         let (ring, sealing) = keys(index);
         self.confidant.learn(&ring, self.now);
@@ -515,7 +518,7 @@ mod tests {
         cluster.join(1, 0);
         cluster.run_for(SECOND / 100)?;
         assert!(steps(&cluster).contains("node 0  Received(10.0.0.2:7946"));
-        let heard = |node: &Node<SimAddress, Growable>| node.stats().packets_received;
+        let heard = |node: &crate::Node<SimAddress, Growable>| node.stats().packets_received;
         let before = cluster.node(1).map(heard);
         cluster.run_for(5 * SECOND)?;
         assert_eq!(cluster.node(1).map(heard), before);

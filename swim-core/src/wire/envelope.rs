@@ -2,12 +2,14 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::ParseError;
 use super::header::{Header, split_preamble};
 
 /// Which key sealed a packet: the same for a key wherever it is, and of no use to guess the key.
 /// Shown as eight hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyId(pub u32);
 
 impl fmt::Display for KeyId {

@@ -18,6 +18,7 @@ mod sealed;
 mod snapshot;
 mod solo;
 mod together;
+mod trace;
 mod watch;
 
 pub use decode::decode;
@@ -25,6 +26,7 @@ pub use sealed::sealed;
 pub use snapshot::snapshot;
 pub use solo::node;
 pub use together::cluster;
+pub use trace::trace;
 
 use bytes::Bytes;
 
@@ -48,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cluster", run: cluster },
     Target { name: "sealed", run: sealed },
     Target { name: "snapshot", run: snapshot },
+    Target { name: "trace", run: trace },
 ];
 
 #[cfg(test)]
