@@ -106,8 +106,8 @@ fn readings(parts: &[Parts]) -> Vec<Reading> {
     let greatest = |part: fn(&Parts) -> f64| parts.iter().map(part).fold(0.0, f64::max);
     let of = parts.len() as u64;
     vec![
-        Reading::largest("first / bound, largest", greatest(|crash| crash.first)),
-        Reading::largest("all / bound, largest", greatest(|crash| crash.all)),
+        Reading::sample("first / bound", greatest(|crash| crash.first)),
+        Reading::sample("all / bound", greatest(|crash| crash.all)),
         Reading::share("over a quarter of the bound", over(0.25), of),
         Reading::share("over half of the bound", over(0.5), of),
         Reading::share("over three quarters of the bound", over(0.75), of),
@@ -133,11 +133,11 @@ mod tests {
             let outcome = bound.run(&Trial { config, nodes: 24, seed })?;
             assert_eq!(outcome.detections.len(), 21);
             assert_eq!(reading(&outcome, "beyond the bound"), Value::Share { hits: 0, of: 21 });
-            let Value::Largest(first) = reading(&outcome, "first / bound, largest") else {
-                panic!("no largest");
+            let Value::Sample(first) = reading(&outcome, "first / bound") else {
+                panic!("no ratio");
             };
-            let Value::Largest(all) = reading(&outcome, "all / bound, largest") else {
-                panic!("no largest");
+            let Value::Sample(all) = reading(&outcome, "all / bound") else {
+                panic!("no ratio");
             };
             (first_most, all_most) = (first_most.max(first), all_most.max(all));
         }

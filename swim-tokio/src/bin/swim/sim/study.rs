@@ -137,6 +137,8 @@ pub enum Choice {
     Leaves(studies::Leaves),
     Direct(studies::Direct),
     Bound(studies::Bound),
+    Spread(studies::Spread),
+    Demers(studies::Demers),
 }
 
 impl Choice {
@@ -167,6 +169,8 @@ impl Choice {
             Self::Leaves(study) => study,
             Self::Direct(study) => study,
             Self::Bound(study) => study,
+            Self::Spread(study) => study,
+            Self::Demers(study) => study,
         }
     }
 }

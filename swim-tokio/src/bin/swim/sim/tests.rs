@@ -12,7 +12,7 @@ struct Line {
 }
 
 /// Every experiment, made short.
-const SHORT: [&str; 25] = [
+const SHORT: [&str; 27] = [
     "crash --loss 0,20 --wan",
     "process-crash",
     "mass-crash --crashed 2,3",
@@ -38,6 +38,8 @@ const SHORT: [&str; 25] = [
     "direct --nodes 3,6 --direct-below 0,8",
     "bound --fewest 6 --loss 0,50",
     "radio --crashes 3 --loss 0,200 --duration 60s",
+    "spread --fanout 2,4",
+    "demers --k 1,2",
 ];
 
 fn parse(line: &str) -> Result<Args, clap::Error> {
@@ -179,6 +181,8 @@ fn wrong_command_lines_are_refused() {
         "partition --minority 20 --nodes 16",
         "repeated-pauses --pause 1s,2s --every 9s",
         "ablation --detector swim",
+        "spread --detector swim",
+        "demers --profile wan",
     ] {
         let Args { choice, options } = parse(line).unwrap();
         assert!(choice.study().check(&options).is_err(), "{line}");
