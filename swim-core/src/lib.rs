@@ -132,6 +132,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod accrual;
 mod address;
 mod allow;
 mod config;
@@ -176,9 +177,11 @@ mod suspicion;
 mod sync;
 mod table;
 mod time;
+mod watch;
 pub mod wire;
 mod witnesses;
 
+pub use accrual::{Accrual, PROBE_LEVEL};
 pub use address::{ADDRESS_LEN_MAX, Address};
 pub use allow::AddressPredicate;
 pub use config::{
@@ -187,7 +190,7 @@ pub use config::{
 };
 pub use detector::{Confirmations, Detector, Growth, Lifeguard, Rules, STAGES_MAX};
 pub use error::{
-    BadAddress, JoinError, MetadataTooLong, NewError, Rejected, SleepError, TooManyWatched,
+    BadAddress, JoinError, MetadataTooLong, NewError, Rejected, SleepError, WatchError,
 };
 pub use event::Event;
 pub use flap::FlapPolicy;
@@ -209,4 +212,5 @@ pub use storage::{
 };
 pub use sync::HOPS_MAX as SYNC_HOPS_MAX;
 pub use time::Instant;
+pub use watch::{WATCH_INTERVAL_MAX, WATCH_INTERVAL_MIN, Watch};
 pub use wire::{KeyId, Refusal, SEAL_LEN};

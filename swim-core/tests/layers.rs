@@ -12,6 +12,7 @@ const ROWS: &[&[&str]] = &[
     &["log", "time"],
     &["member", "quota", "range", "rng"],
     &[
+        "accrual",
         "address",
         "allow",
         "health",
@@ -49,6 +50,7 @@ const ROWS: &[&[&str]] = &[
         "stats",
         "sync",
     ],
+    &["watch"],
     &["node"],
     &["lib", "sim"],
 ];
