@@ -148,19 +148,34 @@ impl fmt::Display for SleepError {
 
 impl core::error::Error for SleepError {}
 
-/// A node watches as many members as its
-/// [`Bounds::watched`](crate::storage::Bounds::watched) holds already: the caller's fault; they are
-/// still watched.
+/// A member could not be watched: the caller's fault; those watched are watched as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyWatched;
+#[non_exhaustive]
+pub enum WatchError {
+    /// As many are watched as can be: [`WATCHED_MAX`](crate::WATCHED_MAX), or
+    /// [`Bounds::watched`](crate::storage::Bounds::watched).
+    TooMany,
+    /// It is this node.
+    Oneself,
+    /// The interval is not from [`WATCH_INTERVAL_MIN`](crate::WATCH_INTERVAL_MIN) to
+    /// [`WATCH_INTERVAL_MAX`](crate::WATCH_INTERVAL_MAX), nor zero.
+    Interval,
+    /// The level is not from 0.5 to 64.
+    Level,
+}
 
-impl fmt::Display for TooManyWatched {
+impl fmt::Display for WatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("as many members are watched as can be")
+        f.write_str(match self {
+            Self::TooMany => "as many members are watched as can be",
+            Self::Oneself => "a node does not watch itself",
+            Self::Interval => "a watch pings every 10 ms to 60 s, or not at all",
+            Self::Level => "a level is from 0.5 to 64",
+        })
     }
 }
 
-impl core::error::Error for TooManyWatched {}
+impl core::error::Error for WatchError {}
 
 /// Metadata is longer than this node can hold or fit into one datagram: the caller's fault; the
 /// metadata is what it was.

@@ -93,6 +93,13 @@ pub enum Event<A> {
     /// A member that was not [watched](crate::Node::watch) had to make room for another in the
     /// table of a leaf. Nothing is said of whether it lives.
     MemberForgotten(NodeId),
+    /// The level of suspicion of a [watched](crate::Node::watch) member has passed that of the
+    /// watch. What the cluster holds of it is told by [`MemberSuspected`](Self::MemberSuspected)
+    /// and [`MemberDead`](Self::MemberDead), sooner or later than this.
+    SuspicionRaised(NodeId),
+    /// A watched member, told of by [`SuspicionRaised`](Self::SuspicionRaised), has answered again,
+    /// or is watched in another way. Told too when it is back after it was dead or asleep.
+    SuspicionLowered(NodeId),
     /// The announcement of [`sleep`](crate::Node::sleep) has been sent as often as any news is, or
     /// nobody was there to hear it, or `leave_timeout` is over: the driver may stop calling until
     /// the end of the sleep. Also told if that came first. Not told of a sleep that was ended by
@@ -118,7 +125,9 @@ impl<A> Event<A> {
             | Self::MemberLeft(id)
             | Self::MemberRestarted(id)
             | Self::MemberUpdated(id)
-            | Self::MemberForgotten(id) => Some(*id),
+            | Self::MemberForgotten(id)
+            | Self::SuspicionRaised(id)
+            | Self::SuspicionLowered(id) => Some(*id),
             Self::JoinRefused { .. }
             | Self::Conflict { .. }
             | Self::UnknownKey { .. }

@@ -1,26 +1,24 @@
 //! What a node does whose table is smaller than its cluster: it is a leaf, and keeps a random part
 //! of the members. The part turns over, one by one, so that it is nobody's view for long, except
-//! for those whom the application watches.
+//! for those whom the application [watches](crate::Node::watch).
 
 use core::time::Duration;
 
 use crate::member::NodeId;
-use crate::storage::{Bounds, List};
 use crate::time::Instant;
 
-/// Whether the table has been too small, whom it must keep, and whom it had to give up.
-pub struct Leaf<B: Bounds> {
+/// Whether the table has been too small, and whom it had to give up.
+pub struct Leaf {
     /// A new member found no room.
     crowded: bool,
     /// There are members whom this node cannot reach, and does not keep.
     secluded: bool,
     notice: Notice,
-    watched: B::Watched<NodeId>,
     /// Whom the table gave up last; nobody else until the application has heard of it.
     forgotten: Option<NodeId>,
     /// When the next one may go.
     turn_at: Instant,
-    /// When those watched who are not in the table are asked for next.
+    /// When somebody watched who is not in the table is asked for next.
     search_at: Instant,
 }
 
@@ -41,14 +39,13 @@ pub enum LeafNews {
     Forgotten(NodeId),
 }
 
-impl<B: Bounds> Leaf<B> {
+impl Leaf {
     /// Nobody is given up before `turn_at`.
-    pub fn new(turn_at: Instant, bounds: &B) -> Self {
+    pub const fn new(turn_at: Instant) -> Self {
         Self {
             crowded: false,
             secluded: false,
             notice: Notice::Unneeded,
-            watched: bounds.watched(),
             forgotten: None,
             turn_at,
             search_at: turn_at,
@@ -78,10 +75,10 @@ impl<B: Bounds> Leaf<B> {
         self.crowded = false;
     }
 
-    /// Whether somebody may be given up for `newcomer`: one at a time, and only as often as may be,
-    /// unless the application watches the newcomer.
-    pub fn has_turn_for(&self, newcomer: NodeId, now: Instant) -> bool {
-        self.forgotten.is_none() && (now >= self.turn_at || self.is_watched(newcomer))
+    /// Whether somebody may be given up for a newcomer: one at a time, and only as often as may be,
+    /// unless the newcomer is wanted.
+    pub fn has_turn(&self, is_wanted: bool, now: Instant) -> bool {
+        self.forgotten.is_none() && (now >= self.turn_at || is_wanted)
     }
 
     /// A member was given up; the next one goes no sooner than after `pause`.
@@ -90,35 +87,14 @@ impl<B: Bounds> Leaf<B> {
         self.turn_at = now.after(pause);
     }
 
-    /// When somebody watched may have to be asked for.
-    pub fn search_deadline(&self) -> Option<Instant> {
-        (self.is_partial() && !self.watched.is_empty()).then_some(self.search_at)
+    /// When somebody who is missing may be asked for.
+    pub const fn search_at(&self) -> Instant {
+        self.search_at
     }
 
     /// Somebody may have been asked for; the next time is after `pause`.
     pub fn note_search(&mut self, pause: Duration, now: Instant) {
         self.search_at = now.after(pause);
-    }
-
-    /// Whether a member must be kept.
-    pub fn is_watched(&self, id: NodeId) -> bool {
-        self.watched().contains(&id)
-    }
-
-    /// Those who must be kept.
-    pub fn watched(&self) -> &[NodeId] {
-        self.watched.as_slice()
-    }
-
-    /// A member must be kept from now on. False when there are too many of them.
-    pub fn watch(&mut self, id: NodeId) -> bool {
-        self.is_watched(id) || self.watched.push(id).is_ok()
-    }
-
-    /// A member need not be kept any more. Returns whether it had to.
-    pub fn unwatch(&mut self, id: NodeId) -> bool {
-        let place = self.watched().iter().position(|&watched| watched == id);
-        place.and_then(|place| self.watched.swap_remove(place)).is_some()
     }
 
     /// Whether the application has something to hear.
@@ -139,7 +115,6 @@ impl<B: Bounds> Leaf<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{Server, WATCHED_MAX};
 
     const PAUSE: Duration = Duration::from_secs(4);
 
@@ -149,33 +124,23 @@ mod tests {
 
     #[test]
     fn members_go_one_by_one_and_the_application_hears_of_each() {
-        let mut leaf = Leaf::new(at(4), &Server);
-        let [a, b] = [NodeId::new(1), NodeId::new(2)];
-        assert!(!leaf.has_turn_for(a, at(3)) && leaf.has_turn_for(a, at(4)));
+        let mut leaf = Leaf::new(at(4));
+        let a = NodeId::new(1);
+        assert!(!leaf.has_turn(false, at(3)) && leaf.has_turn(false, at(4)));
         leaf.note_turn(a, PAUSE, at(4));
-        assert!(!leaf.has_turn_for(b, at(9)), "the application has not heard of the last");
+        assert!(!leaf.has_turn(false, at(9)), "the application has not heard of the last");
         assert_eq!(leaf.pop_news(), Some(LeafNews::Forgotten(a)));
-        assert!(!leaf.has_turn_for(b, at(7)) && leaf.has_turn_for(b, at(8)));
-        assert!(leaf.watch(b) && leaf.has_turn_for(b, at(7)), "it is wanted");
+        assert!(!leaf.has_turn(false, at(7)) && leaf.has_turn(false, at(8)));
+        assert!(leaf.has_turn(true, at(7)), "it is wanted");
     }
 
     #[test]
     fn that_the_table_is_full_is_said_once() {
-        let mut leaf = Leaf::new(at(0), &Server);
+        let mut leaf = Leaf::new(at(0));
         leaf.note_crowded();
         assert_eq!((leaf.pop_news(), leaf.pop_news()), (Some(LeafNews::Full), None));
         leaf.note_room();
         leaf.note_crowded();
         assert!(leaf.is_partial() && !leaf.has_news());
-    }
-
-    #[test]
-    fn so_many_can_be_watched_and_no_more() {
-        let mut leaf = Leaf::new(at(0), &Server);
-        assert!((0..WATCHED_MAX as u64).all(|id| leaf.watch(NodeId::new(id))));
-        assert!(leaf.watch(NodeId::new(0)), "it is already");
-        assert!(!leaf.watch(NodeId::new(99)));
-        assert!(leaf.unwatch(NodeId::new(0)) && !leaf.unwatch(NodeId::new(0)));
-        assert!(leaf.watch(NodeId::new(99)) && leaf.is_watched(NodeId::new(99)));
     }
 }

@@ -133,6 +133,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod accrual;
 mod address;
 mod allow;
 mod bound;
@@ -181,9 +182,11 @@ mod table;
 mod time;
 #[cfg(feature = "trace")]
 pub mod trace;
+mod watch;
 pub mod wire;
 mod witnesses;
 
+pub use accrual::{Accrual, PROBE_LEVEL};
 pub use address::{ADDRESS_LEN_MAX, Address};
 pub use allow::AddressPredicate;
 pub use bound::{Assumptions, DetectionBound};
@@ -193,7 +196,7 @@ pub use config::{
 };
 pub use detector::{Confirmations, Detector, Growth, Lifeguard, Rules, STAGES_MAX};
 pub use error::{
-    BadAddress, JoinError, MetadataTooLong, NewError, Rejected, SleepError, TooManyWatched,
+    BadAddress, JoinError, MetadataTooLong, NewError, Rejected, SleepError, WatchError,
 };
 pub use event::Event;
 pub use flap::FlapPolicy;
@@ -215,4 +218,5 @@ pub use storage::{
 };
 pub use sync::HOPS_MAX as SYNC_HOPS_MAX;
 pub use time::Instant;
+pub use watch::{WATCH_INTERVAL_MAX, WATCH_INTERVAL_MIN, Watch};
 pub use wire::{KeyId, Refusal, SEAL_LEN};

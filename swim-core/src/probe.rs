@@ -186,13 +186,20 @@ impl<B: Bounds> Prober<B> {
         now: Instant,
     ) -> bool {
         self.next_at = now.after(interval);
-        if self.running.is_full()
-            && let Some(over) =
-                self.running.as_slice().iter().position(|probe| probe.step_at.is_none())
-        {
-            self.running.remove(over);
-        }
-        self.running.push(Probe::new((target, number), plan, now)).is_ok()
+        self.add(Probe::new((target, number), plan, now))
+    }
+
+    /// Starts a probe out of turn, which takes no room from those that have a turn. False when there
+    /// is none.
+    pub fn start_besides(
+        &mut self,
+        (target, number): (NodeId, u32),
+        plan: Plan,
+        now: Instant,
+    ) -> bool {
+        let undecided = self.running.as_slice().iter().filter(|probe| probe.step_at.is_some());
+        let has_room = undecided.count().saturating_add(1) < self.running.len_max();
+        has_room && self.add(Probe::new((target, number), plan, now))
     }
 
     /// The number of the first ping of the probe that was started with `number`.
@@ -313,9 +320,9 @@ impl<B: Bounds> Prober<B> {
         undecided.map(|probe| probe.target).find(|&target| fits(target))
     }
 
-    /// The number of the pings that verify whether `target` lives, suspect `since` then (R8).
-    /// Follows from both, so that nothing need be remembered and nobody can guess it.
-    pub const fn verification(&self, target: NodeId, since: Instant) -> u32 {
+    /// A number for pings to `target` about what began `since`: a suspicion to be verified (R8), a
+    /// watch. Follows from both, so that nothing need be remembered and nobody can guess it.
+    pub const fn secret_number(&self, target: NodeId, since: Instant) -> u32 {
         let episode = NodeId::new(target.number() ^ since.as_micros().rotate_left(32)).mixed();
         (NodeId::new(episode ^ self.secret).mixed() >> 32) as u32
     }
@@ -323,6 +330,17 @@ impl<B: Bounds> Prober<B> {
     /// Ends the probe of `target` without a verdict: it is known to be gone.
     pub fn forget(&mut self, target: NodeId) {
         self.running.retain(|probe| probe.target != target);
+    }
+
+    /// In the place of one that only late answers matter to, if there is no other.
+    fn add(&mut self, probe: Probe) -> bool {
+        if self.running.is_full()
+            && let Some(over) =
+                self.running.as_slice().iter().position(|probe| probe.step_at.is_none())
+        {
+            self.running.remove(over);
+        }
+        self.running.push(probe).is_ok()
     }
 
     fn find(&mut self, number: u32) -> Option<&mut Probe> {
@@ -505,11 +523,11 @@ mod tests {
     #[test]
     fn verifications_have_numbers_of_their_own() {
         let prober = started(STAGED);
-        let number = prober.verification(TARGET, at(5));
-        assert_eq!(number, prober.verification(TARGET, at(5)));
-        assert_ne!(number, prober.verification(TARGET, at(6)));
-        assert_ne!(number, prober.verification(RELAYS[0], at(5)));
-        assert_ne!(number, Prober::new(at(0), 6, &Server).verification(TARGET, at(5)));
+        let number = prober.secret_number(TARGET, at(5));
+        assert_eq!(number, prober.secret_number(TARGET, at(5)));
+        assert_ne!(number, prober.secret_number(TARGET, at(6)));
+        assert_ne!(number, prober.secret_number(RELAYS[0], at(5)));
+        assert_ne!(number, Prober::new(at(0), 6, &Server).secret_number(TARGET, at(5)));
     }
 
     #[test]

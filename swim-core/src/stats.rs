@@ -87,6 +87,12 @@ counters! {
         pub probes_void,
         /// Probes not started when they were due because too many were running.
         pub probes_skipped,
+        /// Probes out of turn, because a watched member was silent.
+        pub probes_besides,
+        /// Pings to watched members, besides all probes.
+        pub watch_pings,
+        /// Those of them that were answered.
+        pub watch_acks,
         /// Acks that came after the verdict; they tell how long answers take.
         pub acks_late,
         /// Acks for a probe that is not running, or from somebody not asked.

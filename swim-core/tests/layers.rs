@@ -12,6 +12,7 @@ const ROWS: &[&[&str]] = &[
     &["log", "time"],
     &["member", "quota", "range", "rng"],
     &[
+        "accrual",
         "address",
         "allow",
         "health",
@@ -51,6 +52,7 @@ const ROWS: &[&[&str]] = &[
         "stats",
         "sync",
     ],
+    &["watch"],
     &["node"],
     &["trace"],
     &["lib", "sim"],

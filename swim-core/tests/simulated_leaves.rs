@@ -143,7 +143,7 @@ fn watched_members_stay_and_their_death_is_told() -> Tested {
             (0..FULL).filter(|&member| cluster.status(FULL, member).is_some()).take(3).collect();
         for &member in &held {
             let id = cluster.id(member);
-            cluster.command(FULL, |node, _| node.watch(id).is_ok());
+            cluster.command(FULL, |node, now| node.watch(id, SECOND, now).is_ok());
         }
         cluster.run_for(300 * SECOND)?;
         let turns = cluster.node(FULL).map_or(0, |node| node.stats().turned_over);

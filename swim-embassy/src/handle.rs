@@ -7,7 +7,7 @@ use embassy_futures::select::select;
 use heapless::Vec;
 use swim_core::{
     BadAddress, Incarnation, Instant, Member, MetadataTooLong, NodeId, SleepError, Standing, Stats,
-    Status, TooManyWatched,
+    Status, Watch, WatchError,
 };
 
 use crate::clock;
@@ -146,14 +146,25 @@ impl<'d, const MEMBERS: usize, const METADATA: usize> Swim<'d, MEMBERS, METADATA
         self.shared.command(|node| node.wake(clock::now()));
     }
 
-    /// Keeps this member in the table even if the cluster is larger than that.
+    /// Watches a member: pings it at regular intervals of its own, makes of its silence a
+    /// [level of suspicion](Self::suspicion_level), and keeps it in the table even if the cluster
+    /// is larger than that. `watch` is a [`Watch`], or just the interval, which is zero if it is to
+    /// be kept only: see [`Node::watch`](swim_core::Node::watch).
     ///
     /// # Errors
     ///
+    /// Settings out of range, this member itself, or
     /// [`Board::WATCHED_MAX`](swim_core::storage::Board::WATCHED_MAX) are watched already: the
     /// caller's fault; they still are.
-    pub fn watch(self, id: NodeId) -> Result<(), TooManyWatched> {
-        self.shared.command(|node| node.watch(id))
+    pub fn watch(self, id: NodeId, watch: impl Into<Watch>) -> Result<(), WatchError> {
+        self.shared.command(|node| node.watch(id, watch, clock::now()))
+    }
+
+    /// How far the silence of a watched member goes beyond what its answers are like: φ, see
+    /// [`Node::suspicion_level`](swim_core::Node::suspicion_level). `None` of a member that is not
+    /// watched, has not answered yet, or is not to answer.
+    pub fn suspicion_level(self, id: NodeId) -> Option<f32> {
+        self.shared.with(|node| node.suspicion_level(id, clock::now()))
     }
 
     /// Watches a member no longer. Returns whether it was watched.

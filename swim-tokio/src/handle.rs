@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use swim_core::{
     Instant, Key, KeyError, KeyId, KeyRing, MetadataTooLong, NodeId, Sealing, SleepError, Stats,
-    TooManyWatched,
+    Watch, WatchError,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -200,15 +200,50 @@ impl Swim {
         self.call(|node, now| node.wake(now)).await
     }
 
-    /// Keeps `id` among the members although there may be more of them than
-    /// [`Options::members_max`](crate::Options::members_max): see
+    /// Watches a member: pings it at regular intervals of its own, besides all other probes, makes
+    /// of its silence a [level of suspicion](Self::suspicion_level), and keeps it among the members
+    /// although there may be more of them than
+    /// [`Options::members_max`](crate::Options::members_max). `watch` is a
+    /// [`Watch`](swim_core::Watch), or just the interval; see
     /// [`Node::watch`](swim_core::Node::watch).
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use swim_core::{NodeId, Watch};
+    /// # async fn watch(swim: swim_tokio::Swim) -> Result<(), Box<dyn std::error::Error>> {
+    /// let leader = NodeId::from_name("db-1");
+    /// let watch = Watch { level: 4.0, ..Watch::every(Duration::from_millis(200)) };
+    /// swim.watch(leader, watch).await?;
+    /// // Later; events say when it passes 4, and when it is below again.
+    /// if swim.suspicion_level(leader).await?.is_some_and(|level| level > 2.0) {
+    ///     println!("{leader} is slow to answer");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Too many are watched, or the runner has ended. Nothing changed.
-    pub async fn watch(&self, id: NodeId) -> Result<(), CallError<TooManyWatched>> {
-        self.call(move |node, _| node.watch(id)).await?.map_err(Refused)
+    /// Settings out of range, this member itself, too many are watched, or the runner has ended.
+    /// Nothing changed.
+    pub async fn watch(
+        &self,
+        id: NodeId,
+        watch: impl Into<Watch>,
+    ) -> Result<(), CallError<WatchError>> {
+        let watch = watch.into();
+        self.call(move |node, now| node.watch(id, watch, now)).await?.map_err(Refused)
+    }
+
+    /// How far the silence of a watched member goes beyond what its answers are like: φ, see
+    /// [`Node::suspicion_level`](swim_core::Node::suspicion_level). `None` of a member that is not
+    /// watched, has not answered yet, or is not to answer.
+    ///
+    /// # Errors
+    ///
+    /// The runner has ended.
+    pub async fn suspicion_level(&self, id: NodeId) -> Result<Option<f32>, Closed> {
+        self.call(move |node, now| node.suspicion_level(id, now)).await
     }
 
     /// Watches a member no longer. Says whether it was watched.

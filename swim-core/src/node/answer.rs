@@ -142,6 +142,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.pass_on(&relay);
         } else if self.is_verification(ack.number, sender) {
             self.reprieve(sender);
+            self.watches.note_life(sender, self.now);
+        } else if self.take_watch_ack(ack.number, sender) {
         } else if sender == self.id()
             && let Some(won) = self.is_id_kept(&ack, origin)
         {
@@ -186,6 +188,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             self.senses.health.improve();
         }
         self.reprieve(acked.target);
+        self.watches.note_life(acked.target, self.now);
     }
 
     fn answer_ping_request(&mut self, request: PingRequest<A>, origin: &Origin<A>) {

@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use crate::address::Address;
-use crate::error::TooManyWatched;
 use crate::event::Event;
 use crate::leaf::LeafNews;
 use crate::member::NodeId;
 use crate::storage::Storage;
+use crate::time::Instant;
 use crate::wire::Update;
 
 use super::{Node, count};
@@ -17,32 +17,6 @@ use super::{Node, count};
 const PROBES_PER_TURN: u32 = 4;
 
 impl<A: Address, S: Storage> Node<A, S> {
-    /// Keeps `id` in the table while it lives, asks for it while it is missing, and lets it in
-    /// whenever it is heard of, although the cluster may be larger than the table. Once it is dead
-    /// it makes room first, as the dead do. Nothing changes for a node that has room for all.
-    ///
-    /// # Errors
-    ///
-    /// The node watches as many as it can already: [`WATCHED_MAX`](crate::WATCHED_MAX), or what
-    /// [`Bounds::watched`](crate::storage::Bounds::watched) of its storage says. The caller's
-    /// fault; they are still watched.
-    pub fn watch(&mut self, id: NodeId) -> Result<(), TooManyWatched> {
-        match id == self.id() || self.leaf.watch(id) {
-            true => Ok(()),
-            false => Err(TooManyWatched),
-        }
-    }
-
-    /// Watches a member no longer. Returns whether it was watched.
-    pub fn unwatch(&mut self, id: NodeId) -> bool {
-        self.leaf.unwatch(id)
-    }
-
-    /// The members that are watched, in or out of the table.
-    pub fn watched(&self) -> &[NodeId] {
-        self.leaf.watched()
-    }
-
     /// Whether the cluster is larger than this node's table: it is a *leaf*, a full citizen for
     /// everybody else, that knows a random part of the members which turns over. So is a node that
     /// cannot [reach](Address::is_reachable) everybody.
@@ -65,12 +39,13 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn make_room(&mut self, newcomer: NodeId) -> bool {
         count(&mut self.stats.table_full);
         self.leaf.note_crowded();
-        if !self.leaf.has_turn_for(newcomer, self.now) {
+        let is_wanted = self.watches.is_watched(newcomer);
+        if !self.leaf.has_turn(is_wanted, self.now) {
             return false;
         }
-        let (leaf, prober) = (&self.leaf, &self.prober);
+        let (watches, prober) = (&self.watches, &self.prober);
         let expendable = self.table.pick_calm(&mut self.rng, |id| {
-            !leaf.is_watched(id) && prober.find_target(|target| target == id).is_none()
+            !watches.is_watched(id) && prober.find_target(|target| target == id).is_none()
         });
         let Some((row, id)) = expendable else { return false };
         let made = self.table.forget(row);
@@ -84,18 +59,26 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// Asks anybody for the row of somebody watched who is not in the table. A round of
     /// introductions would bring it too, if it came when there is a turn.
     pub(super) fn search_if_due(&mut self) {
-        let due = self.leaf.search_deadline().is_some_and(|due| due <= self.now);
+        let due = self.search_deadline().is_some_and(|due| due <= self.now);
         if !due || !self.outbox.has_room_for(1) {
             return;
         }
         self.leaf.note_search(self.turn_pause(), self.now);
-        let me = self.id();
-        let is_missing = |id: &NodeId| *id != me && self.table.find(*id).is_none();
-        let missing = self.leaf.watched().iter().copied().filter(is_missing);
-        let chosen = self.rng.below(missing.clone().count());
-        if let Some(id) = missing.into_iter().nth(chosen) {
+        if let Some(id) = self.pick_missing() {
             self.pull_row(id.mixed());
         }
+    }
+
+    fn pick_missing(&mut self) -> Option<NodeId> {
+        let is_missing = |id: &NodeId| self.table.find(*id).is_none();
+        let mut missing = self.watches.ids().filter(is_missing);
+        missing.nth(self.rng.below(missing.clone().count()))
+    }
+
+    /// When somebody watched may have to be asked for.
+    pub(super) fn search_deadline(&self) -> Option<Instant> {
+        let needed = self.leaf.is_partial() && !self.watches.is_empty();
+        needed.then(|| self.leaf.search_at())
     }
 
     /// When so many have died that the others may all fit, this node is a leaf no longer, and

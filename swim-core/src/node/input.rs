@@ -338,6 +338,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn note_end(&mut self, row: u32) {
         if let Some(ended) = self.table.row(row).map(|row| row.id()) {
             self.prober.forget(ended);
+            self.watches.rest(ended);
         }
         self.note_room();
         if self.is_alone() {

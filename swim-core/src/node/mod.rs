@@ -17,6 +17,7 @@ mod sleeping;
 mod suspicion;
 mod syncing;
 mod timeout;
+mod watching;
 
 #[cfg(feature = "trace")]
 pub(crate) use healing::REMEMBERED_PER_CALL_MAX;
@@ -57,6 +58,7 @@ use crate::storage::{Bounds, Counter, Storage};
 use crate::sync::{HOPS_MAX, Pauses, Sync};
 use crate::table::Table;
 use crate::time::{Instant, part};
+use crate::watch::Watches;
 use crate::wire::Message;
 
 /// Who a node is: what it tells the others about itself.
@@ -125,7 +127,8 @@ pub struct Node<A: Address, S: Storage> {
     /// Whether the application has yet to hear that the node departed.
     departure_untold: bool,
     slumber: Slumber,
-    leaf: Leaf<S::Bounds>,
+    leaf: Leaf,
+    watches: Watches<S::Bounds>,
     senses: Senses,
     prober: Prober<S::Bounds>,
     relays: Relays<A, Channel, S::Bounds>,
@@ -184,7 +187,8 @@ impl<A: Address, S: Storage> Node<A, S> {
             leave_until: now,
             departure_untold: false,
             slumber: Slumber::new(),
-            leaf: Leaf::new(now.after(config.probe_interval), &bounds),
+            leaf: Leaf::new(now.after(config.probe_interval)),
+            watches: Watches::new(&bounds),
             senses: Senses::new(config.detector.rules().health_max, patience, now),
             prober: Prober::new(
                 now.after(rng.up_to(config.probe_interval)),

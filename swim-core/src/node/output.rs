@@ -93,6 +93,9 @@ impl<A: Address, S: Storage> Node<A, S> {
         if let Some(event) = self.pop_leaf_news() {
             return Some(event);
         }
+        if let Some(event) = self.pop_watch_news() {
+            return Some(event);
+        }
         if let Some((id, news)) = self.table.poll_news() {
             return Some(match news {
                 News::Joined => Event::MemberJoined(id),
@@ -115,6 +118,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn has_event(&self) -> bool {
         self.departure_untold
             || self.leaf.has_news()
+            || self.watches.has_news()
             || self.lockout.has_news()
             || self.slumber.has_news()
             || self.table.has_news()
@@ -162,10 +166,12 @@ impl<A: Address, S: Storage> Node<A, S> {
             // Whoever is refused belongs elsewhere: news is not for it, nor spent on it.
             // Nor is it for somebody who has yet to prove where it is.
             Some(Message::Refuse(_) | Message::Cookie(_)) => {}
-            _ if intent.is_bare() => {}
+            _ if intent.is_bare() && intent.subject().is_some() => {}
             _ => {
                 let len_before = writer.len();
-                self.write_news(intent, writer);
+                if !intent.is_bare() {
+                    self.write_news(intent, writer);
+                }
                 self.leave_room(intent, len_before, writer);
             }
         }

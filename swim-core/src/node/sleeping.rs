@@ -119,6 +119,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         count(&mut self.stats.sleeps_heard);
         let Some(sleeper) = self.table.row(change.row).map(|row| row.id()) else { return };
         self.prober.forget(sleeper);
+        self.watches.rest(sleeper);
         let granted =
             asleep.min(self.config.sleep_max()).saturating_add(self.config.sleep_margin());
         self.table.note(change.row, |row| row.case.told.note_update());

@@ -123,7 +123,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn verify(&mut self, row: u32, pings_left: u8) {
         let Some(suspect) = self.table.row(row) else { return };
         let (target, belief) = (suspect.id(), self.belief(&suspect.claim()));
-        let number = self.prober.verification(target, suspect.since());
+        let number = self.prober.secret_number(target, suspect.since());
         let second_hand = !self.is_accuser(suspect);
         if let Some(address) = suspect.address() {
             count(&mut self.stats.verification_pings);
@@ -190,7 +190,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     pub(super) fn is_verification(&self, number: u32, sender: NodeId) -> bool {
         let suspect = self.suspect(sender).and_then(|row| self.table.row(row));
         suspect.is_some_and(|row| {
-            row.trial().pings() > 0 && self.prober.verification(sender, row.since()) == number
+            row.trial().pings() > 0 && self.prober.secret_number(sender, row.since()) == number
         })
     }
 

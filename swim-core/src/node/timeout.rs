@@ -43,6 +43,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             }
             Standing::Alive => {
                 self.step_probe();
+                self.step_watches();
                 self.gossip_if_due();
                 self.step_sync();
                 self.search_if_due();
@@ -84,11 +85,12 @@ impl<A: Address, S: Storage> Node<A, S> {
             Standing::Alive => earliest([
                 always,
                 Some(self.prober.deadline()),
+                self.watches.deadline(),
                 self.sync.deadline(),
                 self.gossip_deadline(),
                 self.heal_deadline(),
                 self.seeds.deadline(),
-                self.leaf.search_deadline(),
+                self.search_deadline(),
                 self.slumber.deadline(),
             ]),
         };

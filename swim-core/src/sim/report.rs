@@ -306,6 +306,8 @@ fn fingerprint(event: &Event<SimAddress>) -> (u64, u64) {
         Event::UnknownKey { key_id, from } => (17, number(from) << 32 | u64::from(key_id.0)),
         Event::NotUnderstood { key_id, from } => (18, number(from) << 32 | u64::from(key_id.0)),
         Event::Unsealed { from } => (19, number(from)),
+        Event::SuspicionRaised(id) => (20, id.number()),
+        Event::SuspicionLowered(id) => (21, id.number()),
     }
 }
 

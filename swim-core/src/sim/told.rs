@@ -49,6 +49,8 @@ impl Told {
             | Event::UnknownKey { .. }
             | Event::NotUnderstood { .. }
             | Event::Unsealed { .. }
+            | Event::SuspicionRaised(_)
+            | Event::SuspicionLowered(_)
             | Event::TableFull
             | Event::Asleep
             | Event::Departed => (true, self),

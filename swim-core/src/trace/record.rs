@@ -13,6 +13,7 @@ use crate::member::{Incarnation, NodeId, fnv1a};
 use crate::outbox::{Channel, Transmit};
 use crate::seal::{Nonces, Sealing};
 use crate::time::Instant;
+use crate::watch::Watch;
 use crate::wire::KeyId;
 
 /// One call on a node, or what the recorder itself has to say.
@@ -101,7 +102,7 @@ pub(super) enum Input<'a, A> {
     SetAddress(Place<A>),
     Sleep(Duration),
     Wake,
-    Watch(NodeId),
+    Watch(NodeId, Watch),
     Unwatch(NodeId),
     Remember(NodeId, Place<A>),
     /// Those who were looked at, and since when the node looks for them.
@@ -143,7 +144,7 @@ impl<A> Input<'_, A> {
             Self::SetAddress(_) => "address",
             Self::Sleep(_) => "sleep",
             Self::Wake => "wake",
-            Self::Watch(_) => "watch",
+            Self::Watch(..) => "watch",
             Self::Unwatch(_) => "unwatch",
             Self::Remember(..) | Self::RememberSome { .. } => "acquaintance",
             Self::Allow(_) => "allowed addresses",

@@ -253,7 +253,7 @@ fn command<A: Address, S: Storage>(node: &mut Node<A, S>, input: &Input<'_, A>, 
         Input::SetAddress(address) => drop(node.set_address(address.address(), now)),
         Input::Sleep(duration) => drop(node.sleep(*duration, now)),
         Input::Wake => node.wake(now),
-        Input::Watch(id) => drop(node.watch(*id)),
+        Input::Watch(id, watch) => drop(node.watch(*id, *watch, now)),
         Input::Unwatch(id) => drop(node.unwatch(*id)),
         Input::Remember(id, address) => drop(node.remember(*id, address.address(), now)),
         Input::RememberSome { members, since } => {

@@ -8,8 +8,9 @@ use std::vec::Vec;
 use crate::address::Address;
 use crate::allow::AddressPredicate;
 use crate::config::Config;
-use crate::error::TooManyWatched;
-use crate::error::{BadAddress, JoinError, MetadataTooLong, NewError, Rejected, SleepError};
+use crate::error::{
+    BadAddress, JoinError, MetadataTooLong, NewError, Rejected, SleepError, WatchError,
+};
 use crate::event::Event;
 use crate::member::NodeId;
 use crate::node::{Identity, Node, REMEMBERED_PER_CALL_MAX};
@@ -18,6 +19,7 @@ use crate::seal::{KeyRing, Nonces, Sealing};
 use crate::snapshot::Acquaintances;
 use crate::storage::Storage;
 use crate::time::Instant;
+use crate::watch::Watch;
 
 use super::record::{Birth, Input, Place, Record, Sent};
 use super::recorder::Recording;
@@ -183,9 +185,15 @@ impl<A: Address, S: Storage> Traced<A, S> {
     /// # Errors
     ///
     /// As [`Node::watch`].
-    pub fn watch(&mut self, id: NodeId) -> Result<(), TooManyWatched> {
-        self.record(None, || Input::Watch(id));
-        self.node.watch(id)
+    pub fn watch(
+        &mut self,
+        id: NodeId,
+        watch: impl Into<Watch>,
+        now: Instant,
+    ) -> Result<(), WatchError> {
+        let watch = watch.into();
+        self.record(Some(now), || Input::Watch(id, watch));
+        self.node.watch(id, watch, now)
     }
 
     /// As [`Node::unwatch`].

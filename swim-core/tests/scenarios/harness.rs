@@ -12,7 +12,7 @@ use swim_core::wire::{Header, Message, Ping, Update};
 use swim_core::{
     Card, Channel, Config, Detector, Event, Identity, Instant, JoinError, Lifeguard, Member,
     MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, SleepError,
-    SnapshotRecord, Standing, Stats, Status, TooManyWatched, Transmit,
+    SnapshotRecord, Standing, Stats, Status, Transmit, Watch, WatchError,
 };
 
 pub use crate::packets::*;
@@ -131,8 +131,22 @@ impl<const MEMBERS: usize, const METADATA: usize> Twin<MEMBERS, METADATA> {
         both!(self, wake(now))
     }
 
-    pub fn watch(&mut self, member: u16) -> Result<(), TooManyWatched> {
-        both!(self, watch(id(member)))
+    pub fn watch(
+        &mut self,
+        member: u16,
+        watch: impl Into<Watch>,
+        now: Instant,
+    ) -> Result<(), WatchError> {
+        let watch = watch.into();
+        both!(self, watch(id(member), watch, now))
+    }
+
+    pub fn unwatch(&mut self, member: u16) -> bool {
+        both!(self, unwatch(id(member)))
+    }
+
+    pub fn suspicion_level(&self, member: u16, now: Instant) -> Option<f32> {
+        both!(self, suspicion_level(id(member), now))
     }
 
     pub fn is_leaf(&self) -> bool {

@@ -48,7 +48,7 @@ fn one_member_at_a_time_makes_room_for_another() {
 fn who_is_watched_stays_and_comes_in_at_once() {
     let mut world = leaf();
     for member in [B, C, E] {
-        world.act(A, |twin, _| twin.watch(member)).expect("room to watch");
+        world.act(A, |twin, now| twin.watch(member, Duration::ZERO, now)).expect("room to watch");
     }
     world.gossip(A, &[alive(E, 0)]);
     assert_eq!(members(&world), [B, C, E], "D made room, out of turn");
@@ -94,7 +94,7 @@ fn a_leaf_with_room_to_spare_is_none_any_more() {
 #[test]
 fn a_watched_member_that_is_missing_is_asked_for() {
     let mut world = leaf();
-    world.act(A, |twin, _| twin.watch(77)).expect("room to watch");
+    world.act(A, |twin, now| twin.watch(77, Duration::ZERO, now)).expect("room to watch");
     let asks = |sent: &Sent| sent.pull().is_some_and(|pull| pull.from == pull.last);
     let asked = world.next(asks);
     assert!([B, C, D].contains(&asked.to));

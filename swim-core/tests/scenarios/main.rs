@@ -109,6 +109,9 @@
 //!
 //! Who is looked for when nobody else is, and what a node keeps for its next life: `healing`
 //!
+//! Members the application watches, and what their silence amounts to: `watching`; whole clusters:
+//! `simulated_watches`
+//!
 //! The rules of Witness, which none of these tests knows; whole clusters: `simulated_witness`:
 //!
 //! - R1 rotation, R2 answer timeout, R3 stages, R4 witnesses, R5 nacks as voices, R11 refusals:
@@ -141,6 +144,7 @@ mod pages;
 mod sleep;
 mod tables;
 mod variants;
+mod watching;
 mod witness;
 mod witness_corrections;
 mod witness_hostile;

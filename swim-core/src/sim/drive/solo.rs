@@ -274,7 +274,7 @@ impl<S: Storage> Play<S> {
                 self.node.wake(now);
                 true
             }
-            9 => self.node.watch(id).is_ok(),
+            9 => self.node.watch(id, Duration::from_millis(u64::from(number) * 5), now).is_ok(),
             10 => self.node.unwatch(id),
             11 => self.node.remember(id, number.into(), now),
             12 => {

@@ -103,7 +103,7 @@ impl Leaves {
 
 fn watch(stage: &mut Stage, leaf: usize, member: usize) {
     let id = stage.cluster.id(member);
-    stage.cluster.command(leaf, |node, _| node.watch(id).is_ok());
+    stage.cluster.command(leaf, |node, now| node.watch(id, Duration::ZERO, now).is_ok());
 }
 
 /// Who is down, and since when.

@@ -70,7 +70,7 @@ fn command(node: &mut Small) {
         5 => drop(black_box(node.set_address(address(), now()))),
         6 => drop(black_box(node.sleep(black_box(Duration::ZERO), now()))),
         7 => node.wake(now()),
-        8 => drop(black_box(node.watch(id()))),
+        8 => drop(black_box(node.watch(id(), black_box(Duration::ZERO), now()))),
         9 => drop(black_box(node.unwatch(id()))),
         _ => drop(black_box(node.remember(id(), address(), now()))),
     }
@@ -98,6 +98,7 @@ fn question(node: &Small) {
     black_box(node.member(id()));
     node.members_after(black_box(None)).for_each(|member| _ = black_box(member));
     node.snapshot().for_each(|record| _ = black_box(record));
+    black_box(node.suspicion_level(id(), now()));
     black_box((node.live_count(), node.standing(), node.patience(), node.health_score()));
     black_box((node.is_alone(), node.is_leaf(), node.is_isolated(), node.stats()));
 }

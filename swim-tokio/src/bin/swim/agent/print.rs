@@ -96,8 +96,11 @@ fn news_of_event(event: &Event<SocketAddr>, member: Option<&MemberInfo>) -> Opti
         },
         Event::Unsealed { from } => News::Unsealed { from: *from, name: None },
         Event::TableFull => News::TableFull,
-        // The agent itself tells when it has left, and never sleeps.
-        Event::Departed | Event::Asleep => return None,
+        // The agent itself tells when it has left, never sleeps, and watches nobody.
+        Event::Departed
+        | Event::Asleep
+        | Event::SuspicionRaised(_)
+        | Event::SuspicionLowered(_) => return None,
         unknown => {
             tracing::warn!(?unknown, "this event has no line yet");
             return None;
