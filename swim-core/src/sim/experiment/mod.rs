@@ -33,6 +33,9 @@
 //!   holds them at their present boot and incarnation, too;
 //! - **peaks**: packets and bytes, out and in, in the busiest second of a node.
 //!
+//! [`Spread`] and [`Demers`] are models of rumours without packets; of a trial they take the nodes
+//! and the seed.
+//!
 //! All clusters but those of [`Join`] start settled: every node knows every other, and has run for
 //! [`WARM_UP`] or longer on a clock that is up to 200 ppm off.
 
@@ -40,7 +43,9 @@ mod ablation;
 mod arm;
 mod census;
 mod connection;
+mod contacts;
 mod crash;
+mod demers;
 mod freeze_grid;
 mod idle;
 mod join;
@@ -55,6 +60,7 @@ mod repair;
 mod settling;
 mod snapshot_restart;
 mod split;
+mod spread;
 mod stage;
 mod starve;
 mod statistics;
@@ -69,6 +75,7 @@ pub use ablation::{ABLATIONS, Ablation};
 pub use arm::{Arm, Profile};
 pub use connection::{BadConnection, Defect};
 pub use crash::Crash;
+pub use demers::{Demers, Epidemic, Published};
 pub use freeze_grid::{ANOMALOUS, Anomaly, BLOCKED_MS, FreezeCell, NORMAL_MS};
 pub use idle::Idle;
 pub use join::{Join, LateJoin};
@@ -82,10 +89,11 @@ pub use radio::Radio;
 pub use repair::Repair;
 pub use snapshot_restart::SnapshotRestart;
 pub use split::Split;
+pub use spread::{Spread, Style, serf_rounds};
 pub use stage::WARM_UP;
 pub use starve::Starve;
 pub use statistics::{Estimate, mean, quantile, share};
-pub use summary::{Figure, Summary, Times};
+pub use summary::{Figure, Samples, Summary, Times};
 
 /// Something that is done to a cluster, and looked at. Its fields are its parameters.
 pub trait Experiment: Sync {

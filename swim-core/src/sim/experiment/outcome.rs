@@ -25,6 +25,24 @@ pub struct Outcome {
     pub unheard: u64,
 }
 
+impl Outcome {
+    /// Of a model, which has no packets and nobody that fails: `fingerprint` takes the place of the
+    /// hash.
+    pub(super) fn of_model(seed: u64, fingerprint: u64, readings: Vec<Reading>) -> Self {
+        Self {
+            seed,
+            trace_hash: fingerprint,
+            detections: Vec::new(),
+            false_deaths: 0,
+            false_deaths_at_healthy: 0,
+            false_suspicions: 0,
+            traffic: Traffic::default(),
+            readings,
+            unheard: 0,
+        }
+    }
+}
+
 /// How soon one failed member was found out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detection {
@@ -77,6 +95,16 @@ impl Reading {
         Self { name, value: Value::Rate(rate) }
     }
 
+    /// A number whose distribution matters.
+    pub const fn sample(name: &'static str, sample: f64) -> Self {
+        Self { name, value: Value::Sample(sample) }
+    }
+
+    /// A number that was not measured: a paper's or a formula's, if it has one.
+    pub const fn given(name: &'static str, given: Option<f64>) -> Self {
+        Self { name, value: Value::Given(given) }
+    }
+
     /// So many of so many.
     pub const fn share(name: &'static str, hits: u64, of: u64) -> Self {
         Self { name, value: Value::Share { hits, of } }
@@ -95,6 +123,10 @@ pub enum Value {
     Count(u64),
     /// To a mean.
     Rate(f64),
+    /// To a mean, a 99th percentile and a maximum.
+    Sample(f64),
+    /// Not at all: it is the same in every trial.
+    Given(Option<f64>),
     /// To a share of all.
     Share {
         /// How many did.

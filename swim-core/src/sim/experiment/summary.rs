@@ -45,6 +45,17 @@ pub struct Times {
     pub max: f64,
 }
 
+/// Where the numbers of a reading lie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Samples {
+    /// Their mean.
+    pub mean: Estimate,
+    /// The 99th percentile.
+    pub p99: Estimate,
+    /// The greatest.
+    pub max: f64,
+}
+
 /// A reading over many trials.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Figure {
@@ -52,6 +63,10 @@ pub enum Figure {
     Mean(Estimate),
     /// A mean of what is per time or per node already.
     Rate(Estimate),
+    /// Numbers whose distribution matters.
+    Samples(Samples),
+    /// What a paper or a formula says, if it does.
+    Given(Option<f64>),
     /// A share of all.
     Share {
         /// How many did.
@@ -101,6 +116,15 @@ impl Times {
     }
 }
 
+impl Samples {
+    /// Sums up one number of each run.
+    fn of(samples: &[f64]) -> Self {
+        let runs: Vec<_> = samples.iter().map(|&sample| vec![sample]).collect();
+        let max = samples.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Self { mean: mean(samples), p99: quantile(&runs, 0.99), max }
+    }
+}
+
 fn detection_times(
     outcomes: &[Outcome],
     time: impl Fn(&Detection) -> Option<Duration>,
@@ -120,11 +144,14 @@ fn readings(outcomes: &[Outcome]) -> Vec<(&'static str, Figure)> {
 fn figure(outcomes: &[Outcome], name: &str) -> Option<Figure> {
     let (mut counts, mut rates) = (Vec::new(), Vec::new());
     let (mut shares, mut times) = (Vec::new(), Vec::new());
+    let mut samples = Vec::new();
     let readings = outcomes.iter().flat_map(|outcome| &outcome.readings);
     for reading in readings.filter(|reading| reading.name == name) {
         match reading.value {
             Value::Count(count) => counts.push(count as f64),
             Value::Rate(rate) => rates.push(rate),
+            Value::Sample(sample) => samples.push(sample),
+            Value::Given(given) => return Some(Figure::Given(given)),
             Value::Share { hits, of } => shares.push((hits, of)),
             Value::Time(time) => times.push(vec![seconds(time)]),
         }
@@ -134,6 +161,9 @@ fn figure(outcomes: &[Outcome], name: &str) -> Option<Figure> {
     }
     if !rates.is_empty() {
         return Some(Figure::Rate(mean(&rates)));
+    }
+    if !samples.is_empty() {
+        return Some(Figure::Samples(Samples::of(&samples)));
     }
     if !shares.is_empty() {
         let hits = shares.iter().map(|run| run.0).sum();
@@ -166,6 +196,8 @@ mod tests {
                 Reading::count("removed", 2),
                 Reading::share("killed", 1, 4),
                 Reading::time("healed", first),
+                Reading::sample("rounds", seed as f64),
+                Reading::given("paper", Some(4.5)),
             ],
             unheard: 0,
         }
@@ -179,12 +211,17 @@ mod tests {
         assert_eq!(summary.all.map(|times| times.missed), Some(9));
         assert_eq!(summary.false_deaths.high, 3.0 / 9.0);
         assert_eq!((summary.message_rate.value, summary.byte_rate.value), (5.0, 20.0));
-        let [(_, removed), (_, killed), (_, healed)] = summary.readings[..] else {
-            panic!("three readings");
+        let [(_, removed), (_, killed), (_, healed), (_, rounds), (_, paper)] =
+            summary.readings[..]
+        else {
+            panic!("five readings");
         };
         assert!(matches!(removed, Figure::Mean(mean) if mean.value == 2.0));
         assert!(matches!(killed, Figure::Share { hits: 9, of: 36, .. }));
         assert!(matches!(healed, Figure::Times(times) if times.max == 9.0));
+        let Figure::Samples(rounds) = rounds else { panic!("{rounds:?}") };
+        assert_eq!((rounds.mean.value, rounds.p99.value, rounds.max), (5.0, 9.0, 9.0));
+        assert_eq!(paper, Figure::Given(Some(4.5)));
     }
 
     #[test]

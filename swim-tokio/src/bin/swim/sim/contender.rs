@@ -1,4 +1,4 @@
-//! Who is compared: a detector and its settings.
+//! Who is compared: a detector and its settings, or a model.
 
 use swim_core::Config;
 use swim_core::sim::experiment::{Arm, Profile};
@@ -10,7 +10,12 @@ use crate::span::Span;
 pub struct Contender {
     /// How it is called in tables.
     pub label: String,
-    pub arm: Arm,
+    /// The option that chooses it.
+    pub flag: &'static str,
+    /// Its name there.
+    pub name: &'static str,
+    /// `None`: a model, which has no nodes.
+    pub arm: Option<Arm>,
     /// What was asked for; the profile's own otherwise.
     pub pause_tolerance: Option<Span>,
     /// The rule that is off, if one is.
@@ -20,8 +25,20 @@ pub struct Contender {
 
 impl Contender {
     pub fn new(arm: Arm, profile: Profile) -> Self {
-        let config = arm.config(profile);
-        Self { label: arm.name().to_owned(), arm, pause_tolerance: None, without: None, config }
+        Self { arm: Some(arm), config: arm.config(profile), ..Self::model("detector", arm.name()) }
+    }
+
+    /// A model that is chosen by an option of its experiment.
+    pub fn model(flag: &'static str, name: &'static str) -> Self {
+        Self {
+            label: name.to_owned(),
+            flag,
+            name,
+            arm: None,
+            pause_tolerance: None,
+            without: None,
+            config: Config::lan(),
+        }
     }
 
     /// The same with another tolerance, which is in its name.

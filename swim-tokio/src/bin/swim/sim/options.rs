@@ -14,7 +14,7 @@ const NODES_MAX: u64 = 100_000;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Options {
     /// Runs of each row, each with another seed. [default: enough for a first look]
-    #[arg(long, global = true, value_name = "N",
+    #[arg(long, global = true, value_name = "N", visible_alias = "trials",
         value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
 
@@ -85,6 +85,15 @@ impl Options {
     /// Whether nobody said whom to compare.
     pub fn detector_is_default(&self) -> bool {
         self.detector == Name::COMPARED
+    }
+
+    /// Refuses what only nodes have.
+    pub fn for_a_model(&self) -> Result<(), String> {
+        let is_plain = self.detector_is_default() && self.pause_tolerance.is_empty();
+        match is_plain && self.profile == Preset::default() {
+            true => Ok(()),
+            false => Err("a model has no detector and no profile".to_owned()),
+        }
     }
 
     /// The option that names the profile, if it is not the default one.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
-use swim_core::sim::experiment::{Estimate, Figure, Times};
+use swim_core::sim::experiment::{Estimate, Figure, Summary, Times};
 
 use super::row::Row;
 
@@ -51,7 +51,7 @@ impl Record {
         let mut record = Self(Vec::new());
         let summary = &row.summary;
         record.text_field("experiment", row.experiment);
-        record.text_field("detector", &row.contender.label);
+        record.text_field(row.contender.flag, &row.contender.label);
         record.push("nodes", row.nodes.into());
         for setting in &row.settings {
             let number = setting.shown().parse::<u64>().map(Value::from);
@@ -60,26 +60,42 @@ impl Record {
         record.push("runs", summary.runs.into());
         record.times("first", summary.first);
         record.times("all", summary.all);
-        record.estimate("fp", summary.false_deaths);
-        record.estimate("fp_minus", summary.false_deaths_at_healthy);
-        record.estimate("false_suspicions", summary.false_suspicions);
-        record.estimate("messages_per_node_s", summary.message_rate);
-        record.estimate("bytes_per_node_s", summary.byte_rate);
+        if row.contender.arm.is_some() {
+            record.conduct(summary);
+        }
         for (name, figure) in &summary.readings {
-            let name = name.replace(' ', "_");
-            match figure {
-                Figure::Mean(mean) | Figure::Rate(mean) => record.estimate(&name, *mean),
-                Figure::Times(times) => record.times(&name, Some(*times)),
-                Figure::Share { hits, of, share } => {
-                    record.push(&format!("{name}_hits"), (*hits).into());
-                    record.push(&format!("{name}_of"), (*of).into());
-                    record.estimate(&name, *share);
-                }
-            }
+            record.figure(&name.replace(' ', "_"), figure);
         }
         record.push("events_lost", summary.unheard.into());
         record.text_field("command", &row.command);
         record
+    }
+
+    /// What only nodes have.
+    fn conduct(&mut self, summary: &Summary) {
+        self.estimate("fp", summary.false_deaths);
+        self.estimate("fp_minus", summary.false_deaths_at_healthy);
+        self.estimate("false_suspicions", summary.false_suspicions);
+        self.estimate("messages_per_node_s", summary.message_rate);
+        self.estimate("bytes_per_node_s", summary.byte_rate);
+    }
+
+    fn figure(&mut self, name: &str, figure: &Figure) {
+        match figure {
+            Figure::Mean(mean) | Figure::Rate(mean) => self.estimate(name, *mean),
+            Figure::Times(times) => self.times(name, Some(*times)),
+            Figure::Given(given) => self.push(name, given.map_or(Value::Null, number)),
+            Figure::Samples(samples) => {
+                self.estimate(&format!("{name}_mean"), samples.mean);
+                self.estimate(&format!("{name}_p99"), samples.p99);
+                self.push(&format!("{name}_max"), number(samples.max));
+            }
+            Figure::Share { hits, of, share } => {
+                self.push(&format!("{name}_hits"), (*hits).into());
+                self.push(&format!("{name}_of"), (*of).into());
+                self.estimate(name, *share);
+            }
+        }
     }
 
     fn times(&mut self, name: &str, times: Option<Times>) {
@@ -126,7 +142,8 @@ impl Serialize for Record {
     }
 }
 
-/// To the microsecond. What is infinite (it never came, the sample does not bound it) is null.
+/// To the microsecond, and what is less than a thousandth to as many digits. What is infinite (it never came, the sample does not bound it) is null.
 fn number(number: f64) -> Value {
-    Value::from((number * 1e6).round() / 1e6)
+    let scale = if number.abs() < 1e-3 { 1e12 } else { 1e6 };
+    Value::from((number * scale).round() / scale)
 }

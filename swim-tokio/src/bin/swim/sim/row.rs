@@ -113,9 +113,10 @@ pub fn command(
     let mut words = vec![format!("swim sim {experiment}")];
     words.extend(settings.iter().map(Setting::words));
     words.push(format!("--nodes {}", joined(nodes.iter())));
-    let mut detectors: Vec<_> = contenders.iter().map(|contender| contender.arm.name()).collect();
-    detectors.dedup();
-    words.push(format!("--detector {}", joined(detectors.iter())));
+    let mut names: Vec<_> = contenders.iter().map(|contender| contender.name).collect();
+    names.dedup();
+    let flag = contenders.first().map_or("detector", |contender| contender.flag);
+    words.push(format!("--{flag} {}", joined(names.iter())));
     let mut tolerances: Vec<Span> =
         contenders.iter().filter_map(|contender| contender.pause_tolerance).collect();
     tolerances.dedup();

@@ -135,6 +135,8 @@ pub enum Choice {
     Repair(studies::Repair),
     Radio(studies::Radio),
     Leaves(studies::Leaves),
+    Spread(studies::Spread),
+    Demers(studies::Demers),
 }
 
 impl Choice {
@@ -163,6 +165,8 @@ impl Choice {
             Self::Repair(study) => study,
             Self::Radio(study) => study,
             Self::Leaves(study) => study,
+            Self::Spread(study) => study,
+            Self::Demers(study) => study,
         }
     }
 }

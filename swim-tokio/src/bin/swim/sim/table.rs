@@ -162,6 +162,15 @@ fn figure_lines(lines: &mut Vec<(String, String)>, name: &str, figure: &Figure) 
         Figure::Mean(estimate) => lines.push((format!("{name} / run"), mean(*estimate))),
         Figure::Rate(estimate) => lines.push((name.to_owned(), mean(*estimate))),
         Figure::Times(times) => times_lines(lines, name, Some(*times)),
+        Figure::Given(given) => {
+            let given = given.map_or_else(|| "-".to_owned(), significant);
+            lines.push((name.to_owned(), given));
+        }
+        Figure::Samples(samples) => {
+            lines.push((format!("{name}, mean"), mean(samples.mean)));
+            lines.push((format!("{name}, p99"), time(samples.p99)));
+            lines.push((format!("{name}, max"), significant(samples.max)));
+        }
         Figure::Share { hits, of, share } => {
             let percent = |share: f64| (share * 100.0).round();
             let interval = format!("[{}, {}]", percent(share.low), percent(share.high));
@@ -203,13 +212,15 @@ fn mean(estimate: Estimate) -> String {
     format!("{} ± {}", significant(value), significant(margin))
 }
 
-/// Three digits, more before the point.
+/// Three digits, more before the point; as a power of ten where they would begin late.
 fn significant(number: f64) -> String {
     match number {
         _ if number >= 100.0 => format!("{number:.0}"),
         _ if number >= 10.0 => format!("{number:.1}"),
         _ if number >= 1.0 || number == 0.0 => format!("{number:.2}"),
-        _ => format!("{number:.3}"),
+        _ if number >= 0.02 => format!("{number:.3}"),
+        _ if number >= 0.001 => format!("{number:.4}"),
+        _ => format!("{number:.2e}"),
     }
 }
 
@@ -247,5 +258,6 @@ mod tests {
         assert_eq!(mean(estimate(2.22, 1.35, 3.09)), "2.22 ± 0.870");
         assert_eq!(mean(estimate(1546.4, 1500.0, 1592.8)), "1546 ± 46.4");
         assert_eq!(mean(estimate(5.0, 0.0, f64::INFINITY)), "5.00");
+        assert_eq!(mean(estimate(4.0e-6, 3.0e-6, 5.0e-6)), "4.00e-6 ± 1.00e-6");
     }
 }

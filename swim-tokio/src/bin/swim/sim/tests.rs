@@ -12,7 +12,7 @@ struct Line {
 }
 
 /// Every experiment, made short.
-const SHORT: [&str; 23] = [
+const SHORT: [&str; 25] = [
     "crash --loss 0,20 --wan",
     "process-crash",
     "mass-crash --crashed 2,3",
@@ -36,6 +36,8 @@ const SHORT: [&str; 23] = [
     "repair --rows 1,3 --limit 60s",
     "leaves --leaves 2 --rows 4 --failures 1 --duration 20s",
     "radio --crashes 3 --loss 0,200 --duration 60s",
+    "spread --fanout 2,4",
+    "demers --k 1,2",
 ];
 
 fn parse(line: &str) -> Result<Args, clap::Error> {
@@ -177,6 +179,8 @@ fn wrong_command_lines_are_refused() {
         "partition --minority 20 --nodes 16",
         "repeated-pauses --pause 1s,2s --every 9s",
         "ablation --detector swim",
+        "spread --detector swim",
+        "demers --profile wan",
     ] {
         let Args { choice, options } = parse(line).unwrap();
         assert!(choice.study().check(&options).is_err(), "{line}");

@@ -43,6 +43,10 @@ fn point(row: &Row) -> Option<(f64, f64)> {
     let killed = row.summary.readings.iter().find(|reading| reading.0 == "killed")?;
     match killed.1 {
         Figure::Share { share, .. } => Some((pause.0.as_secs_f64(), share.value)),
-        Figure::Mean(_) | Figure::Rate(_) | Figure::Times(_) => None,
+        Figure::Mean(_)
+        | Figure::Rate(_)
+        | Figure::Samples(_)
+        | Figure::Given(_)
+        | Figure::Times(_) => None,
     }
 }

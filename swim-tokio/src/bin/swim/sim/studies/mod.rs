@@ -6,6 +6,7 @@ mod connections;
 mod failures;
 mod pauses;
 mod repairs;
+mod rumours;
 mod stress;
 mod views;
 
@@ -15,6 +16,7 @@ pub use connections::{BadNodes, Deaf, FlipFlop, OneWay, Partition};
 pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
 pub use pauses::{PauseCurve, RepeatedPauses};
 pub use repairs::{MassRestart, Repair, SnapshotRestart, Split};
+pub use rumours::{Demers, Spread};
 pub use stress::{FreezeGrid, Loss, Starve};
 pub use views::{Idle, Join};
 

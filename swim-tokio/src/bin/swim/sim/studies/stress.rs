@@ -1,7 +1,7 @@
 //! Networks that lose much, and processes that are starved or blocked.
 
 use swim_core::sim::experiment;
-use swim_core::sim::experiment::{ANOMALOUS, Anomaly, BLOCKED_MS, NORMAL_MS};
+use swim_core::sim::experiment::{ANOMALOUS, Anomaly, Arm, BLOCKED_MS, NORMAL_MS};
 
 use super::{LOSS_PERMILLE, TROUBLE, loss, smaller_than_clusters};
 use crate::sim::contender::Contender;
@@ -218,7 +218,7 @@ impl FreezeGrid {
         let anomaly = match self.anomaly {
             Some(AnomalyName::Jam) => Anomaly::Jam,
             Some(AnomalyName::Freeze) => Anomaly::Freeze,
-            None if contender.arm.is_witness() => Anomaly::Freeze,
+            None if contender.arm.is_some_and(Arm::is_witness) => Anomaly::Freeze,
             None => Anomaly::Jam,
         };
         let forced = if anomaly == Anomaly::Jam { "jam" } else { "freeze" };
