@@ -137,6 +137,7 @@ pub enum Choice {
     Leaves(studies::Leaves),
     Spread(studies::Spread),
     Demers(studies::Demers),
+    Phi(studies::Phi),
 }
 
 impl Choice {
@@ -167,6 +168,7 @@ impl Choice {
             Self::Leaves(study) => study,
             Self::Spread(study) => study,
             Self::Demers(study) => study,
+            Self::Phi(study) => study,
         }
     }
 }
