@@ -75,6 +75,7 @@
 //! | probes relayed | [`RELAYS_MAX`]; for one requester a third | left unanswered |
 //! | seeds | [`SEEDS_MAX`] | `join` returns an error |
 //! | members watched | [`WATCHED_MAX`] | `watch` returns an error |
+//! | pings of a watch | [`WATCH_INTERVAL_MIN`] | a shorter interval is refused |
 //! | announced silence | [`Config::sleep_max`] | `sleep` returns an error; others grant as much |
 //! | sessions of anti-entropy | [`SYNC_SESSIONS_MAX`] | no other begins before they end |
 //! | steps of a reconciliation | [`SYNC_HOPS_MAX`] | another one finds the rest |
@@ -102,7 +103,8 @@
 //! to the recently dead, a probe over a stream where datagrams fail, anti-entropy. And of its own:
 //! anti-entropy by difference, in datagrams alone, a merge that is a lattice ([`Claim`],
 //! [`Card`]), ids told apart from restarts and from conflicts, tables smaller than their cluster
-//! whose members turn over ([`Node::is_leaf`]), and sleep as planned ([`Node::sleep`]).
+//! whose members turn over ([`Node::is_leaf`]), sleep as planned ([`Node::sleep`]), and peers
+//! watched more closely than others, with a φ-accrual level of suspicion ([`Node::watch`]).
 //!
 //! # Features
 //!

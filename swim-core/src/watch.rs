@@ -26,7 +26,7 @@ pub const WATCH_INTERVAL_MIN: Duration = Duration::from_millis(10);
 pub const WATCH_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 /// Whoever was silent for more intervals was away: the average of its answers counts so many.
-const GAP_INTERVALS_MAX: u32 = 8;
+pub const GAP_INTERVALS_MAX: u32 = 8;
 /// The low bits of a ping's number count the pings.
 const COUNT_BITS: u32 = 0xff;
 
@@ -34,7 +34,9 @@ const COUNT_BITS: u32 = 0xff;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
     /// Between two pings to it: [`WATCH_INTERVAL_MIN`] to [`WATCH_INTERVAL_MAX`]. Zero: it has none
-    /// of its own, and no level; it is only kept in the table.
+    /// of its own, and no level; it is only kept in the table. Its answers carry its news as all
+    /// do, and each update is sent only so often: of much shorter intervals than that of gossip
+    /// others hear the less, if not by who watches.
     pub interval: Duration,
     /// The application hears when its level passes this one, and when it is below again. From 0.5
     /// to 64; [`LEVEL_DEFAULT`](Self::LEVEL_DEFAULT) unless set.
@@ -56,7 +58,6 @@ impl Watch {
         Self { interval, level: Self::LEVEL_DEFAULT, accrual }
     }
 
-    /// Of which settings it is the caller's fault.
     fn validate(&self) -> Result<(), WatchError> {
         let range = WATCH_INTERVAL_MIN..=WATCH_INTERVAL_MAX;
         if !self.interval.is_zero() && !range.contains(&self.interval) {

@@ -123,39 +123,9 @@ impl<A: Address, S: Storage> Node<A, S> {
             return count(&mut self.stats.probes_skipped);
         }
         self.prober.heartbeats.pass();
-        let is_turn_of_round = turn.is_none() || turn == self.shift();
-        self.send_first_ping((target, address), belief, number, is_turn_of_round);
-    }
-
-    /// Probes somebody out of turn, as soon as there is room for it. No turn of anybody is another
-    /// for it, so not where a probe takes up a turn. Returns whether it was started.
-    pub(super) fn probe_besides(&mut self, target: NodeId) -> bool {
-        let plan = self.probe_plan();
-        let Some(row) = self.table.member(target).filter(|_| plan.window.is_none()) else {
-            return false;
-        };
-        let (address, belief) = (row.address(), self.belief(&row.claim()));
-        let number = self.prober.secret_number(target, self.now);
-        let Some(address) =
-            address.filter(|_| self.prober.start_besides((target, number), plan, self.now))
-        else {
-            return false;
-        };
-        count(&mut self.stats.probes_besides);
-        self.send_first_ping((target, address), belief, number, true);
-        true
-    }
-
-    fn send_first_ping(
-        &mut self,
-        (target, address): (NodeId, A),
-        belief: Option<Belief>,
-        number: u32,
-        compares: bool,
-    ) {
         count(&mut self.stats.probes);
         let number = self.prober.first_ping(number);
-        let digest = self.digest(number).filter(|_| compares);
+        let digest = self.digest(number).filter(|_| turn.is_none() || turn == self.shift());
         let ping = Ping { number, target, belief, digest };
         self.send(address, Channel::Datagram, Message::Ping(ping));
     }
@@ -208,6 +178,28 @@ impl<A: Address, S: Storage> Node<A, S> {
         rotated
             .filter(|&row| self.is_awake(row))
             .or_else(|| self.table.next_probe(&mut self.rng).filter(|&row| self.is_awake(row)))
+    }
+
+    /// Probes somebody out of turn, as soon as there is room for it. No turn of anybody is given up
+    /// for it, so not where a probe takes up a turn. Returns whether it was started.
+    pub(super) fn probe_besides(&mut self, target: NodeId) -> bool {
+        let plan = self.probe_plan();
+        if plan.window.is_some() {
+            return false;
+        }
+        let Some(row) = self.table.member(target) else { return false };
+        let (address, belief) = (row.address(), self.belief(&row.claim()));
+        let number = self.prober.secret_number(target, self.now);
+        let Some(to) = address else { return false };
+        let started = self.prober.start_besides((target, number), plan, self.now);
+        if started {
+            count(&mut self.stats.probes);
+            count(&mut self.stats.probes_besides);
+            let number = self.prober.first_ping(number);
+            let ping = Ping { number, target, belief, digest: None };
+            self.send(to, Channel::Datagram, Message::Ping(ping));
+        }
+        started
     }
 
     fn is_awake(&self, row: u32) -> bool {

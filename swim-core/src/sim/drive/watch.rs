@@ -7,6 +7,7 @@ use crate::outbox::{Channel, Transmit};
 use crate::sim::Told;
 use crate::sim::oracle::{Known, forward, table_is_sound};
 use crate::storage::Storage;
+use crate::time::Instant;
 use crate::wire::Packet;
 use crate::{Event, Node};
 
@@ -64,6 +65,7 @@ impl Watch {
         self.was_told(node);
         self.counts(node);
         snapshot_is_readable(node);
+        levels_are_numbers(node);
     }
 
     fn table<S: Storage>(&self, node: &Node<u16, S>, rows_max: usize) {
@@ -135,11 +137,18 @@ fn snapshot_is_readable<S: Storage>(node: &Node<u16, S>) {
     node.snapshot().for_each(survives_rewriting);
 }
 
+/// However long a watched member has been silent.
+fn levels_are_numbers<S: Storage>(node: &Node<u16, S>) {
+    for id in node.watched() {
+        let level = node.suspicion_level(id, Instant::MAX);
+        assert!(level.is_none_or(|level| level >= 0.0 && level.is_finite()), "{id}: {level:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::storage::Growable;
-    use crate::time::Instant;
     use crate::wire::{Header, PacketWriter};
     use crate::{Config, Identity, Incarnation, Label};
 

@@ -34,7 +34,7 @@
 //! - **peaks**: packets and bytes, out and in, in the busiest second of a node.
 //!
 //! [`Spread`] and [`Demers`] are models of rumours without packets; of a trial they take the nodes
-//! and the seed.
+//! and the seed. [`Phi`] is one of silences, and takes the seed.
 //!
 //! All clusters but those of [`Join`] start settled: every node knows every other, and has run for
 //! [`WARM_UP`] or longer on a clock that is up to 200 ppm off.
@@ -57,6 +57,7 @@ mod mass_restart;
 mod outcome;
 mod partition;
 mod pause;
+mod phi;
 mod radio;
 mod repair;
 mod settling;
@@ -89,6 +90,7 @@ pub use mass_restart::MassRestart;
 pub use outcome::{Detection, Outcome, Reading, Traffic, Value};
 pub use partition::Partition;
 pub use pause::{Pause, RepeatedPauses};
+pub use phi::{Formula, Jitter, Phi};
 pub use radio::Radio;
 pub use repair::Repair;
 pub use snapshot_restart::SnapshotRestart;

@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use swim_core::{WATCH_INTERVAL_MAX, WATCH_INTERVAL_MIN};
+
 /// A duration that reads what it writes, so that a command that is shown can be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub Duration);
@@ -33,6 +35,11 @@ impl Span {
     /// How long the dead are remembered, within the range of the settings.
     pub fn memory(text: &str) -> Result<Self, String> {
         Self::within(text, Duration::from_secs(1)..=30 * DAY, "1s to 30days")
+    }
+
+    /// How often a watched member is pinged.
+    pub fn watch(text: &str) -> Result<Self, String> {
+        Self::within(text, WATCH_INTERVAL_MIN..=WATCH_INTERVAL_MAX, "10ms to 60s")
     }
 
     /// How often healing is tried, within the range of the settings.

@@ -139,6 +139,7 @@ pub enum Choice {
     Bound(studies::Bound),
     Spread(studies::Spread),
     Demers(studies::Demers),
+    Phi(studies::Phi),
 }
 
 impl Choice {
@@ -171,6 +172,7 @@ impl Choice {
             Self::Bound(study) => study,
             Self::Spread(study) => study,
             Self::Demers(study) => study,
+            Self::Phi(study) => study,
         }
     }
 }

@@ -12,7 +12,7 @@ struct Line {
 }
 
 /// Every experiment, made short.
-const SHORT: [&str; 27] = [
+const SHORT: [&str; 28] = [
     "crash --loss 0,20 --wan",
     "process-crash",
     "mass-crash --crashed 2,3",
@@ -40,6 +40,7 @@ const SHORT: [&str; 27] = [
     "radio --crashes 3 --loss 0,200 --duration 60s",
     "spread --fanout 2,4",
     "demers --k 1,2",
+    "phi --threshold 1,8 --pings 2000",
 ];
 
 fn parse(line: &str) -> Result<Args, clap::Error> {

@@ -3,6 +3,7 @@
 mod chart;
 mod distribution;
 mod pause_curve;
+mod phi;
 mod scale;
 
 use std::error::Error;
@@ -16,6 +17,8 @@ pub enum Plot {
     Distribution,
     /// The share of paused members that were declared dead, over the length of the pause.
     PauseCurve,
+    /// The share of mistakes over detection time.
+    Phi,
     /// Detection times over the size of the cluster.
     Scale,
 }
@@ -29,6 +32,7 @@ pub fn svg(plot: Plot, rows: &[Row]) -> Result<String, Box<dyn Error>> {
     match plot {
         Plot::Distribution => distribution::svg(rows),
         Plot::PauseCurve => pause_curve::svg(rows),
+        Plot::Phi => phi::svg(rows),
         Plot::Scale => scale::svg(rows),
     }
 }

@@ -148,7 +148,7 @@ impl Study for Demers {
 }
 
 /// The models asked for, or all of them.
-fn models<const N: usize>(
+pub(super) fn models<const N: usize>(
     flag: &'static str,
     names: [&'static str; N],
     asked: &[String],
