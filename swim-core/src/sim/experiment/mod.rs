@@ -61,6 +61,7 @@ mod stage;
 mod starve;
 mod statistics;
 mod summary;
+mod tuned;
 mod views;
 mod watch;
 
@@ -72,7 +73,7 @@ pub use arm::{Arm, Profile};
 pub use bound::Bound;
 pub use connection::{BadConnection, Defect};
 pub use crash::Crash;
-pub use direct::Direct;
+pub use direct::{Direct, Probing};
 pub use freeze_grid::{ANOMALOUS, Anomaly, BLOCKED_MS, FreezeCell, NORMAL_MS};
 pub use idle::Idle;
 pub use join::{Join, LateJoin};
@@ -90,6 +91,7 @@ pub use stage::WARM_UP;
 pub use starve::Starve;
 pub use statistics::{Estimate, mean, quantile, share};
 pub use summary::{Figure, Summary, Times};
+pub use tuned::{Prediction, Tuned};
 
 /// Something that is done to a cluster, and looked at. Its fields are its parameters.
 pub trait Experiment: Sync {

@@ -8,6 +8,7 @@ mod failures;
 mod pauses;
 mod repairs;
 mod stress;
+mod tuning;
 mod views;
 
 pub use ablation::AblationStudy;
@@ -18,6 +19,7 @@ pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
 pub use pauses::{PauseCurve, RepeatedPauses};
 pub use repairs::{MassRestart, Repair, SnapshotRestart, Split};
 pub use stress::{FreezeGrid, Loss, Starve};
+pub use tuning::Tune;
 pub use views::{Idle, Join};
 
 use super::contender::Contender;
