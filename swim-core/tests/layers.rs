@@ -30,7 +30,6 @@ const ROWS: &[&[&str]] = &[
     &["event", "seal", "storage"],
     &["table"],
     &[
-        "bound",
         "departed",
         "error",
         "gossip",
@@ -51,6 +50,7 @@ const ROWS: &[&[&str]] = &[
         "stats",
         "sync",
     ],
+    &["bound"],
     &["node"],
     &["lib", "sim"],
 ];

@@ -26,8 +26,8 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", value_parser = Span::pause)]
     pause_tolerance: Option<Span>,
 
-    /// Time between two probes, each of another member, 1ms to 1h. Shorter finds crashes sooner, and
-    /// costs proportionally more packets. [default: the profile's]
+    /// Time between two probes, each of another member, 1ms to 1h. Shorter finds crashes sooner,
+    /// and costs proportionally more packets. [default: the profile's]
     #[arg(long, value_name = "TIME", value_parser = Span::pause)]
     probe_interval: Option<Span>,
 
