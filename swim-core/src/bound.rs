@@ -28,6 +28,9 @@ use crate::time::{part, times};
 const ROUNDS_PHASE: u32 = 2;
 /// A slow clock leaves a round out now and then, to keep up with the fastest.
 const ROUNDS_DRIFT: u32 = 1;
+/// Where everybody is probed every round, from one turn to the next; and somebody may go, or probes
+/// may wait for each other.
+const ROUNDS_DIRECT: u32 = 2;
 /// What chance does less often than this, in a thousand million crashes, is left out.
 const CHANCE_MAX: u64 = 1_000;
 const CERTAIN: u64 = 1_000_000_000;
@@ -190,10 +193,7 @@ impl<'a> Reckoning<'a> {
         let vain = self.probes.saturating_sub(1);
         let interval = self.config.probe_interval;
         if is_direct {
-            // Every round is of the same order but for who has gone.
-            let others = u32::try_from(self.members).unwrap_or(u32::MAX).saturating_sub(1);
-            let turns = times(part(interval, others), 2);
-            return times(interval, vain.saturating_add(1)).saturating_add(turns);
+            return times(interval, ROUNDS_DIRECT.saturating_add(vain));
         }
         let rounds = ROUNDS_PHASE.saturating_add(ROUNDS_DRIFT).saturating_add(vain);
         times(interval, rounds)

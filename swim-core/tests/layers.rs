@@ -31,7 +31,6 @@ const ROWS: &[&[&str]] = &[
     &["event", "seal", "storage"],
     &["table"],
     &[
-        "bound",
         "departed",
         "error",
         "gossip",
@@ -52,7 +51,7 @@ const ROWS: &[&[&str]] = &[
         "stats",
         "sync",
     ],
-    &["watch"],
+    &["watch", "bound"],
     &["node"],
     &["trace"],
     &["lib", "sim"],

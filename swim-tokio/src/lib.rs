@@ -176,7 +176,7 @@ pub use seeds::SeedStatus;
 pub use state::StateTrouble;
 pub use swim_core;
 pub use swim_core::{
-    Config, Detector, Event, FlapPolicy, Incarnation, Key, KeyError, KeyId, KeyRing, Label,
-    Lifeguard, NodeId, Refusal, Sealing, Stats, Status,
+    Config, DIRECT_BELOW_MAX, Detector, Event, FlapPolicy, Incarnation, Key, KeyError, KeyId,
+    KeyRing, Label, Lifeguard, NodeId, Refusal, Sealing, Stats, Status,
 };
 pub use view::MemberInfo;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detector::{Detector, STAGES_MAX};
 use crate::flap::FlapPolicy;
+use crate::time::{part, times};
 
 /// How many relays one probe can ask; the upper bound of [`Config::indirect_probes`].
 pub const INDIRECT_PROBES_MAX: usize = 8;
@@ -212,6 +213,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// The same with another time between two probes. The first wait for an answer is shortened to
+    /// four fifths of it if need be, and the least with it.
+    #[must_use]
+    pub fn probing_every(self, probe_interval: Duration) -> Self {
+        let most = part(times(probe_interval, 4), 5);
+        let probe_timeout = self.probe_timeout.min(most);
+        let probe_timeout_min = self.probe_timeout_min.min(probe_timeout);
+        Self { probe_interval, probe_timeout, probe_timeout_min, ..self }
+    }
+
     /// Checks every field against its documented range.
     ///
     /// # Errors
@@ -349,6 +360,17 @@ mod tests {
         }
         // All fields but label and detector.
         assert_eq!(checked, 5 * 32);
+    }
+
+    #[test]
+    fn another_probe_interval_leaves_the_settings_valid() {
+        for preset in PRESETS {
+            for millis in [1, 10, 300, 1_000, 60_000, 3_600_000] {
+                let config = preset.probing_every(Duration::from_millis(millis));
+                assert_eq!(config.validate(), Ok(()), "{millis} {config:?}");
+            }
+            assert_eq!(preset.probing_every(preset.probe_interval), preset);
+        }
     }
 
     #[test]

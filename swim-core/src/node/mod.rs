@@ -275,10 +275,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.prober.heartbeats.is_direct() && self.config.direct_below > 0
     }
 
-    /// The longest time from the crash of one of the members that this node knows to all others
-    /// knowing of it: that of [`Config::detection_bound`], if answers take no longer and no more is
-    /// lost than [`Assumptions`] has it by default, or as this node has measured, and with the
-    /// patience that the least patient, this node among them, would grant. Looks at every member.
+    /// The longest time from the crash of any of the members this node knows until all others know
+    /// of it, by [`Config::detection_bound`]: with as many members as it knows, round trips as it
+    /// has measured them, the longest patience anybody has asked for, and otherwise what
+    /// [`Assumptions`] take for granted. Looks at every member.
     pub fn detection_bound(&self) -> Option<Duration> {
         let round_trip = part(self.answer_timeout(), TIMEOUT_MEDIANS);
         let asked_for = self.table.iter().map(|row| row.patience().duration()).max();

@@ -1,4 +1,4 @@
-//! Small clusters: heartbeats to everybody against one probe an interval.
+//! Small clusters: heartbeats to everybody, one probe an interval, or one as often.
 
 use core::time::Duration;
 
@@ -6,17 +6,42 @@ use super::outcome::{Outcome, Reading};
 use super::stage::Stage;
 use super::watch::Watch;
 use super::{Experiment, Trial};
-use crate::Config;
 use crate::sim::link::Link;
 use crate::sim::report::Failure;
+use crate::{Config, DIRECT_BELOW_MAX};
+
+/// How a node spends its probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probing {
+    /// One member in each probe interval.
+    One,
+    /// Every member in each: [`Config::direct_below`].
+    All,
+    /// One at a time, but as many in an interval as there are others.
+    Often,
+}
+
+impl Probing {
+    /// The settings of one of so many nodes.
+    fn config(self, config: &Config, nodes: usize) -> Config {
+        let others = u32::try_from(nodes).unwrap_or(u32::MAX).saturating_sub(1).max(1);
+        match self {
+            Self::One => Config { direct_below: 0, ..*config },
+            Self::All => Config { direct_below: DIRECT_BELOW_MAX, ..*config },
+            Self::Often => {
+                Config { direct_below: 0, ..*config }.probing_every(config.probe_interval / others)
+            }
+        }
+    }
+}
 
 /// One member fails, and before that nobody does: how soon that is known, and what both cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Direct {
-    /// [`Config::direct_below`]. Default: 0, one probe an interval.
-    pub direct_below: u16,
-    /// Datagrams lost, of a thousand. Default: 10.
-    pub loss_permille: u16,
+    /// Who is probed, and how often. Default: one in an interval.
+    pub probing: Probing,
+    /// What lies between the nodes. Default: a local network that loses 1 %.
+    pub link: Link,
     /// How long it is looked at before the failure. Default: 60 s.
     pub idle: Duration,
     /// Traffic is measured for so long after the failure. Default: 30 s.
@@ -28,15 +53,15 @@ pub struct Direct {
 impl Default for Direct {
     fn default() -> Self {
         let [idle, window, limit] = [60, 30, 300].map(Duration::from_secs);
-        Self { direct_below: 0, loss_permille: 10, idle, window, limit }
+        Self { probing: Probing::One, link: Link::lan().losing(10), idle, window, limit }
     }
 }
 
 impl Experiment for Direct {
     fn run(&self, trial: &Trial) -> Result<Outcome, Failure> {
-        let config = Config { direct_below: self.direct_below, ..trial.config };
+        let config = self.probing.config(&trial.config, trial.nodes);
         let trial = Trial { config, ..*trial };
-        let mut stage = Stage::settled(&trial, Link::lan().losing(self.loss_permille))?;
+        let mut stage = Stage::settled(&trial, self.link)?;
         stage.open_window();
         stage.run_for(self.idle)?;
         let idle = stage.close_window();

@@ -68,6 +68,7 @@ mod stage;
 mod starve;
 mod statistics;
 mod summary;
+mod tuned;
 mod views;
 mod watch;
 
@@ -80,7 +81,7 @@ pub use bound::Bound;
 pub use connection::{BadConnection, Defect};
 pub use crash::Crash;
 pub use demers::{Demers, Epidemic, Published};
-pub use direct::Direct;
+pub use direct::{Direct, Probing};
 pub use freeze_grid::{ANOMALOUS, Anomaly, BLOCKED_MS, FreezeCell, NORMAL_MS};
 pub use idle::Idle;
 pub use join::{Join, LateJoin};
@@ -100,6 +101,7 @@ pub use stage::WARM_UP;
 pub use starve::Starve;
 pub use statistics::{Estimate, mean, quantile, share};
 pub use summary::{Figure, Samples, Summary, Times};
+pub use tuned::{Prediction, Tuned};
 
 /// Something that is done to a cluster, and looked at. Its fields are its parameters.
 pub trait Experiment: Sync {

@@ -26,6 +26,11 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", value_parser = Span::pause)]
     pause_tolerance: Option<Span>,
 
+    /// Time between two probes, each of another member, 1ms to 1h. Shorter finds crashes sooner,
+    /// and costs proportionally more packets. [default: the profile's]
+    #[arg(long, value_name = "TIME", value_parser = Span::pause)]
+    probe_interval: Option<Span>,
+
     /// While fewer members live, probe every one of them in every probe interval instead of one:
     /// heartbeats, which find a crash sooner and cost as many packets as there are members. Once
     /// there are as many, go on as SWIM does, until fewer than three quarters of N live. At most
@@ -58,6 +63,10 @@ pub struct Settings {
 impl Settings {
     pub fn config(&self) -> Config {
         let preset = self.profile.config();
+        let preset = match self.probe_interval {
+            Some(interval) => preset.probing_every(interval.0),
+            None => preset,
+        };
         Config {
             label: Label::new(&self.label),
             detector: self.detector.detector(),
@@ -163,6 +172,14 @@ mod tests {
             let pause_tolerance = std::time::Duration::from_millis(millis);
             assert_eq!(own, Config { pause_tolerance, ..fast }, "{text}");
         }
+    }
+
+    #[test]
+    fn a_probe_interval_takes_the_wait_for_an_answer_with_it() {
+        let own = config(&["--probe-interval", "250ms"]);
+        assert_eq!(own.probe_interval, std::time::Duration::from_millis(250));
+        assert_eq!(own.validate(), Ok(()));
+        assert_eq!(config(&["--probe-interval", "1s"]), config(&[]));
     }
 
     #[test]

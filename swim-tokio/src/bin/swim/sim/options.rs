@@ -75,11 +75,16 @@ impl Options {
 
     /// Witness alone, with the first tolerance asked for.
     pub fn witness(&self) -> Contender {
-        let witness = Contender::new(Arm::Witness, self.profile.profile());
+        let witness = self.bare_witness();
         match self.pause_tolerance.first() {
             Some(&pause) => witness.tolerating(pause),
             None => witness,
         }
+    }
+
+    /// Witness alone, as the profile has it.
+    pub fn bare_witness(&self) -> Contender {
+        Contender::new(Arm::Witness, self.profile.profile())
     }
 
     /// Whether nobody said whom to compare.

@@ -5,6 +5,7 @@ use swim_core::sim::experiment::Experiment;
 use super::contender::Contender;
 use super::options::Options;
 use super::plot::Plot;
+use super::row::Row;
 use super::studies;
 
 /// One experiment of the command line, with its options.
@@ -38,6 +39,12 @@ pub trait Study: Sync {
 
     /// What the reader of the table must know.
     fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What follows from the rows.
+    fn conclusion(&self, options: &Options, rows: &[Row]) -> Vec<String> {
+        let _ = (options, rows);
         Vec::new()
     }
 
@@ -137,6 +144,7 @@ pub enum Choice {
     Leaves(studies::Leaves),
     Direct(studies::Direct),
     Bound(studies::Bound),
+    Tune(studies::Tune),
     Spread(studies::Spread),
     Demers(studies::Demers),
     Phi(studies::Phi),
@@ -170,6 +178,7 @@ impl Choice {
             Self::Leaves(study) => study,
             Self::Direct(study) => study,
             Self::Bound(study) => study,
+            Self::Tune(study) => study,
             Self::Spread(study) => study,
             Self::Demers(study) => study,
             Self::Phi(study) => study,

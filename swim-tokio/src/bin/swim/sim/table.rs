@@ -27,7 +27,7 @@ pub fn text(study: &dyn Study, options: &Options, rows: &[Row]) -> String {
     let mut text = title(&groups, &varying);
     text.push_str(&table(study, &groups, &varying));
     text.push_str("\n\n");
-    for note in study.notes() {
+    for note in study.notes().into_iter().chain(study.conclusion(options, rows)) {
         text.push_str(&format!("{note}\n"));
     }
     let lost: u64 = rows.iter().map(|row| row.summary.unheard).sum();

@@ -12,7 +12,7 @@ struct Line {
 }
 
 /// Every experiment, made short.
-const SHORT: [&str; 28] = [
+const SHORT: [&str; 29] = [
     "crash --loss 0,20 --wan",
     "process-crash",
     "mass-crash --crashed 2,3",
@@ -35,8 +35,9 @@ const SHORT: [&str; 28] = [
     "split --minority 300 --cut 60s --tombstone-time 20s --limit 60s",
     "repair --rows 1,3 --limit 60s",
     "leaves --leaves 2 --rows 4 --failures 1 --duration 20s",
-    "direct --nodes 3,6 --direct-below 0,8",
+    "direct --nodes 3,6 --probing one,all,often",
     "bound --fewest 6 --loss 0,50",
+    "tune --loss 50 --rtt 20ms --pause 1s --budget 90",
     "radio --crashes 3 --loss 0,200 --duration 60s",
     "spread --fanout 2,4",
     "demers --k 1,2",

@@ -37,25 +37,31 @@ pub fn svg(plot: Plot, rows: &[Row]) -> Result<String, Box<dyn Error>> {
     }
 }
 
-/// The rows of each contender, in the order of the table; by cluster size, if that differs too
-/// where the size is not the axis.
-fn columns(rows: &[Row]) -> Vec<(String, Vec<&Row>)> {
+/// The rows by what they are called, in the order of the table.
+fn columns(rows: &[Row], name: impl Fn(&Row) -> String) -> Vec<(String, Vec<&Row>)> {
     let mut columns: Vec<(String, Vec<&Row>)> = Vec::new();
     for row in rows {
-        match columns.iter_mut().find(|column| column.0 == row.contender.label) {
+        let name = name(row);
+        match columns.iter_mut().find(|column| column.0 == name) {
             Some(column) => column.1.push(row),
-            None => columns.push((row.contender.label.clone(), vec![row])),
+            None => columns.push((name, vec![row])),
         }
     }
     columns
 }
 
-/// The contender, and the settings in which the rows differ.
+/// The contender, and the size and settings in which the rows differ.
 fn distinct_label(row: &Row, rows: &[Row]) -> String {
     let mut label = row.contender.label.clone();
     if rows.iter().any(|other| other.nodes != row.nodes) {
         label.push_str(&format!(", {} nodes", row.nodes));
     }
+    label + &distinct_settings(row, rows)
+}
+
+/// The settings in which the rows differ.
+fn distinct_settings(row: &Row, rows: &[Row]) -> String {
+    let mut label = String::new();
     for setting in &row.settings {
         if rows.iter().any(|other| other.setting(setting.flag) != Some(setting.shown())) {
             label.push_str(&format!(", {} {}", setting.flag, setting.shown()));

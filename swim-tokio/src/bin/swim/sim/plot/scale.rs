@@ -12,7 +12,10 @@ use crate::sim::row::Row;
 /// What the drawing library says.
 pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
     let mut lines = Vec::new();
-    for (style, (label, column)) in super::columns(rows).into_iter().enumerate() {
+    let columns = super::columns(rows, |row| {
+        row.contender.label.clone() + &super::distinct_settings(row, rows)
+    });
+    for (style, (label, column)) in columns.into_iter().enumerate() {
         for (name, width, quantile) in [("p50", 2, 0.5), ("p99", 1, 0.99)] {
             let points: Vec<_> = column.iter().filter_map(|row| point(row, quantile)).collect();
             let marks = points.clone();

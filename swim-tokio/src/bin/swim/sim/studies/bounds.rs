@@ -1,7 +1,8 @@
 //! What is promised: small clusters probed whole, and the longest time a detection takes.
 
 use swim_core::DIRECT_BELOW_MAX;
-use swim_core::sim::experiment;
+use swim_core::sim::experiment::Probing;
+use swim_core::sim::{Link, experiment};
 
 use super::{LOSS_PERMILLE, loss, smaller_than_clusters, witness_unless_asked};
 use crate::sim::contender::Contender;
@@ -11,21 +12,50 @@ use crate::sim::study::{Point, Setting, Shown, Study};
 
 /// Clusters small enough to probe everybody in every interval: what that gains, and what it costs.
 ///
-/// Measures, with and without, how soon a crashed host is known and the traffic of a node, at rest
-/// and in the 30 s after the crash. The formulas beside it: N - 1 probes an interval and node
-/// instead of one, and on average 1/N instead of about one interval until the first of them meets
-/// the crashed host.
+/// Measures how soon a crashed host is known and the traffic of a node, at rest and in the 30 s
+/// after the crash, where a node probes one member an interval, all of them, or one at a time as
+/// often as that: the same packets, spent otherwise. The formulas beside it: N - 1 probes an
+/// interval and node instead of one, and about 1/N of an interval until the first meets the crashed
+/// host instead of a half.
 #[derive(clap::Args)]
 pub struct Direct {
-    /// The size of cluster below which everybody is probed; several give a row each.
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [0, DIRECT_BELOW_MAX],
-        value_parser = clap::value_parser!(u16).range(..=i64::from(DIRECT_BELOW_MAX)))]
-    direct_below: Vec<u16>,
+    /// Who is probed; several give a row each.
+    #[arg(long, value_enum, value_name = "WHOM,...", value_delimiter = ',',
+        default_values_t = [Whom::One, Whom::All, Whom::Often])]
+    probing: Vec<Whom>,
 
     /// Datagrams lost, of a thousand.
     #[arg(long, value_name = "PERMILLE", default_value_t = LOSS_PERMILLE,
         value_parser = clap::value_parser!(u16).range(..=1000))]
     loss: u16,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Whom {
+    /// One member in each probe interval, as SWIM has it.
+    One,
+    /// All members in each, as with --direct-below of the agent.
+    All,
+    /// One at a time, N - 1 in an interval.
+    Often,
+}
+
+impl Whom {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::All => "all",
+            Self::Often => "often",
+        }
+    }
+
+    const fn probing(self) -> Probing {
+        match self {
+            Self::One => Probing::One,
+            Self::All => Probing::All,
+            Self::Often => Probing::Often,
+        }
+    }
 }
 
 impl Study for Direct {
@@ -46,13 +76,12 @@ impl Study for Direct {
     }
 
     fn points(&self, _contender: &Contender) -> Vec<Point> {
-        let point = |&direct_below: &u16| {
-            let settings = vec![Setting::new("direct-below", direct_below), loss(self.loss)];
-            let loss_permille = self.loss;
-            let direct = experiment::Direct { direct_below, loss_permille, ..Default::default() };
-            Point::new(settings, direct)
+        let point = |whom: &Whom| {
+            let settings = vec![Setting::new("probing", whom.name()), loss(self.loss)];
+            let (probing, link) = (whom.probing(), Link::lan().losing(self.loss));
+            Point::new(settings, experiment::Direct { probing, link, ..Default::default() })
         };
-        self.direct_below.iter().map(point).collect()
+        self.probing.iter().map(point).collect()
     }
 
     fn shown(&self) -> &'static [Shown] {
@@ -60,11 +89,7 @@ impl Study for Direct {
     }
 
     fn notes(&self) -> Vec<String> {
-        vec![
-            "direct-below 0: one probe an interval, as SWIM has it; otherwise everybody is probed \
-             in each while fewer live. Messages and bytes: in the 30 s after the crash."
-                .to_owned(),
-        ]
+        vec!["messages / node s, bytes / node s: in the 30 s after the crash".to_owned()]
     }
 
     fn plot(&self) -> Option<Plot> {

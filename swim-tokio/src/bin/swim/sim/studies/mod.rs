@@ -10,6 +10,7 @@ mod phi;
 mod repairs;
 mod rumours;
 mod stress;
+mod tuning;
 mod views;
 
 pub use ablation::AblationStudy;
@@ -22,6 +23,7 @@ pub use phi::Phi;
 pub use repairs::{MassRestart, Repair, SnapshotRestart, Split};
 pub use rumours::{Demers, Spread};
 pub use stress::{FreezeGrid, Loss, Starve};
+pub use tuning::Tune;
 pub use views::{Idle, Join};
 
 use super::contender::Contender;
