@@ -34,6 +34,18 @@ impl AllowList {
         })
     }
 
+    /// What is written of it into a trace.
+    pub fn name(&self) -> String {
+        let networks = self.0.iter().flat_map(|networks| networks.iter());
+        networks.map(IpNet::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The list of this name; `None` if that is the name of none.
+    pub fn named(name: &str) -> Option<Self> {
+        let networks: Result<Vec<IpNet>, _> = name.split_whitespace().map(str::parse).collect();
+        Some(Self::new(Some(&networks.ok()?)))
+    }
+
     /// Whether this member is to be alone.
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_some_and(|networks| networks.is_empty())
@@ -65,6 +77,16 @@ mod tests {
     fn no_list_permits_all_and_an_empty_one_nobody() {
         assert!(permits(None, "203.0.113.9") && permits(None, "2001:db8::9"));
         assert!(!permits(Some(&[]), "127.0.0.1") && !permits(Some(&[]), "::1"));
+    }
+
+    #[test]
+    fn a_list_is_found_again_by_its_name() {
+        for networks in [&["10.0.0.0/8", "fd00::/16"][..], &[]] {
+            let networks: Vec<IpNet> = networks.iter().map(|text| text.parse().unwrap()).collect();
+            let list = AllowList::new(Some(&networks));
+            assert_eq!(AllowList::named(&list.name()).map(|it| it.0), Some(list.0));
+        }
+        assert!(AllowList::named("10.0.0.0/8 elsewhere").is_none());
     }
 
     #[test]

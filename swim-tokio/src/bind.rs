@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use swim_core::storage::Growable;
+use swim_core::trace::Recording;
 use swim_core::{Identity, Incarnation};
 
 use crate::allow::AllowList;
@@ -15,6 +16,7 @@ use crate::options::{BindError, Options, nonces};
 use crate::runner::Runner;
 use crate::shared::{Node, Shared};
 use crate::socket;
+use crate::trace::TraceFile;
 use crate::view::View;
 
 /// Opens the sockets and makes a member that knows nobody yet: see [`Swim::join`].
@@ -46,9 +48,12 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
     };
     let storage = Growable::new(options.members_max, options.metadata_len_max);
     let seed = options.node_seed();
-    let mut node = Node::new(identity, options.config, storage, seed, clock.now())?;
+    let trace_file = trace_file(&options)?;
+    let trace = trace_file.as_ref().map(|file| file.trace().clone());
+    let recording = trace.clone().map(|trace| Recording::new(trace, 0));
+    let mut node = Node::new(identity, options.config, storage, seed, clock.now(), recording)?;
     if let Some(predicate) = allow.predicate() {
-        node.allow(predicate);
+        node.allow(predicate, &allow.name());
     }
     if let Some(keys) = options.keys.clone() {
         let nonces = nonces().map_err(BindError::NoRandomness)?;
@@ -67,6 +72,7 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         counters: Counters::default(),
         state_trouble: Mutex::new(kept.as_ref().and_then(Kept::trouble)),
         seeds: Mutex::default(),
+        trace,
     });
     let keeper = match kept {
         Some(kept) => {
@@ -74,5 +80,12 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         }
         None => None,
     };
-    Ok(Runner::new(node, clock, datagrams, listener, keeper, shared, &options))
+    let sockets = (datagrams, listener);
+    Ok(Runner::new((node, clock), sockets, (keeper, trace_file), shared, &options))
+}
+
+fn trace_file(options: &Options) -> Result<Option<TraceFile>, BindError> {
+    let Some(path) = &options.trace else { return Ok(None) };
+    let file = TraceFile::create(path, options.trace_len_max);
+    file.map(Some).map_err(|source| BindError::Trace { path: path.clone(), source })
 }

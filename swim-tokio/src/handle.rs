@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use swim_core::trace::{Progress, Trace};
 use swim_core::{
     Instant, Key, KeyError, KeyId, KeyRing, MetadataTooLong, NodeId, Sealing, SleepError, Stats,
     Watch, WatchError,
@@ -322,8 +323,8 @@ impl Swim {
         &self,
         change: impl FnOnce(&mut KeyRing) -> Result<(), KeyError> + Send + 'static,
     ) -> Result<(), CallError<KeyFailure>> {
-        let changed = self.call(|node, _| match node.keys_mut() {
-            Some(keys) => change(keys).map_err(KeyFailure::Ring),
+        let changed = self.call(|node, _| match node.change_keys(change) {
+            Some(changed) => changed.map_err(KeyFailure::Ring),
             None => Err(KeyFailure::NoKeys),
         });
         changed.await?.map_err(Refused)
@@ -347,6 +348,12 @@ impl Swim {
     /// is: it was of no use at the start, or the latest could not be written, until it is.
     pub fn state_trouble(&self) -> Option<StateTrouble> {
         self.shared.state_trouble()
+    }
+
+    /// How far the [trace](crate::Options::trace) has come, and why it has ended if it has; `None`
+    /// if none was asked for.
+    pub fn trace_progress(&self) -> Option<Progress> {
+        self.shared.trace.as_ref().map(Trace::progress)
     }
 
     /// Ends the runner at once and without a goodbye, as a crash would: others will have to find

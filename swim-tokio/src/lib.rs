@@ -160,6 +160,7 @@ mod socket;
 mod state;
 mod streams;
 pub mod tags;
+pub mod trace;
 mod view;
 
 pub use bind::bind;

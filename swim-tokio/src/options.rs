@@ -74,6 +74,14 @@ pub struct Options {
     /// The shortest time between two writes of that file, to which every member kept adds 50 us: a
     /// hundred thousand are 5 MB. Default: 5 s.
     pub state_interval: Duration,
+    /// A new file into which all that goes into this member is recorded, for `swim replay` to find
+    /// out why it believed what it did: see [`trace`](crate::trace). Only its owner may read it,
+    /// since what members said in clear is in it; keys are not. A file that is there already is an
+    /// error. Default: `None`.
+    pub trace: Option<PathBuf>,
+    /// The greatest length of that file, in bytes; the trace ends there, the member goes on.
+    /// Default: 256 MiB.
+    pub trace_len_max: u64,
     /// How long [`Swim::join`](crate::Swim::join) waits for its seeds, and how long a seed may be
     /// silent before that is [trouble](crate::SeedStatus::trouble). Default: 5 s.
     pub join_deadline: Duration,
@@ -110,6 +118,8 @@ impl Options {
             seed: None,
             state_dir: None,
             state_interval: Duration::from_secs(5),
+            trace: None,
+            trace_len_max: 256 << 20,
             join_deadline: Duration::from_secs(5),
             resolver: Resolver::system(),
             resolve_timeout: Duration::from_secs(5),
@@ -174,6 +184,13 @@ pub enum BindError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file for [`Options::trace`] cannot be made: it is there already, or the system refuses.
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The others are to reach this member where [`Options::allow`] does not let it speak: nobody
     /// who has the same list could.
     NotAllowed {
@@ -196,6 +213,7 @@ impl fmt::Display for BindError {
             Self::State { directory, .. } => {
                 write!(f, "cannot keep the state of this member in {}", directory.display())
             }
+            Self::Trace { path, .. } => write!(f, "cannot record into {}", path.display()),
             Self::NotAllowed { advertised } => {
                 write!(f, "the list of allowed networks lacks this member's own {advertised}")
             }
@@ -210,7 +228,9 @@ impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::PortInUse { .. } | Self::NotAllowed { .. } => None,
-            Self::Socket { source, .. } | Self::State { source, .. } => Some(source),
+            Self::Socket { source, .. }
+            | Self::State { source, .. }
+            | Self::Trace { source, .. } => Some(source),
             Self::NoRandomness(source) => Some(source),
             Self::MetadataTooLong(source) => Some(source),
             Self::Node(source) => Some(source),

@@ -24,6 +24,7 @@ use crate::seeds::{Change, Pauses, Seeds};
 use crate::shared::{Node, Shared};
 use crate::socket::Datagrams;
 use crate::streams::{INCOMING_MAX, Streams};
+use crate::trace::TraceFile;
 use crate::view::Mirror;
 
 /// Datagrams read before other tasks get a turn.
@@ -49,6 +50,7 @@ pub struct Runner {
     datagrams: Datagrams,
     streams: Streams,
     keeper: Option<Keeper>,
+    trace_file: Option<TraceFile>,
     joins: Joins,
     join_deadline: Duration,
     lookups: Lookups,
@@ -79,11 +81,9 @@ struct Wake {
 
 impl Runner {
     pub(crate) fn new(
-        node: Node,
-        clock: Clock,
-        datagrams: Datagrams,
-        listener: tokio::net::TcpListener,
-        keeper: Option<Keeper>,
+        (node, clock): (Node, Clock),
+        (datagrams, listener): (Datagrams, tokio::net::TcpListener),
+        (keeper, trace_file): (Option<Keeper>, Option<TraceFile>),
         shared: Arc<Shared>,
         options: &Options,
     ) -> (Swim, Self) {
@@ -102,6 +102,7 @@ impl Runner {
             datagrams,
             streams: Streams::new(listener, options.stream_timeout, Arc::clone(&shared)),
             keeper,
+            trace_file,
             joins: Joins::new(seeds(&shared, options)),
             join_deadline: options.join_deadline,
             lookups: Lookups::new(options.resolver.clone(), options.resolve_timeout),
@@ -130,6 +131,10 @@ impl Runner {
             keeper.close(&self.node).await;
         }
         self.streams.close().await;
+        self.node.end();
+        if let Some(trace_file) = self.trace_file {
+            trace_file.close().await;
+        }
     }
 
     async fn turn(&mut self) {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use swim_core::NodeId;
 use swim_core::storage::Growable;
+use swim_core::trace::{Trace, Traced};
 
 use crate::allow::AllowList;
 use crate::counters::Counters;
@@ -12,7 +13,8 @@ use crate::seeds::SeedStatus;
 use crate::state::StateTrouble;
 use crate::view::View;
 
-pub(crate) type Node = swim_core::Node<SocketAddr, Growable>;
+/// Everything that is done to it can be recorded.
+pub(crate) type Node = Traced<SocketAddr, Growable>;
 
 /// What handles read without asking the runner.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(crate) struct Shared {
     pub counters: Counters,
     pub state_trouble: Mutex<Option<StateTrouble>>,
     pub seeds: Mutex<Vec<SeedStatus>>,
+    pub trace: Option<Trace>,
 }
 
 impl Shared {

@@ -268,6 +268,7 @@ mod tests {
             counters: Counters::default(),
             state_trouble: Mutex::default(),
             seeds: Mutex::default(),
+            trace: None,
         };
         (Streams::new(listener, NEVER, Arc::new(shared)), address)
     }

@@ -279,7 +279,7 @@ mod tests {
     fn node() -> Node {
         let identity = Identity::new(NodeId::new(0), address(0));
         let config = Config { newcomers_per_second_max: u16::MAX, ..Config::lan() };
-        Node::new(identity, config, Growable::default(), 1, Instant::ZERO).unwrap()
+        Node::new(identity, config, Growable::default(), 1, Instant::ZERO, None).unwrap()
     }
 
     /// Lets `node` hear that members 1 to `count` are alive at `incarnation`; its events are read.

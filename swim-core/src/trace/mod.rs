@@ -42,6 +42,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A [`Story`] replays too, and tells besides what became of one member: who said what when, and
+//! why it was suspected, refuted, declared dead.
+//!
 //! # The format
 //!
 //! Eight bytes `swimtrac`, then entries, each after its length as a little-endian `u32`, at most
@@ -68,15 +71,20 @@
 //! all that a node draws at random follows: a trace is nothing for strangers.
 
 mod format;
+mod inquiry;
+mod letter;
 mod record;
 mod recorder;
 mod replay;
+mod story;
 mod traced;
 
 #[cfg(feature = "sim")]
 pub(crate) use format::beginning;
 pub use format::{AddressKind, ReadError, Reader};
+pub use inquiry::Inquiry;
 pub use record::Entry;
 pub use recorder::{Progress, Recording, Stopped, Trace};
 pub use replay::{Counts, Outcome, Replay, ReplayError, Terms, Written};
+pub use story::{Cause, Heard, Line, Seen, Story, Turn};
 pub use traced::Traced;

@@ -72,6 +72,8 @@ pub enum News {
     Conflict { rival: SocketAddr, won: bool },
     /// What should be kept across restarts was of no use, or cannot be written.
     StateTrouble { reason: String },
+    /// The trace has ended, and the agent goes on.
+    TraceEnded { reason: String },
     /// The keys this agent has, by their ids, the one it seals with first: at the start, and when
     /// the file was read again. And which packets are sealed.
     Keys {
@@ -137,6 +139,7 @@ impl News {
             | Self::Forgotten { .. }
             | Self::Conflict { .. }
             | Self::StateTrouble { .. }
+            | Self::TraceEnded { .. }
             | Self::Keys { .. }
             | Self::KeyTrouble { .. }
             | Self::KeyStepSkipped { .. }

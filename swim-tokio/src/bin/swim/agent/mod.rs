@@ -8,6 +8,7 @@ pub mod settings;
 mod state;
 mod stop;
 mod tag;
+mod trace;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use print::{Printer, news_of};
 use seeds::Seeds;
 use settings::Settings;
 use state::Troubles;
+use trace::TraceEnd;
 
 /// Run one member in the foreground and print who joins, fails and leaves.
 ///
@@ -83,6 +85,16 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "5s", hide = true)]
     state_interval: Span,
 
+    /// Record all that goes into the agent in a new file, for `swim replay` to find out why it
+    /// believed what it did. Only its owner may read it: what others said in clear is in it. Keys
+    /// are not.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
+    /// The greatest length of that file; the trace ends there, and the agent goes on.
+    #[arg(long, value_name = "BYTES", default_value_t = TRACE_LEN_MAX, requires = "trace")]
+    trace_len_max: u64,
+
     /// Print one JSON object per line instead of lines for people.
     #[arg(long)]
     json: bool,
@@ -92,6 +104,9 @@ pub struct Args {
     leave_on_stdin_close: bool,
 }
 
+/// What an agent of a hundred members records in some hours.
+pub const TRACE_LEN_MAX: u64 = 256 << 20;
+
 const EXAMPLES: &str = "\
 Examples:
   swim agent --bind 127.0.0.1:7946 --name a
@@ -100,6 +115,7 @@ Examples:
   swim agent --allow 10.0.0.0/8 --allow fd00::/8 --join db-1:7946
   swim keygen --out swim.keys && swim agent --key-file swim.keys
   swim agent --name db-1 --pause-tolerance 6s --state-dir /var/lib/swim
+  swim agent --trace db-1.trace                then: swim replay db-1.trace --member db-2
 
 Exit status: 0 left the cluster, 1 a failure (the reason is on standard error), 2 wrong usage.";
 
@@ -150,6 +166,7 @@ async fn serve(args: Args, tags: &Tags) -> Result<(), Failure> {
                 seeds: Seeds::join(swim.clone(), args.join).await,
                 counts: Counts::new(swim.clone()),
                 troubles: Troubles::new(swim.clone()),
+                trace: TraceEnd::new(swim.clone()),
             };
             watch(sources, &mut printer, &mut stop).await
         }
@@ -186,6 +203,7 @@ struct Sources {
     seeds: Seeds,
     counts: Counts,
     troubles: Troubles,
+    trace: TraceEnd,
 }
 
 async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiver<()>) -> End {
@@ -200,6 +218,7 @@ async fn watch(mut from: Sources, printer: &mut Printer, stop: &mut mpsc::Receiv
             news = from.seeds.next() => (vec![news], None),
             news = from.counts.next() => (vec![news], None),
             news = from.troubles.next() => (vec![news], None),
+            news = from.trace.next() => (vec![news], None),
         };
         for news in news {
             if let Err(error) = printer.print(news) {
@@ -256,6 +275,8 @@ fn options(args: &Args, tags: &Tags) -> Result<Options, Failure> {
         config: args.settings.config(),
         state_dir: args.state_dir.clone(),
         state_interval: args.state_interval.0,
+        trace: args.trace.clone(),
+        trace_len_max: args.trace_len_max,
         ..Options::new(args.bind)
     })
 }

@@ -197,6 +197,7 @@ fn in_words(elapsed: Elapsed, news: &News) -> String {
             format!("{elapsed}  ! {rival}  uses our name: {end}")
         }
         News::StateTrouble { reason } => format!("{elapsed}  ! state: {reason}"),
+        News::TraceEnded { reason } => format!("{elapsed}  ! the trace ends here: {reason}"),
         News::Keys { .. }
         | News::KeyTrouble { .. }
         | News::KeyStepSkipped { .. }
