@@ -78,8 +78,8 @@ impl Experiment for Tuned {
         let bound = predicted.bound.map_or(f64::INFINITY, |bound| bound.as_secs_f64());
         outcome.readings.extend([
             bytes,
-            Reading::largest("predicted first p50, s", first),
-            Reading::largest("predicted all at most, s", bound),
+            Reading::given("predicted first p50, s", Some(first)),
+            Reading::given("predicted all at most, s", Some(bound)),
         ]);
         Ok(outcome)
     }

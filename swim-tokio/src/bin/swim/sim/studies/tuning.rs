@@ -116,7 +116,8 @@ impl Study for Tune {
     }
 
     fn check(&self, options: &Options) -> Result<(), String> {
-        let is_witness = options.contenders().iter().all(|contender| contender.arm == Arm::Witness);
+        let is_witness =
+            options.contenders().iter().all(|contender| contender.arm == Some(Arm::Witness));
         if !options.detector_is_default() && !is_witness {
             return Err("tune proposes settings for --detector witness alone".to_owned());
         }
