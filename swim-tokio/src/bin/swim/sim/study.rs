@@ -137,6 +137,8 @@ pub enum Choice {
     Leaves(studies::Leaves),
     Spread(studies::Spread),
     Demers(studies::Demers),
+    Families(studies::Families),
+    SwimPaper(studies::SwimPaper),
 }
 
 impl Choice {
@@ -167,6 +169,8 @@ impl Choice {
             Self::Leaves(study) => study,
             Self::Spread(study) => study,
             Self::Demers(study) => study,
+            Self::Families(study) => study,
+            Self::SwimPaper(study) => study,
         }
     }
 }
