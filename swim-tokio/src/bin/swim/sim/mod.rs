@@ -83,7 +83,8 @@ fn write_files(study: &dyn Study, options: &Options, rows: &[Row]) -> Result<(),
         record::write_csv(rows, file).map_err(|error| cannot(path, &error))?;
     }
     if let (Some(path), Some(plot)) = (&options.plot, study.plot()) {
-        let drawn = plot::svg(plot, rows).map_err(|error| cannot(path, &error))?;
+        let format = plot::Format::of(path).unwrap_or(plot::Format::Svg);
+        let drawn = plot::picture(plot, rows, format).map_err(|error| cannot(path, &error))?;
         std::fs::write(path, drawn).map_err(|error| cannot(path, &error))?;
     }
     Ok(())

@@ -142,7 +142,8 @@ impl Serialize for Record {
     }
 }
 
-/// To the microsecond, and what is less than a thousandth to as many digits. What is infinite (it never came, the sample does not bound it) is null.
+/// To the microsecond, and what is less than a thousandth to as many digits. What is infinite (it
+/// never came, the sample does not bound it) is null.
 fn number(number: f64) -> Value {
     let scale = if number.abs() < 1e-3 { 1e12 } else { 1e6 };
     Value::from((number * scale).round() / scale)

@@ -147,6 +147,8 @@ pub enum Choice {
     Tune(studies::Tune),
     Spread(studies::Spread),
     Demers(studies::Demers),
+    Families(studies::Families),
+    SwimPaper(studies::SwimPaper),
     Phi(studies::Phi),
 }
 
@@ -181,6 +183,8 @@ impl Choice {
             Self::Tune(study) => study,
             Self::Spread(study) => study,
             Self::Demers(study) => study,
+            Self::Families(study) => study,
+            Self::SwimPaper(study) => study,
             Self::Phi(study) => study,
         }
     }

@@ -12,7 +12,7 @@ struct Line {
 }
 
 /// Every experiment, made short.
-const SHORT: [&str; 29] = [
+const SHORT: [&str; 31] = [
     "crash --loss 0,20 --wan",
     "process-crash",
     "mass-crash --crashed 2,3",
@@ -41,6 +41,8 @@ const SHORT: [&str; 29] = [
     "radio --crashes 3 --loss 0,200 --duration 60s",
     "spread --fanout 2,4",
     "demers --k 1,2",
+    "families --rounds 20 --fanout 2 --loss 10",
+    "swim-paper --joins --removed declared,returns",
     "phi --threshold 1,8 --pings 2000",
 ];
 
@@ -175,6 +177,8 @@ fn wrong_command_lines_are_refused() {
         "loss --duration 5",
         "freeze-grid --full --anomalous 4",
         "ablation --without everything",
+        "crash --plot crash.pdf",
+        "spread --style shout",
     ] {
         assert!(parse(line).is_err(), "{line}");
     }

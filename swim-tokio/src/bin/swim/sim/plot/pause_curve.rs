@@ -14,7 +14,7 @@ use crate::span::Span;
 ///
 /// What the drawing library says.
 pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
-    let columns = super::columns(rows, |row| row.contender.label.clone());
+    let columns = super::by_contender(rows);
     let lines = columns.into_iter().enumerate().map(|(style, (label, column))| {
         let mut points: Vec<_> = column.iter().filter_map(|row| point(row)).collect();
         points.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));

@@ -13,7 +13,7 @@ use crate::sim::row::Row;
 ///
 /// What the drawing library says.
 pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
-    let columns = super::columns(rows, |row| row.contender.label.clone());
+    let columns = super::by_contender(rows);
     let mut lines: Vec<_> = (0..)
         .zip(&columns)
         .map(|(style, (label, column))| line(label.clone(), style, column, "mistakes"))

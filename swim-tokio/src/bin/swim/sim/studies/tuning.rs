@@ -75,7 +75,7 @@ impl Study for Tune {
         let beside = candidates.into_iter().enumerate().filter(|(at, _)| beside.contains(at));
         let contender = |(at, Candidate { interval, config, .. })| {
             let mark = if at == chosen { " (proposed)" } else { "" };
-            let witness = options.bare_witness();
+            let witness = options.plain(Arm::Witness);
             Contender { label: format!("every {interval}{mark}"), config, ..witness }
         };
         beside.map(contender).collect()
@@ -139,7 +139,7 @@ impl Tune {
     /// From the dearest to the cheapest.
     fn candidates(&self, options: &Options) -> Vec<Candidate> {
         let nodes = options.nodes.first().copied().unwrap_or(self.nodes()[0]) as usize;
-        let base = Config { pause_tolerance: self.pause.0, ..options.bare_witness().config };
+        let base = Config { pause_tolerance: self.pause.0, ..options.plain(Arm::Witness).config };
         let candidate = |millis| {
             let config = base.probing_every(Duration::from_millis(millis));
             let predicted = self.network().predict(&config, nodes);
