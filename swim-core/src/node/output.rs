@@ -197,7 +197,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let target_len = varint_len(ping.target.number());
         let ack_len = ACK_LEN.saturating_add(target_len).saturating_add(incarnation_len(believed));
         let is_doubted = ping.belief.is_some_and(|belief| belief.status != Status::Alive);
-        let target = self.table.member(ping.target).filter(|_| is_doubted);
+        let target = is_doubted.then(|| self.table.member(ping.target)).flatten();
         let record_len = match target.and_then(|row| row.introduction()) {
             Some(card) => writer.update_len(&card).saturating_add(INCARNATION_GROWTH),
             None => ACCUSATION_LEN
