@@ -35,9 +35,9 @@ const fn return_threshold(below: u16) -> usize {
 pub struct Heartbeats {
     is_direct: bool,
     /// Whom there is to probe in this round, if everybody is.
-    peers: u16,
+    peers: u8,
     /// How many of them are left.
-    left: u16,
+    left: u8,
 }
 
 impl Heartbeats {
@@ -60,7 +60,8 @@ impl Heartbeats {
         };
         self.is_direct = live < threshold;
         let peers = live.saturating_sub(1);
-        self.peers = u16::try_from(peers).ok().filter(|_| self.is_direct).unwrap_or(0);
+        // Fewer than 256: the threshold is no higher.
+        self.peers = u8::try_from(peers).ok().filter(|_| self.is_direct).unwrap_or(0);
         self.left = self.peers;
     }
 
