@@ -5,16 +5,22 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use swim_tokio::swim_core::{Watch, WatchError};
-use swim_tokio::{CallError, Event, Status};
+use swim_tokio::swim_core::{Detector, Lifeguard, Watch, WatchError};
+use swim_tokio::{CallError, Config, Event, Options, Status};
+
+/// A member that takes nobody for dead because a packet is refused, before it is silent.
+async fn suspicious(name: &str) -> Peer {
+    let detector = Detector::Lifeguard(Lifeguard::Memberlist);
+    let options = options(name);
+    Peer::start(Options { config: Config { detector, ..options.config }, ..options }).await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_silence_of_a_watched_member_is_told_and_its_answers_too() {
-    let peers = cluster(3).await;
-    let (watcher, watched) = (&peers[0], &peers[1]);
+    let [watcher, watched] = [suspicious("watcher").await, suspicious("watched").await];
+    watched.join(&watcher).await;
     assert_eq!(watcher.swim.suspicion_level(watched.id()).await, Ok(None), "nobody watches it");
     let mut events = watcher.swim.events();
-    // Patient with a machine that is slow for a moment.
     let interval = Duration::from_millis(50);
     watcher.swim.watch(watched.id(), Watch::every(interval)).await.expect("there is room");
     let heard = async {

@@ -12,10 +12,12 @@ use crate::watch::{GAP_INTERVALS_MAX, Watch};
 
 /// Answers after which the averages are taken to have settled: none before them counts.
 const WARM_UP: usize = 200;
-/// Half a round trip and more, in microseconds: the median, and the deviation of a normal one.
+/// From a ping to its answer, in microseconds: the median, and the deviation of a normal one.
 const DELAY: (f64, f64) = (10_000.0, 3_000.0);
 /// The deviation of the logarithm of a delay: one in a hundred is ten times the median or more.
 const LOG_DEVIATION: f64 = 1.0;
+/// Pings of one kind, where kinds take turns.
+const TURN_LEN: usize = 5_000;
 /// Of so many pings one begins a burst of losses, which goes on with this chance after each.
 const BURST: (usize, f64) = (500, 0.8);
 /// Of so many pings one finds the process at the beginning of a pause, of this mean.
@@ -33,11 +35,15 @@ pub enum Jitter {
     /// Normal delays, and a process that stands still: once in 300 pings, for times exponentially
     /// distributed around 300 ms. What arrives meanwhile is answered afterwards.
     Pauses,
+    /// Normal delays, and such with a heavy tail, in turns of 5 000 pings: a link that is busy at
+    /// times.
+    Turns,
 }
 
 impl Jitter {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Normal, Self::Lognormal, Self::Bursts, Self::Pauses];
+    pub const ALL: [Self; 5] =
+        [Self::Normal, Self::Lognormal, Self::Bursts, Self::Pauses, Self::Turns];
 
     /// Its name in tables.
     pub const fn name(self) -> &'static str {
@@ -46,6 +52,7 @@ impl Jitter {
             Self::Lognormal => "lognormal",
             Self::Bursts => "bursts",
             Self::Pauses => "pauses",
+            Self::Turns => "turns",
         }
     }
 }
@@ -110,17 +117,18 @@ impl Experiment for Phi {
         let silences = self.silences(&answers);
         let judged = || silences.iter().zip(answers.windows(2)).skip(WARM_UP);
         let gap = |pair: &[Answer]| pair[1].0 - pair[0].0;
-        let of = judged().count() as u64;
+        let of = judged().count();
         let mistakes = judged().filter(|(silence, pair)| gap(pair) > **silence).count();
         let sum: f64 = judged().map(|(silence, _)| silence.as_secs_f64()).sum();
         // Of equal mean detection time: what differs is how long is waited after the last answer.
         let timeout = sum / of.max(1) as f64;
         let mistakes_fixed = judged().filter(|(_, pair)| gap(pair).as_secs_f64() > timeout).count();
+        let in_a_million = |mistakes: usize| mistakes as f64 * 1e6 / of.max(1) as f64;
         let readings = vec![
-            Reading::share("mistakes", mistakes as u64, of),
-            Reading::share("fixed timeout, mistakes", mistakes_fixed as u64, of),
-            Reading::rate("detection, s", self.detection(&answers, &silences, &mut rng)),
-            Reading::rate("fixed timeout, s", timeout),
+            Reading::rate("mistakes in a million", in_a_million(mistakes)),
+            Reading::rate("of a fixed timeout", in_a_million(mistakes_fixed)),
+            Reading::rate("detection s", self.detection(&answers, &silences, &mut rng)),
+            Reading::rate("fixed timeout s", timeout),
         ];
         Ok(Outcome::of_model(trial.seed, rng.next_u64(), readings))
     }
@@ -133,22 +141,15 @@ impl Phi {
         let mut answers = Vec::with_capacity(self.pings);
         for ping in 0..self.pings {
             let sent_at = self.interval * ping as u32;
-            let (delay, is_lost) = match self.jitter {
-                Jitter::Lognormal => (DELAY.0 * (normal(rng) * LOG_DEVIATION).exp(), false),
-                Jitter::Bursts => {
-                    is_burst =
-                        if is_burst { uniform(rng) < BURST.1 } else { rng.below(BURST.0) == 0 };
-                    (normal_delay(rng), is_burst)
-                }
-                Jitter::Pauses if rng.below(PAUSE.0) == 0 => {
-                    let pause = -PAUSE.1 * uniform(rng).ln();
-                    busy_until = busy_until.max(sent_at + micros(pause));
-                    (normal_delay(rng), false)
-                }
-                Jitter::Normal | Jitter::Pauses => (normal_delay(rng), false),
-            };
-            if !is_lost {
-                answers.push(((sent_at + micros(delay)).max(busy_until), ping));
+            if self.jitter == Jitter::Pauses && rng.below(PAUSE.0) == 0 {
+                busy_until = busy_until.max(sent_at + micros(-PAUSE.1 * uniform(rng).ln()));
+            }
+            if self.jitter == Jitter::Bursts {
+                is_burst = if is_burst { uniform(rng) < BURST.1 } else { rng.below(BURST.0) == 0 };
+            }
+            if !is_burst {
+                let arrival = sent_at + micros(self.delay(ping, rng));
+                answers.push((arrival.max(busy_until), ping));
             }
         }
         answers.sort_unstable();
@@ -159,6 +160,20 @@ impl Phi {
             is_news
         });
         answers
+    }
+
+    /// From a ping to its answer, in microseconds.
+    fn delay(&self, ping: usize, rng: &mut Rng) -> f64 {
+        let is_heavy = match self.jitter {
+            Jitter::Normal | Jitter::Bursts | Jitter::Pauses => false,
+            Jitter::Lognormal => true,
+            Jitter::Turns => (ping / TURN_LEN) % 2 == 1,
+        };
+        let deviations = normal(rng);
+        match is_heavy {
+            true => DELAY.0 * (LOG_DEVIATION * deviations).exp(),
+            false => (DELAY.0 + DELAY.1 * deviations).max(0.0),
+        }
     }
 
     /// After each answer, the silence that passes the threshold.
@@ -188,10 +203,6 @@ impl Phi {
     }
 }
 
-fn normal_delay(rng: &mut Rng) -> f64 {
-    (DELAY.0 + DELAY.1 * normal(rng)).max(0.0)
-}
-
 /// Standard normal (Box and Muller 1958).
 fn normal(rng: &mut Rng) -> f64 {
     let (radius, angle) = ((-2.0 * uniform(rng).ln()).sqrt(), uniform(rng));
@@ -219,16 +230,9 @@ mod tests {
         phi.run(&Trial { config: Config::lan(), nodes: 2, seed: 3 }).expect("a model")
     }
 
-    fn hits(outcome: &Outcome, place: usize) -> u64 {
+    fn reading(outcome: &Outcome, place: usize) -> f64 {
         match outcome.readings[place].value {
-            Value::Share { hits, .. } => hits,
-            ref other => panic!("{other:?}"),
-        }
-    }
-
-    fn seconds(outcome: &Outcome, place: usize) -> f64 {
-        match outcome.readings[place].value {
-            Value::Rate(seconds) => seconds,
+            Value::Rate(rate) => rate,
             ref other => panic!("{other:?}"),
         }
     }
@@ -239,7 +243,7 @@ mod tests {
     fn where_answers_are_normal_the_level_is_the_chance_of_a_mistake() {
         for (threshold, least, most) in [(1.0, 0.085, 0.115), (2.0, 0.008, 0.016)] {
             let outcome = run(Formula::Normal, Jitter::Normal, threshold);
-            let share = hits(&outcome, 0) as f64 / 19_799.0;
+            let share = reading(&outcome, 0) / 1e6;
             assert!((least..most).contains(&share), "{threshold}: {share}");
         }
     }
@@ -248,10 +252,10 @@ mod tests {
     fn higher_thresholds_err_less_and_later_whatever_the_jitter() {
         for formula in Formula::ALL {
             for jitter in Jitter::ALL {
-                let mut before: Option<(u64, f64)> = None;
+                let mut before: Option<(f64, f64)> = None;
                 for threshold in [0.5, 2.0, 8.0, 16.0] {
                     let outcome = run(formula, jitter, threshold);
-                    let now = (hits(&outcome, 0), seconds(&outcome, 2));
+                    let now = (reading(&outcome, 0), reading(&outcome, 2));
                     if let Some(before) = before {
                         assert!(now.0 <= before.0 && now.1 > before.1, "{formula:?} {jitter:?}");
                     }
@@ -265,8 +269,8 @@ mod tests {
     #[test]
     fn detection_times_are_those_of_the_formula() {
         let outcome = run(Formula::Exponential, Jitter::Normal, 8.0);
-        assert!((seconds(&outcome, 3) - 1.842).abs() < 0.005, "{outcome:?}");
-        assert!((seconds(&outcome, 2) - 1.842 + 0.05 - 0.01).abs() < 0.005, "{outcome:?}");
+        assert!((reading(&outcome, 3) - 1.842).abs() < 0.005, "{outcome:?}");
+        assert!((reading(&outcome, 2) - 1.842 + 0.05 - 0.01).abs() < 0.005, "{outcome:?}");
     }
 
     #[test]

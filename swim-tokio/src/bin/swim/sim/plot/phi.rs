@@ -7,6 +7,8 @@ use swim_core::sim::experiment::Figure;
 use super::chart::{Axis, Line, svg as chart};
 use crate::sim::row::Row;
 
+const MISTAKES: &str = "mistakes in a million";
+
 /// Draws it.
 ///
 /// # Errors
@@ -14,20 +16,21 @@ use crate::sim::row::Row;
 /// What the drawing library says.
 pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
     let columns = super::by_contender(rows);
-    let mut lines: Vec<_> = (0..)
-        .zip(&columns)
-        .map(|(style, (label, column))| line(label.clone(), style, column, "mistakes"))
-        .collect();
     let all: Vec<_> = rows.iter().collect();
-    let fixed = "fixed timeout".to_owned();
-    lines.push(line(fixed, columns.len(), &all, "fixed timeout, mistakes"));
+    let fixed = line("fixed timeout".to_owned(), columns.len(), &all, "of a fixed timeout");
+    // Below the others, which are often close to it.
+    let mut lines = vec![Line { marks: Vec::new(), width: 1, ..fixed }];
+    let column = |(style, (label, column)): (usize, &(String, Vec<&Row>))| {
+        line(label.clone(), style, column, MISTAKES)
+    };
+    lines.extend(columns.iter().enumerate().map(column));
     let points = || lines.iter().flat_map(|line| &line.points);
     let least = points().map(|point| point.1).fold(0.0, f64::min).floor();
     let x = Axis {
         name: "crash to the passing of the threshold, mean, s",
         range: 0.0..super::greatest(points().map(|point| point.0)) * 1.05,
         labels: 16,
-        format: |seconds| format!("{seconds}"),
+        format: |seconds| format!("{seconds:.2}"),
     };
     let y = Axis {
         name: "mistakes: share of silences that passed it",
@@ -36,8 +39,9 @@ pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
         labels: least.abs() as usize + 1,
         format: |log10| format!("1e{log10:.0}"),
     };
-    let jitter = rows.first().and_then(|row| row.setting("jitter")).unwrap_or_default();
-    let title = format!("Levels of suspicion, {jitter} jitter{}", super::setting(rows));
+    let setting = |flag| rows.first().and_then(|row| row.setting(flag)).unwrap_or_default();
+    let (jitter, interval) = (setting("jitter"), setting("interval"));
+    let title = format!("Levels of suspicion: jitter {jitter}, pings every {interval}");
     chart(&title, &x, &y, &lines)
 }
 
@@ -50,9 +54,9 @@ fn line(label: String, style: usize, rows: &[&Row], reading: &str) -> Line {
 /// Detection time and the logarithm of the share, if there was a mistake at all.
 fn point(row: &Row, reading: &str) -> Option<(f64, f64)> {
     let figure = |name| row.summary.readings.iter().find(|reading| reading.0 == name);
-    match (&figure("detection, s")?.1, &figure(reading)?.1) {
-        (Figure::Rate(seconds), Figure::Share { hits: 1.., share, .. }) => {
-            Some((seconds.value, share.value.log10()))
+    match (&figure("detection s")?.1, &figure(reading)?.1) {
+        (Figure::Rate(seconds), Figure::Rate(mistakes)) if mistakes.value > 0.0 => {
+            Some((seconds.value, (mistakes.value / 1e6).log10()))
         }
         _ => None,
     }

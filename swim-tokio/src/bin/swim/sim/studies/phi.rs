@@ -21,6 +21,7 @@ use crate::span::Span;
 /// Jitter: normal, delays of 10 ms, deviation 3 ms. lognormal, a heavy tail: median 10 ms, one in a
 /// hundred above 100 ms. bursts, normal, and of 500 pings one begins a burst of losses, five long
 /// on average. pauses, normal, and once in 300 pings the process stands still, 300 ms on average.
+/// turns, normal and lognormal in turns of 5000 pings.
 ///
 /// Formulas: normal, as Hayashibara et al. 2004 have it. akka, the same with a least deviation of a
 /// tenth of the interval and an acceptable pause of three, what a watch has unless told otherwise.
@@ -29,10 +30,10 @@ use crate::span::Span;
 pub struct Phi {
     /// Levels; several give a row each.
     #[arg(long, value_name = "PHI,...", value_delimiter = ',', value_parser = threshold,
-        default_values_t = [0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0])]
+        default_values_t = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0])]
     threshold: Vec<f32>,
 
-    /// What comes between pings and answers; several give a row each. [default: all four]
+    /// What comes between pings and answers; several give a row each. [default: all]
     #[arg(long, value_name = "JITTER,...", value_delimiter = ',',
         value_parser = PossibleValuesParser::new(Jitter::ALL.map(Jitter::name)))]
     jitter: Vec<String>,
@@ -111,7 +112,11 @@ impl Study for Phi {
     }
 
     fn notes(&self) -> Vec<String> {
-        vec!["fixed timeout: of the same mean detection time, over the same answers".to_owned()]
+        vec![
+            "mistakes: times between two answers in which the threshold was passed".to_owned(),
+            "fixed timeout: of the same mean detection time, over the same answers".to_owned(),
+            "0: none among n answers, which leaves up to 3 / n (95 %)".to_owned(),
+        ]
     }
 
     fn plot(&self) -> Option<Plot> {
