@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use swim_core::sim::{Act, Cluster, Failure, Scenario};
+use swim_core::sim::{Act, Cluster, Failure, Link, Scenario};
 use swim_core::storage::{Board, Growable, WithBounds};
 use swim_core::trace::{AddressKind, Counts, Outcome, ReadError, Reader, Replay, ReplayError};
-use swim_core::trace::{Stopped, Terms, Trace};
-use swim_core::{Key, KeyRing, Sealing};
+use swim_core::trace::{Cause, Line, Stopped, Story, Terms, Trace, Turn};
+use swim_core::{Key, KeyRing, NodeId, Sealing, Status};
 
 const LEN_MAX: u64 = 64 << 20;
 
@@ -157,6 +157,114 @@ fn a_board_replays_within_the_bounds_of_a_board() -> Result<(), Failure> {
         replay.step(&entry).unwrap();
     }
     assert_eq!(replay.counts().packets, cluster.report().counts.sent);
+    Ok(())
+}
+
+fn story(bytes: &[u8], member: NodeId, keys: &[Key]) -> Vec<Line<SocketAddrV4>> {
+    let mut reader = Reader::new(bytes).unwrap();
+    let (mut replay, mut story) = (Replay::new(terms(keys)), Story::new(member, keys.to_vec()));
+    let mut lines = Vec::new();
+    while let Some(entry) = reader.next().unwrap() {
+        lines.extend(story.step(&mut replay, &entry).unwrap());
+    }
+    lines
+}
+
+/// Eight that know each other, where one datagram of ten is lost.
+fn lossy(seed: u64, keys: Option<fn(usize) -> (KeyRing, Sealing)>) -> (Memory, Cluster<Growable>) {
+    let (file, trace) = trace(LEN_MAX);
+    let scenario = Scenario::new("story", seed, |_| Growable::new(16, 0));
+    let mut cluster = Cluster::new(Scenario { keys, link: Link::lan().losing(100), ..scenario });
+    cluster.record(trace);
+    cluster.add_many(8);
+    cluster.introduce_all();
+    (file, cluster)
+}
+
+#[test]
+fn the_story_of_a_crash_names_suspicion_accusers_and_death() -> Result<(), Failure> {
+    for (seed, scenario_keys) in [(1, None), (2, Some(keys as fn(usize) -> _))] {
+        let (file, mut cluster) = lossy(seed, scenario_keys);
+        cluster.run_for(Duration::from_secs(20))?;
+        let crashed_at = cluster.now();
+        cluster.crash(3);
+        cluster.run_for(Duration::from_secs(40))?;
+        let lines = story(&file.bytes(), cluster.id(3), &[key(1), key(2)]);
+        let own = |line: &&Line<_>| line.node == 3;
+        let first = lines.iter().find(own).map(|line| line.turn);
+        assert!(matches!(first, Some(Turn::Began(_))), "{first:?}");
+        let last = lines.iter().rfind(own).map(|line| (line.at, line.turn));
+        assert_eq!(last, Some((crashed_at, Turn::Ended)));
+        let after: Vec<_> = lines.iter().filter(|line| line.at > crashed_at).collect();
+        let suspicion = after.iter().find(|line| matches!(line.turn, Turn::Suspected(_)));
+        let suspicion = suspicion.expect("somebody is the first");
+        let Cause::Probe(probe) = &suspicion.cause else { panic!("{suspicion:?}") };
+        assert!(probe.pings > 1 && probe.requests > 1 && !probe.nacks.is_empty(), "{probe:?}");
+        let is_told = |line: &Line<_>| match (&line.turn, &line.cause) {
+            (Turn::Suspected(_), Cause::Packet(heard)) => {
+                let says = heard.claim.map(|(status, _)| status) == Some(Status::Suspect);
+                says && heard.sender.is_some() && heard.accusers.contains(&suspicion.viewer)
+            }
+            _ => false,
+        };
+        assert!(after.iter().any(|line| is_told(line)), "{after:#?}");
+        let dies = |line: &Line<_>| matches!(line.turn, Turn::Died(_));
+        for node in (0..8).filter(|&node| node != 3) {
+            let end = after.iter().rfind(|line| line.node == node);
+            assert!(end.is_some_and(|line| dies(line)), "node {node}: {end:?}");
+        }
+        let judge = after.iter().find(|line| dies(line)).expect("somebody is the first");
+        let Cause::Timer(Some(pings)) = &judge.cause else { panic!("{judge:?}") };
+        assert!(pings.pings > 1 && judge.at > suspicion.at, "{judge:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_story_of_a_pause_tells_how_it_was_refuted() -> Result<(), Failure> {
+    let (file, mut cluster) = lossy(3, None);
+    cluster.run_for(Duration::from_secs(20))?;
+    cluster.freeze(3, Duration::from_secs(3));
+    cluster.run_for(Duration::from_secs(20))?;
+    let lines = story(&file.bytes(), cluster.id(3), &[]);
+    let renewed = lines.iter().find(|line| matches!(line.turn, Turn::Renewed(_)));
+    let renewed = renewed.expect("it says that it lives");
+    assert!(renewed.viewer == cluster.id(3) && renewed.node == 3);
+    let Turn::Renewed(incarnation) = renewed.turn else { unreachable!("it was looked for") };
+    let is_refuted = |line: &Line<_>| match line.turn {
+        Turn::Refuted(Status::Suspect, now) => now == incarnation && line.at >= renewed.at,
+        _ => false,
+    };
+    assert!(lines.iter().any(is_refuted), "{lines:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_story_of_a_goodbye_a_return_and_a_host_that_refuses() -> Result<(), Failure> {
+    let (file, trace) = trace(LEN_MAX);
+    let mut cluster = Cluster::new(Scenario::new("story", 4, |_| Growable::new(16, 0)));
+    cluster.record(trace);
+    cluster.add_many(6);
+    cluster.introduce_all();
+    cluster.run_for(Duration::from_secs(5))?;
+    cluster.leave(1);
+    cluster.kill(2);
+    cluster.run_for(Duration::from_secs(10))?;
+    cluster.rejoin(1);
+    cluster.restart(2);
+    cluster.join(2, 0);
+    cluster.run_for(Duration::from_secs(10))?;
+    let bytes = file.bytes();
+    let left = story(&bytes, cluster.id(1), &[]);
+    let has = |lines: &[Line<_>], is: fn(&Line<_>) -> bool| lines.iter().any(is);
+    assert!(has(&left, |line| matches!(line.turn, Turn::Goodbye) && line.node == 1));
+    assert!(has(&left, |line| matches!(line.turn, Turn::Left(_)) && line.node != 1));
+    assert!(has(&left, |line| matches!(line.turn, Turn::Refuted(Status::Left, _))));
+    let killed = story(&bytes, cluster.id(2), &[]);
+    let refused =
+        |line: &Line<_>| matches!((&line.turn, &line.cause), (Turn::Died(_), Cause::Refusal(_)));
+    assert!(has(&killed, refused), "{killed:#?}");
+    assert!(has(&killed, |line| matches!(line.turn, Turn::Restarted(_))));
     Ok(())
 }
 

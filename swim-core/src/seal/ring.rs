@@ -104,7 +104,8 @@ impl KeyRing {
         self.keys().find(|key| key.id() == id)
     }
 
-    fn keys(&self) -> impl Iterator<Item = &Key> {
+    /// The keys themselves, the primary one first.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
         core::iter::once(&self.primary).chain(self.others.iter().flatten())
     }
 }

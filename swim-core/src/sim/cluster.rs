@@ -79,7 +79,7 @@ impl<S: Storage> Cluster<S> {
     /// A cluster without nodes, at the moment zero.
     pub fn new(scenario: Scenario<S>) -> Self {
         let mut rng = Rng::new(scenario.seed);
-        Self {
+        let cluster = Self {
             network: Network::new(scenario.link, rng.next_u64()),
             now: Instant::ZERO,
             queue: Queue::default(),
@@ -96,7 +96,9 @@ impl<S: Storage> Cluster<S> {
             failure: None,
             rng,
             scenario,
-        }
+        };
+        cluster.tell_time();
+        cluster
     }
 
     /// Writes down all that goes into the nodes that are added or started from now on, each under

@@ -12,8 +12,9 @@ use super::letter::Letter;
 
 /// The numbers of one probe differ in their low bits alone.
 const PROBE_BITS: u32 = 2;
-/// Relayed probes remembered, to know their pings again.
-const RELAYED_MAX: usize = 16;
+/// Probes remembered, to know their pings and answers again: those relayed, and those that verify
+/// one suspicion.
+const PROBES_MAX: usize = 16;
 
 /// A probe, or the pings that verify a suspicion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,9 @@ pub struct Inquiries {
 }
 
 struct Current {
-    /// Of a probe, what its numbers share.
-    probe: Option<u32>,
+    /// What its numbers have in common, the latest first; of a probe there is one.
+    probes: VecDeque<u32>,
+    is_verification: bool,
     inquiry: Inquiry,
 }
 
@@ -60,7 +62,7 @@ impl Inquiries {
         let Some(letter) = letter else { return };
         match letter.message {
             Some(Message::PingRequest(request)) => self.is_relaying = request.target == member,
-            Some(Message::Ack(ack)) if self.is_current(ack.number) => self.current = None,
+            Some(Message::Ack(ack)) if self.is_current(ack.number) => self.answered(),
             Some(Message::Nack(nack)) => self.hear_nack(nack, letter.sender),
             _ => {}
         }
@@ -78,24 +80,25 @@ impl Inquiries {
             Message::Ping(Ping { number, target, .. }) if *target == member => {
                 self.ping(number >> PROBE_BITS, now)
             }
-            Message::PingRequest(PingRequest { target, .. }) if *target == member => {
+            Message::PingRequest(PingRequest { number, target, .. }) if *target == member => {
                 let current = self.current.as_mut()?;
                 current.inquiry.requests = current.inquiry.requests.saturating_add(1);
+                note(&mut current.probes, number >> PROBE_BITS);
                 None
             }
             _ => None,
         }
     }
 
-    /// The member is suspect: what was found so far, and from now on pings verify that.
-    pub fn verify(&mut self, now: Instant) -> Option<Inquiry> {
-        let verification = Current { probe: None, inquiry: Inquiry::new(now) };
-        self.current.replace(verification).map(|current| current.inquiry)
+    /// The member is suspect: from now on pings verify that.
+    pub fn verify(&mut self, now: Instant) {
+        let (probes, inquiry) = (VecDeque::new(), Inquiry::new(now));
+        self.current = Some(Current { probes, is_verification: true, inquiry });
     }
 
-    /// There is no doubt any more. Returns what was found so far.
-    pub fn end(&mut self) -> Option<Inquiry> {
-        self.current.take().map(|current| current.inquiry)
+    /// There is no doubt any more.
+    pub fn end(&mut self) {
+        self.current = None;
     }
 
     pub fn current(&self) -> Option<&Inquiry> {
@@ -103,21 +106,31 @@ impl Inquiries {
     }
 
     fn ping(&mut self, probe: u32, now: Instant) -> Option<Inquiry> {
-        if self.is_relaying && !self.relayed.contains(&probe) {
-            self.relayed.truncate(RELAYED_MAX.saturating_sub(1));
-            self.relayed.push_front(probe);
+        if self.is_relaying {
+            note(&mut self.relayed, probe);
         }
         if self.relayed.contains(&probe) {
             return None;
         }
+        let goes_on = |it: &Current| it.is_verification || it.probes.contains(&probe);
         let mut unanswered = None;
-        if self.current.as_ref().is_none_or(|it| it.probe.is_some_and(|other| other != probe)) {
-            let begun = Current { probe: Some(probe), inquiry: Inquiry::new(now) };
+        if !self.current.as_ref().is_some_and(goes_on) {
+            let (probes, inquiry) = (VecDeque::new(), Inquiry::new(now));
+            let begun = Current { probes, is_verification: false, inquiry };
             unanswered = self.current.replace(begun).map(|current| current.inquiry);
         }
         let current = self.current.as_mut()?;
         current.inquiry.pings = current.inquiry.pings.saturating_add(1);
+        note(&mut current.probes, probe);
         unanswered
+    }
+
+    /// A probe is over; whoever is suspect has a reprieve, and is verified anew.
+    fn answered(&mut self) {
+        self.current = self.current.take().filter(|current| current.is_verification);
+        if let Some(current) = &mut self.current {
+            current.inquiry = Inquiry::new(current.inquiry.since);
+        }
     }
 
     fn hear_nack(&mut self, nack: Nack, relay: NodeId) {
@@ -134,6 +147,13 @@ impl Inquiries {
 
     fn is_current(&self, number: u32) -> bool {
         let current = self.current.as_ref();
-        current.is_some_and(|it| it.probe.is_none_or(|probe| probe == number >> PROBE_BITS))
+        current.is_some_and(|it| it.probes.contains(&(number >> PROBE_BITS)))
+    }
+}
+
+fn note(probes: &mut VecDeque<u32>, probe: u32) {
+    if !probes.contains(&probe) {
+        probes.truncate(PROBES_MAX.saturating_sub(1));
+        probes.push_front(probe);
     }
 }

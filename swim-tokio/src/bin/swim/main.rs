@@ -3,8 +3,9 @@
 //! `swim agent` runs one member in the foreground, `swim demo` a whole cluster of them and shows
 //! how it notices a crash, a return and a goodbye, `swim drill` kills and stops members of such a
 //! cluster again and again and measures what the others make of it, `swim sim` compares failure
-//! detectors on simulated clusters. Standard output carries the product (lines for people or JSON),
-//! standard error diagnostics and the reason for a failure.
+//! detectors on simulated clusters, `swim replay` does again what an agent or a simulation has
+//! recorded, and tells the story of one member. Standard output carries the product (lines for
+//! people or JSON), standard error diagnostics and the reason for a failure.
 //!
 //! Exit status: 0 when all went well, 1 for a failure at run time, 2 for a wrong command line, 130
 //! and 143 for a demo or a drill ended by Ctrl-C and by SIGTERM.
@@ -22,6 +23,7 @@ mod demo;
 mod drill;
 mod failure;
 mod keygen;
+mod replay;
 mod report;
 mod signals;
 mod sim;
@@ -56,6 +58,7 @@ Examples:
   swim agent --join db-1:7946 --json | jq .    membership changes as JSON
   swim keygen --out swim.keys                  a key, for agents with --key-file
   swim sim crash                               how soon each detector finds a crash
+  swim replay db-1.trace --member db-2         why db-2 was declared dead
 
 Exit status: 0 all went well, 1 a failure (the reason is on standard error), 2 wrong usage.";
 
@@ -67,6 +70,7 @@ enum Command {
     #[cfg(unix)]
     Drill(drill::Args),
     Sim(sim::Args),
+    Replay(replay::Args),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         #[cfg(unix)]
         Command::Drill(args) => drill::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Replay(args) => replay::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ mod run;
 mod studies;
 mod study;
 mod table;
+mod trace;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -41,6 +42,7 @@ Examples:
   swim sim loss --loss 300 --detector memberlist,witness --csv loss.csv
   swim sim pause-curve --pause-tolerance 1s,2.5s,4s --plot pauses.svg
   swim sim scale --json | jq .first_p50_s
+  swim sim crash --nodes 16 --seeds 1 --trace crash.trace    then: swim replay crash.trace
 
 Exit status: 0 all went well, 1 a file could not be written or a rule of the simulator is broken,
 2 wrong usage.";
@@ -54,6 +56,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let Args { choice, options } = args;
     let study = choice.study();
     study.check(&options).map_err(Failure::Usage)?;
+    trace::check(&options)?;
     if options.plot.is_some() && study.plot().is_none() {
         return Err(Failure::Usage(format!("there is no plot of {}", study.name())));
     }

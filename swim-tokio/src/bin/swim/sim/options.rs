@@ -7,6 +7,7 @@ use swim_core::sim::experiment::{Arm, Profile};
 
 use super::contender::Contender;
 use super::plot::Format;
+use crate::agent::TRACE_LEN_MAX;
 use crate::span::Span;
 
 /// The largest cluster worth waiting for.
@@ -51,6 +52,15 @@ pub struct Options {
     /// Write all numbers of all rows to a file.
     #[arg(long, global = true, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+
+    /// Record the first run of the first row in a new file, every node of it, for `swim replay`.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+
+    /// The greatest length of that file; the trace ends there, and the run goes on.
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = TRACE_LEN_MAX,
+        requires = "trace")]
+    pub trace_len_max: u64,
 
     /// Draw the result: lines or pixels, as the file's name says.
     #[arg(long, global = true, value_name = "FILE.svg|png", value_parser = picture)]

@@ -8,6 +8,7 @@ use super::options::Options;
 use super::progress;
 use super::row::{Row, command};
 use super::study::{Point, Study};
+use super::trace;
 use crate::failure::Failure;
 
 /// What will be a row.
@@ -32,8 +33,13 @@ pub fn all(study: &dyn Study, options: &Options) -> Result<Vec<Row>, Failure> {
     let bar = progress::bar(study.name(), trials.len() as u64);
     let outcomes: Result<Vec<_>, _> = trials
         .par_iter()
-        .map(|(sketch, seed)| {
-            let outcome = run(study, options, sketch, *seed);
+        .enumerate()
+        .map(|(turn, (sketch, seed))| {
+            let run = || run(study, options, sketch, *seed);
+            let outcome = match options.trace.as_deref().filter(|_| turn == 0) {
+                Some(path) => trace::recorded(path, options.trace_len_max, run),
+                None => run(),
+            };
             bar.inc(1);
             outcome
         })

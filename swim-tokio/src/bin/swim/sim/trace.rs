@@ -1,0 +1,61 @@
+//! One run, recorded.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::path::Path;
+
+use swim_core::sim;
+use swim_core::trace::{AddressKind, Progress, Stopped, Trace};
+use swim_tokio::swim_core;
+
+use super::options::Options;
+use crate::failure::Failure;
+
+/// Whether the file can be made at all, before an hour is spent.
+pub fn check(options: &Options) -> Result<(), Failure> {
+    match &options.trace {
+        Some(path) if path.exists() => {
+            Err(Failure::Usage(format!("--trace {}: there is such a file", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Records the first cluster that `run` makes into a new file, and says what became of it.
+///
+/// # Errors
+///
+/// The file cannot be made or written, or there was no cluster.
+pub fn recorded<R>(
+    path: &Path,
+    len_max: u64,
+    run: impl FnOnce() -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let cannot = |error: io::Error| {
+        Failure::Runtime(format!("cannot record into {}: {error}", path.display()))
+    };
+    let file = BufWriter::new(create(path).map_err(cannot)?);
+    let trace = Trace::new(file, AddressKind::SocketV4, len_max).map_err(cannot)?;
+    let (outcome, has_cluster) = sim::recorded(trace.clone(), run);
+    let Progress { entries, len, stopped, .. } = trace.progress();
+    trace.close().map_err(cannot)?;
+    let full = match stopped {
+        Some(Stopped::Full) => "; it is full, the rest of the run is not in it",
+        Some(Stopped::Failed(kind)) => return Err(cannot(kind.into())),
+        _ => "",
+    };
+    if !has_cluster {
+        return Err(Failure::Usage("--trace: this experiment has no nodes to record".into()));
+    }
+    let path = path.display();
+    eprintln!("the first run of the first row: {path}, {entries} entries, {len} bytes{full}");
+    outcome
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
