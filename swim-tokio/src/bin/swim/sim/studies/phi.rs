@@ -91,8 +91,8 @@ impl Study for Phi {
     }
 
     fn points(&self, contender: &Contender) -> Vec<Point> {
-        let formulas = Formula::ALL.into_iter().filter(|formula| formula.name() == contender.name);
-        let Some(formula) = formulas.last() else { return Vec::new() };
+        let is_its = |formula: &Formula| formula.name() == contender.name;
+        let Some(formula) = Formula::ALL.into_iter().find(is_its) else { return Vec::new() };
         let point = |jitter: Jitter, &threshold: &f32| {
             let settings = vec![
                 Setting::new("jitter", jitter.name()),
