@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Silence is counted by a clock that stands still while a ping is overdue: then it is this node
-//! that is late. So no stall, sleep or full outbox of its own raises anybody's level, however short.
+//! that is late. So no stall, sleep or full outbox of its own, however short, raises anybody's
+//! level.
 
 use core::time::Duration;
 
@@ -206,6 +207,11 @@ impl<B: Bounds> Watches<B> {
         if let Some(watched) = self.find(id) {
             watched.doubt = Doubt::Probed;
         }
+    }
+
+    /// Probes that were running are void: whoever is in doubt is to be probed anew.
+    pub fn void_probes(&mut self) {
+        self.list.as_mut_slice().iter_mut().for_each(|watched| watched.doubt = Doubt::None);
     }
 
     /// An answer came. Returns whether it is one to a ping of a watch, and news.

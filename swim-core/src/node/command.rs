@@ -73,6 +73,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         self.outrank(self.incarnation());
         self.seeds.restart(self.retry(), now);
         self.prober.clear();
+        self.watches.void_probes();
         self.senses.heard_at = now;
         self.prober.skip(self.config.probe_interval(), now);
         self.sync.clear();

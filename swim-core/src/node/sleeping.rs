@@ -93,6 +93,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// This node was away: its probes, its round, and what it did for others mean nothing now.
     pub(super) fn void_what_ran(&mut self) {
         self.stats.probes_void.add(self.prober.clear());
+        self.watches.void_probes();
         self.prober.rotation = Rotation::new();
         self.relays.clear();
         self.senses.heard_at = self.now;

@@ -135,6 +135,19 @@ fn who_is_silent_is_probed_out_of_turn_and_suspected_by_witnesses() {
     assert_eq!(world.stats(A).probes_besides, 1, "once for each silence");
 }
 
+/// A stall voids the probe, and not the reason for it.
+#[test]
+fn who_is_silent_is_probed_anew_after_a_stall() {
+    let mut world = watching(every_100_ms(), 3_000);
+    silence(&mut world, B);
+    world.run(450);
+    assert_eq!(world.stats(A).probes_besides, 1);
+    world.pause(A, 2_000);
+    world.run(100);
+    let stats = world.stats(A);
+    assert_eq!((stats.stalls, stats.probes_void, stats.probes_besides), (1, 1, 2));
+}
+
 #[test]
 fn without_a_witness_nobody_is_accused_however_long_it_is_silent() {
     let mut world = watching(every_100_ms(), 3_000);

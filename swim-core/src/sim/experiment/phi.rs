@@ -273,6 +273,16 @@ mod tests {
         assert!((reading(&outcome, 2) - 1.842 + 0.05 - 0.01).abs() < 0.005, "{outcome:?}");
     }
 
+    /// What adapting is for: where answers are now even and now not, one timeout does for neither.
+    #[test]
+    fn where_jitter_changes_levels_err_less_than_a_fixed_timeout() {
+        for threshold in [4.0, 8.0] {
+            let outcome = run(Formula::Normal, Jitter::Turns, threshold);
+            let (level, timeout) = (reading(&outcome, 0), reading(&outcome, 1));
+            assert!(level * 2.0 < timeout, "{threshold}: {level} against {timeout}");
+        }
+    }
+
     #[test]
     fn equal_trials_are_equal() {
         let runs = [(); 2].map(|()| run(Formula::Akka, Jitter::Pauses, 4.0));

@@ -23,6 +23,8 @@ use crate::span::Span;
 /// on average. pauses, normal, and once in 300 pings the process stands still, 300 ms on average.
 /// turns, normal and lognormal in turns of 5000 pings.
 ///
+/// In plots what made no mistake is missing: their axis is logarithmic.
+///
 /// Formulas: normal, as Hayashibara et al. 2004 have it. akka, the same with a least deviation of a
 /// tenth of the interval and an acceptable pause of three, what a watch has unless told otherwise.
 /// exponential, Cassandra's.
@@ -89,8 +91,8 @@ impl Study for Phi {
     }
 
     fn points(&self, contender: &Contender) -> Vec<Point> {
-        let formulas = Formula::ALL.into_iter().filter(|formula| formula.name() == contender.name);
-        let Some(formula) = formulas.last() else { return Vec::new() };
+        let is_its = |formula: &Formula| formula.name() == contender.name;
+        let Some(formula) = Formula::ALL.into_iter().find(is_its) else { return Vec::new() };
         let point = |jitter: Jitter, &threshold: &f32| {
             let settings = vec![
                 Setting::new("jitter", jitter.name()),
