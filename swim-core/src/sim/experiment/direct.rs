@@ -80,3 +80,48 @@ impl Experiment for Direct {
         Ok(stage.outcome(detections, readings))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::experiment::{Loss, Pause, Value};
+
+    fn run(experiment: &impl Experiment, seed: u64) -> Result<Outcome, Failure> {
+        let config = Config { direct_below: DIRECT_BELOW_MAX, ..Config::lan() };
+        experiment.run(&Trial { config, nodes: 8, seed })
+    }
+
+    #[test]
+    fn heartbeats_find_a_crash_sooner_and_cost_more() -> Result<(), Failure> {
+        let of = |probing| {
+            let direct = Direct { probing, ..Direct::default() };
+            direct.run(&Trial { config: Config::lan(), nodes: 12, seed: 2 })
+        };
+        let (one, all) = (of(Probing::One)?, of(Probing::All)?);
+        assert!(all.detections[0].all < one.detections[0].all, "{:?} {:?}", one, all);
+        let idle = |outcome: &Outcome| match outcome.readings[0].value {
+            Value::Rate(rate) => rate,
+            _ => 0.0,
+        };
+        assert!((9.0..13.0).contains(&(idle(&all) / idle(&one))), "{:?} {:?}", one, all);
+        Ok(())
+    }
+
+    #[test]
+    fn heartbeats_kill_nobody_who_pauses_as_long_as_is_tolerated() -> Result<(), Failure> {
+        let pause = Config::lan().pause_tolerance;
+        for seed in 1..=5 {
+            let outcome = run(&Pause { pause, ..Pause::default() }, seed)?;
+            assert_eq!(outcome.readings[0].value, Value::Share { hits: 0, of: 1 }, "{seed}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn heartbeats_kill_nobody_because_of_lost_packets() -> Result<(), Failure> {
+        let duration = Duration::from_secs(60);
+        let outcome = run(&Loss { loss_permille: 300, duration, ..Loss::default() }, 1)?;
+        assert_eq!(outcome.false_deaths, 0);
+        Ok(())
+    }
+}

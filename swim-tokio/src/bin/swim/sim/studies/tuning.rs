@@ -157,7 +157,7 @@ impl Tune {
 
     fn verdict(&self, candidate: &Candidate, simulated: f64) -> String {
         let predicted = candidate.predicted.byte_rate;
-        let bytes = format!("{predicted:.0} by formula, {simulated:.0} simulated");
+        let bytes = format!("{predicted:.1} by formula, {simulated:.1} simulated");
         let budget = self.budget;
         match (predicted <= budget.into(), simulated <= budget.into()) {
             (true, true) => format!("within {budget} bytes/s at rest ({bytes}):"),
