@@ -41,6 +41,7 @@ Examples:
   swim sim loss --loss 300 --detector memberlist,witness --csv loss.csv
   swim sim pause-curve --pause-tolerance 1s,2.5s,4s --plot pauses.svg
   swim sim scale --json | jq .first_p50_s
+  swim sim families --nodes 30,128,512,2000 --plot families.png
 
 Exit status: 0 all went well, 1 a file could not be written or a rule of the simulator is broken,
 2 wrong usage.";
