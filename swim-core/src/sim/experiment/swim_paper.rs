@@ -30,9 +30,9 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Longer than any run: what differs for that long is made good.
 const NEVER: Duration = Duration::from_secs(3_600);
 
-/// Settings with the period of the paper, its one relay and its packets, and without what it has not: healing
-/// and anti-entropy. Over those of [`Arm::Swim`] that is the paper's prototype: updates that are
-/// sent, and suspicions that last, 3 ceil(ln(N + 1)) times and periods are that detector's anyway.
+/// Settings with the period of the paper, its one relay and its packets, and without what it has
+/// not: healing and anti-entropy. Over those of [`Arm::Swim`] that is the paper's prototype:
+/// updates are sent, and suspicions last, 3 ceil(ln(N + 1)) times and periods under that detector.
 ///
 /// [`Arm::Swim`]: super::Arm::Swim
 pub const fn as_in_the_swim_paper(config: Config) -> Config {

@@ -158,7 +158,7 @@ fn plots_name_their_axes_and_lines() {
         (
             "spread --fanout 2,3 --nodes 8,16",
             "nodes in the cluster",
-            ["push-pull, fanout 3", "Serf's formula, 2"],
+            ["push-pull, fanout 3", "s formula, 2"],
         ),
         (
             "families --rounds 5 --nodes 8,16",
