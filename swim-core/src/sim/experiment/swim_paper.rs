@@ -16,6 +16,8 @@ use crate::time::Instant;
 const PERIOD: Duration = Duration::from_secs(2);
 /// K of the paper.
 const INDIRECT_PROBES: u8 = 1;
+/// The longest packet of the paper, with six updates; here it holds four to six.
+const DATAGRAM_LEN_MAX: u16 = 135;
 /// Messages a member sends, and receives, in a period (Figure 2).
 const LOAD_PUBLISHED: f64 = 2.0;
 /// How often it is looked whether somebody suspects a crashed member.
@@ -28,15 +30,16 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Longer than any run: what differs for that long is made good.
 const NEVER: Duration = Duration::from_secs(3_600);
 
-/// Settings with the period of the paper and its one relay, and without what it has not: healing
-/// and anti-entropy. Over those of [`Arm::Swim`] that is the paper's prototype: updates that are
-/// sent, and suspicions that last, 3 ceil(ln(N + 1)) times and periods are that detector's anyway.
+/// Settings with the period of the paper, its one relay and its packets, and without what it has
+/// not: healing and anti-entropy. Over those of [`Arm::Swim`] that is the paper's prototype:
+/// updates are sent, and suspicions last, 3 ceil(ln(N + 1)) times and periods under that detector.
 ///
 /// [`Arm::Swim`]: super::Arm::Swim
 pub const fn as_in_the_swim_paper(config: Config) -> Config {
     Config {
         probe_interval: PERIOD,
         indirect_probes: INDIRECT_PROBES,
+        datagram_len_max: DATAGRAM_LEN_MAX,
         heal_interval: Duration::ZERO,
         sync_after: NEVER,
         ..config

@@ -42,6 +42,7 @@ Examples:
   swim sim loss --loss 300 --detector memberlist,witness --csv loss.csv
   swim sim pause-curve --pause-tolerance 1s,2.5s,4s --plot pauses.svg
   swim sim scale --json | jq .first_p50_s
+  swim sim families --nodes 30,128,512,2000 --plot families.png
   swim sim crash --nodes 16 --seeds 1 --trace crash.trace    then: swim replay crash.trace
 
 Exit status: 0 all went well, 1 a file could not be written or a rule of the simulator is broken,
