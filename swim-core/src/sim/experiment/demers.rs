@@ -134,8 +134,8 @@ impl Demers {
         published.filter(|_| sites == Published::SITES)
     }
 
-    /// Whether it was news is told by what the peer knew before the cycle: of several who tell it in
-    /// one, all were useful.
+    /// Whether it was news is told by what the peer knew before the cycle: of several who tell it
+    /// in one, all were useful.
     fn push(&self, sites: &mut Sites, infective: &[usize]) {
         let mut told = Vec::with_capacity(infective.len());
         for &site in infective {

@@ -46,7 +46,9 @@ mod connection;
 mod contacts;
 mod crash;
 mod demers;
+mod families;
 mod freeze_grid;
+mod heartbeats;
 mod idle;
 mod join;
 mod leaves;
@@ -66,6 +68,7 @@ mod stage;
 mod starve;
 mod statistics;
 mod summary;
+mod swim_paper;
 mod views;
 mod watch;
 
@@ -77,6 +80,7 @@ pub use arm::{Arm, Profile};
 pub use connection::{BadConnection, Defect};
 pub use crash::Crash;
 pub use demers::{Demers, Epidemic, Published};
+pub use families::{Families, Family};
 pub use freeze_grid::{ANOMALOUS, Anomaly, BLOCKED_MS, FreezeCell, NORMAL_MS};
 pub use idle::Idle;
 pub use join::{Join, LateJoin};
@@ -96,6 +100,7 @@ pub use stage::WARM_UP;
 pub use starve::Starve;
 pub use statistics::{Estimate, mean, quantile, share};
 pub use summary::{Figure, Samples, Summary, Times};
+pub use swim_paper::{Removal, SequentialJoins, SwimPaper, as_in_the_swim_paper};
 
 /// Something that is done to a cluster, and looked at. Its fields are its parameters.
 pub trait Experiment: Sync {

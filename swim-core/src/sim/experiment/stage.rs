@@ -223,6 +223,11 @@ impl Stage {
         &self.deaths
     }
 
+    /// How often applications heard that a node is suspect.
+    pub fn suspicions_of(&self, node: usize) -> u64 {
+        self.suspicions[node]
+    }
+
     /// How often applications heard that a node is there (again).
     pub fn joins_of(&self, node: usize) -> u64 {
         self.joins[node]

@@ -25,7 +25,7 @@ pub struct Contender {
 
 impl Contender {
     pub fn new(arm: Arm, profile: Profile) -> Self {
-        Self { arm: Some(arm), config: arm.config(profile), ..Self::model("detector", arm.name()) }
+        Self::model("detector", arm.name()).armed(arm, profile)
     }
 
     /// A model that is chosen by an option of its experiment.
@@ -39,6 +39,11 @@ impl Contender {
             without: None,
             config: Config::lan(),
         }
+    }
+
+    /// The same with nodes.
+    pub fn armed(self, arm: Arm, profile: Profile) -> Self {
+        Self { arm: Some(arm), config: arm.config(profile), ..self }
     }
 
     /// The same with another tolerance, which is in its name.

@@ -41,6 +41,7 @@ Examples:
   swim sim loss --loss 300 --detector memberlist,witness --csv loss.csv
   swim sim pause-curve --pause-tolerance 1s,2.5s,4s --plot pauses.svg
   swim sim scale --json | jq .first_p50_s
+  swim sim families --nodes 30,128,512,2000 --plot families.png
 
 Exit status: 0 all went well, 1 a file could not be written or a rule of the simulator is broken,
 2 wrong usage.";
@@ -83,7 +84,8 @@ fn write_files(study: &dyn Study, options: &Options, rows: &[Row]) -> Result<(),
         record::write_csv(rows, file).map_err(|error| cannot(path, &error))?;
     }
     if let (Some(path), Some(plot)) = (&options.plot, study.plot()) {
-        let drawn = plot::svg(plot, rows).map_err(|error| cannot(path, &error))?;
+        let format = plot::Format::of(path).unwrap_or(plot::Format::Svg);
+        let drawn = plot::picture(plot, rows, format).map_err(|error| cannot(path, &error))?;
         std::fs::write(path, drawn).map_err(|error| cannot(path, &error))?;
     }
     Ok(())

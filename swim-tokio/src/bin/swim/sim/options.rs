@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use swim_core::sim::experiment::{Arm, Profile};
 
 use super::contender::Contender;
+use super::plot::Format;
 use crate::span::Span;
 
 /// The largest cluster worth waiting for.
@@ -51,8 +52,8 @@ pub struct Options {
     #[arg(long, global = true, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 
-    /// Draw the result.
-    #[arg(long, global = true, value_name = "FILE.svg")]
+    /// Draw the result: lines or pixels, as the file's name says.
+    #[arg(long, global = true, value_name = "FILE.svg|png", value_parser = picture)]
     pub plot: Option<PathBuf>,
 }
 
@@ -73,9 +74,14 @@ impl Options {
         contenders
     }
 
+    /// A detector alone.
+    pub fn plain(&self, arm: Arm) -> Contender {
+        Contender::new(arm, self.profile.profile())
+    }
+
     /// Witness alone, with the first tolerance asked for.
     pub fn witness(&self) -> Contender {
-        let witness = Contender::new(Arm::Witness, self.profile.profile());
+        let witness = self.plain(Arm::Witness);
         match self.pause_tolerance.first() {
             Some(&pause) => witness.tolerating(pause),
             None => witness,
@@ -87,7 +93,7 @@ impl Options {
         self.detector == Name::COMPARED
     }
 
-    /// Refuses what only nodes have.
+    /// Refuses what a model has not.
     pub fn for_a_model(&self) -> Result<(), String> {
         let is_plain = self.detector_is_default() && self.pause_tolerance.is_empty();
         match is_plain && self.profile == Preset::default() {
@@ -100,6 +106,15 @@ impl Options {
     pub fn profile_flag(&self) -> Option<String> {
         let value = self.profile.to_possible_value()?;
         (self.profile != Preset::default()).then(|| format!("--profile {}", value.get_name()))
+    }
+}
+
+/// The name of a picture, which says what it is made of.
+fn picture(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    match Format::of(&path) {
+        Some(_) => Ok(path),
+        None => Err("expected a name that ends in .svg or .png".to_owned()),
     }
 }
 

@@ -138,6 +138,8 @@ pub enum Choice {
     Spread(studies::Spread),
     Demers(studies::Demers),
     Phi(studies::Phi),
+    Families(studies::Families),
+    SwimPaper(studies::SwimPaper),
 }
 
 impl Choice {
@@ -169,6 +171,8 @@ impl Choice {
             Self::Spread(study) => study,
             Self::Demers(study) => study,
             Self::Phi(study) => study,
+            Self::Families(study) => study,
+            Self::SwimPaper(study) => study,
         }
     }
 }

@@ -12,7 +12,7 @@ struct Line {
 }
 
 /// Every experiment, made short.
-const SHORT: [&str; 26] = [
+const SHORT: [&str; 28] = [
     "crash --loss 0,20 --wan",
     "process-crash",
     "mass-crash --crashed 2,3",
@@ -38,6 +38,8 @@ const SHORT: [&str; 26] = [
     "radio --crashes 3 --loss 0,200 --duration 60s",
     "spread --fanout 2,4",
     "demers --k 1,2",
+    "families --rounds 20 --fanout 2 --loss 10",
+    "swim-paper --joins --removed declared,returns",
     "phi --threshold 1,8 --pings 2000",
 ];
 
@@ -145,18 +147,50 @@ fn the_freeze_grid_is_pooled_by_the_number_of_anomalous_members() {
 
 #[test]
 fn plots_name_their_axes_and_lines() {
-    for (line, axis) in [
-        ("crash --detector memberlist,lifeguard", "time since the crash, s"),
-        ("scale --nodes 5,8 --detector memberlist,lifeguard", "nodes in the cluster"),
-        ("pause-curve --pause 2s,12s --detector memberlist,lifeguard", "length of the pause, s"),
+    let detectors = ["memberlist", "lifeguard"];
+    for (line, axis, labels) in [
+        ("crash --detector memberlist,lifeguard", "time since the crash, s", detectors),
+        ("scale --nodes 5,8 --detector memberlist,lifeguard", "nodes in the cluster", detectors),
+        (
+            "pause-curve --pause 2s,12s --detector memberlist,lifeguard",
+            "length of the pause, s",
+            detectors,
+        ),
+        (
+            "spread --fanout 2,3 --nodes 8,16",
+            "nodes in the cluster",
+            ["push-pull, fanout 3", "s formula, 2"],
+        ),
+        (
+            "families --rounds 5 --nodes 8,16",
+            "bytes sent by one node in a round",
+            ["all-pairs", "push-gossip"],
+        ),
     ] {
         let line = small(line);
         let plot = parse(&line).unwrap().choice.study().plot().unwrap();
         let svg = plot::svg(plot, &rows(&line)).unwrap();
-        for text in ["<svg", axis, "memberlist", "lifeguard", "runs each"] {
+        for text in ["<svg", axis, labels[0], labels[1], "runs each"] {
             assert!(svg.contains(text), "{line}: {text}");
         }
     }
+}
+
+#[test]
+fn the_published_figure_stands_beside_ours_where_there_is_one() {
+    let line = "demers --nodes 1000 --k 1,9 --seeds 2";
+    let Args { choice, options } = parse(line).unwrap();
+    let rows = rows(line);
+    let text = table::text(choice.study(), &options, &rows);
+    let published = text.lines().find(|line| line.contains("traffic m, paper")).unwrap();
+    let published: Vec<_> = published.split_whitespace().skip(3).collect();
+    assert_eq!(published, ["1.70", "0.040", "2.70"]);
+    assert!(
+        text.lines().any(|line| line.split_whitespace().eq(["residue,", "paper", "-", "-", "-"]))
+    );
+    let record = serde_json::to_value(Record::of(&rows[0])).unwrap();
+    assert_eq!(record["epidemic"], "push-counter");
+    assert_eq!((&record["t_last_paper"], &record["fp"]), (&16.8.into(), &serde_json::Value::Null));
 }
 
 #[test]
@@ -172,6 +206,8 @@ fn wrong_command_lines_are_refused() {
         "loss --duration 5",
         "freeze-grid --full --anomalous 4",
         "ablation --without everything",
+        "crash --plot crash.pdf",
+        "spread --style shout",
     ] {
         assert!(parse(line).is_err(), "{line}");
     }

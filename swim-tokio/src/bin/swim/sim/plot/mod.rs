@@ -2,11 +2,16 @@
 
 mod chart;
 mod distribution;
+mod families;
 mod pause_curve;
 mod phi;
+mod png;
 mod scale;
+mod spread;
 
 use std::error::Error;
+use std::ops::Range;
+use std::path::Path;
 
 use super::row::Row;
 
@@ -21,6 +26,41 @@ pub enum Plot {
     Phi,
     /// Detection times over the size of the cluster.
     Scale,
+    /// Bytes over the size of the cluster.
+    Families,
+    /// Rounds over the size of the cluster.
+    Spread,
+}
+
+/// What a picture is made of, as the end of its file's name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Svg,
+    Png,
+}
+
+impl Format {
+    /// That of a file, if its name says one.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "svg" => Some(Self::Svg),
+            "png" => Some(Self::Png),
+            _ => None,
+        }
+    }
+}
+
+/// Draws the rows.
+///
+/// # Errors
+///
+/// What the drawing library says.
+pub fn picture(plot: Plot, rows: &[Row], format: Format) -> Result<Vec<u8>, Box<dyn Error>> {
+    let svg = svg(plot, rows)?;
+    match format {
+        Format::Svg => Ok(svg.into_bytes()),
+        Format::Png => png::png(&svg),
+    }
 }
 
 /// Draws the rows as SVG.
@@ -34,6 +74,8 @@ pub fn svg(plot: Plot, rows: &[Row]) -> Result<String, Box<dyn Error>> {
         Plot::PauseCurve => pause_curve::svg(rows),
         Plot::Phi => phi::svg(rows),
         Plot::Scale => scale::svg(rows),
+        Plot::Families => families::svg(rows),
+        Plot::Spread => spread::svg(rows),
     }
 }
 
@@ -76,6 +118,16 @@ fn setting(rows: &[Row]) -> String {
     }
     parts.push(format!("{} runs each", row.summary.runs));
     format!(" ({})", parts.join(", "))
+}
+
+/// From the least to the greatest, with a margin.
+fn range(numbers: impl Iterator<Item = f64> + Clone) -> Range<f64> {
+    let least = numbers.clone().fold(f64::INFINITY, f64::min);
+    let most = numbers.fold(f64::NEG_INFINITY, f64::max);
+    match least <= most {
+        true => least - 0.1..most + 0.1,
+        false => 0.0..1.0,
+    }
 }
 
 fn greatest(numbers: impl Iterator<Item = f64>) -> f64 {

@@ -4,22 +4,26 @@ mod ablation;
 mod boards;
 mod connections;
 mod failures;
+mod families;
 mod pauses;
 mod phi;
 mod repairs;
 mod rumours;
 mod stress;
+mod swim_paper;
 mod views;
 
 pub use ablation::AblationStudy;
 pub use boards::{Leaves, Radio};
 pub use connections::{BadNodes, Deaf, FlipFlop, OneWay, Partition};
 pub use failures::{Crash, MassCrash, ProcessCrash, Scale};
+pub use families::Families;
 pub use pauses::{PauseCurve, RepeatedPauses};
 pub use phi::Phi;
 pub use repairs::{MassRestart, Repair, SnapshotRestart, Split};
 pub use rumours::{Demers, Spread};
 pub use stress::{FreezeGrid, Loss, Starve};
+pub use swim_paper::SwimPaper;
 pub use views::{Idle, Join};
 
 use super::contender::Contender;
@@ -38,6 +42,16 @@ fn loss(permille: u16) -> Setting {
 /// Witness alone where the detector is not the question, unless somebody asks for others.
 fn witness_unless_asked(options: &Options) -> Vec<Contender> {
     if options.detector_is_default() { vec![options.witness()] } else { options.contenders() }
+}
+
+/// The models asked for, or all of them.
+fn models<const N: usize>(
+    flag: &'static str,
+    names: [&'static str; N],
+    asked: &[String],
+) -> Vec<Contender> {
+    let is_asked = |name: &&str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+    names.into_iter().filter(is_asked).map(|name| Contender::model(flag, name)).collect()
 }
 
 /// Whether something is left of every cluster.

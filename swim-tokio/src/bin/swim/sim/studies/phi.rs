@@ -3,7 +3,7 @@
 use clap::builder::PossibleValuesParser;
 use swim_core::sim::experiment::{self, Formula, Jitter};
 
-use super::rumours::models;
+use super::models;
 use crate::sim::contender::Contender;
 use crate::sim::options::Options;
 use crate::sim::plot::Plot;

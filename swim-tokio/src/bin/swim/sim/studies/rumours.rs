@@ -3,6 +3,7 @@
 use clap::builder::PossibleValuesParser;
 use swim_core::sim::experiment::{self, Epidemic, Published, Style};
 
+use super::models;
 use crate::sim::contender::Contender;
 use crate::sim::options::Options;
 use crate::sim::plot::Plot;
@@ -75,7 +76,7 @@ impl Study for Spread {
     }
 
     fn plot(&self) -> Option<Plot> {
-        None
+        Some(Plot::Spread)
     }
 
     fn check(&self, options: &Options) -> Result<(), String> {
@@ -145,14 +146,4 @@ impl Study for Demers {
     fn check(&self, options: &Options) -> Result<(), String> {
         options.for_a_model()
     }
-}
-
-/// The models asked for, or all of them.
-pub(super) fn models<const N: usize>(
-    flag: &'static str,
-    names: [&'static str; N],
-    asked: &[String],
-) -> Vec<Contender> {
-    let is_asked = |name: &&str| asked.is_empty() || asked.iter().any(|asked| asked == name);
-    names.into_iter().filter(is_asked).map(|name| Contender::model(flag, name)).collect()
 }
