@@ -42,7 +42,7 @@ pub const PROBE_LEVEL: f32 = 1.0;
 const PROBE_AT: Reach = Reach { normal: 329, exponential: 590 };
 
 /// Parts of a deviation or of a mean in which a [`Reach`] counts.
-const REACH_PARTS: u32 = 256;
+const REACH_PARTS: u64 = 256;
 /// The same as a float.
 const REACH_SCALE: f32 = 256.0;
 
@@ -113,21 +113,56 @@ impl Accrual {
             }
         }
     }
+}
 
-    /// How long a silence comes to a level, rounded up.
-    pub(crate) fn silence(self, mean: Duration, deviation: Duration, reach: Reach) -> Duration {
-        match self {
-            Self::Exponential => stretched(mean, reach.exponential),
-            Self::Normal { deviation_min, pause } => mean
-                .saturating_add(pause)
-                .saturating_add(stretched(deviation.max(deviation_min), reach.normal)),
+/// An [`Accrual`] as a watch keeps it, in microseconds: what is 71 minutes or longer counts as
+/// that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Curve {
+    deviation_min: u32,
+    pause: u32,
+    is_exponential: bool,
+}
+
+impl Curve {
+    pub fn of(accrual: Accrual) -> Self {
+        match accrual {
+            Accrual::Exponential => Self { deviation_min: 0, pause: 0, is_exponential: true },
+            Accrual::Normal { deviation_min, pause } => Self {
+                deviation_min: micros_u32(deviation_min),
+                pause: micros_u32(pause),
+                is_exponential: false,
+            },
         }
+    }
+
+    pub fn accrual(self) -> Accrual {
+        let Self { deviation_min, pause, is_exponential } = self;
+        let of = |micros: u32| Duration::from_micros(micros.into());
+        match is_exponential {
+            true => Accrual::Exponential,
+            false => Accrual::Normal { deviation_min: of(deviation_min), pause: of(pause) },
+        }
+    }
+
+    /// How long a silence comes to a level, in microseconds, rounded up.
+    pub fn silence(self, arrivals: &Arrivals, reach: Reach) -> u64 {
+        // Products of 32 and 16 bits, and sums of three: they cannot wrap.
+        let stretched = |micros: u32, parts: u16| {
+            u64::from(micros).wrapping_mul(parts.into()).wrapping_add(REACH_PARTS) / REACH_PARTS
+        };
+        if self.is_exponential {
+            return stretched(arrivals.mean_micros(), reach.exponential);
+        }
+        let deviation = arrivals.deviation_micros().max(self.deviation_min);
+        let usual = u64::from(arrivals.mean_micros()).wrapping_add(self.pause.into());
+        usual.wrapping_add(stretched(deviation, reach.normal))
     }
 }
 
-fn stretched(duration: Duration, parts: u16) -> Duration {
-    let product = micros(duration).saturating_mul(parts.into());
-    Duration::from_micros(product.div_ceil(REACH_PARTS.into()))
+/// Whole microseconds, at most 71 minutes.
+pub fn micros_u32(duration: Duration) -> u32 {
+    u32::try_from(micros(duration)).unwrap_or(u32::MAX)
 }
 
 /// φ so many deviations beyond the mean of a normal: its density and Mills' ratio, for which there
@@ -206,11 +241,12 @@ fn exp2(power: f32) -> f32 {
 const WINDOW: u8 = 64;
 /// What is assumed before the first answer counts as much as so many.
 const PRIOR: u8 = 4;
-/// Parts of a microsecond in which mean and deviation are kept: what is left of a 64th counts.
-const PARTS: u64 = 8;
+/// Parts of a microsecond in which mean and deviation are kept, as a power of two: what is left of
+/// a 64th counts.
+const PARTS_BITS: u32 = 3;
 
 /// The times between answers: mean and standard deviation, the older ones forgotten little by
-/// little, in nine bytes.
+/// little, in nine bytes. Of times up to nine minutes; longer ones count as that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrivals {
     mean: u32,
@@ -219,49 +255,60 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// Before anything is known: answers as far apart as questions, a quarter more or less.
-    pub fn expected(interval: Duration) -> Self {
+    /// Before anything is known: answers as far apart as questions, a quarter more or less. In
+    /// microseconds.
+    pub fn expected(interval: u32) -> Self {
         let mean = parts(interval);
         Self { mean, deviation: mean / 4, weight: PRIOR }
     }
 
-    /// Takes in the time between two answers.
-    pub fn sample(&mut self, gap: Duration) {
+    /// Takes in the time between two answers, in microseconds.
+    pub fn sample(&mut self, gap: u32) {
         self.weight = self.weight.saturating_add(1).min(WINDOW);
-        let weight = u64::from(self.weight);
-        let gap = parts(gap);
-        let off = u64::from(gap.abs_diff(self.mean));
-        // To the nearest part, and never beyond the gap.
+        let (gap, weight) = (parts(gap), u32::from(self.weight));
+        let off = gap.abs_diff(self.mean);
+        // To the nearest part.
         let moved = off.saturating_add(weight / 2).checked_div(weight).unwrap_or(0);
-        let moved_parts = u32::try_from(moved).unwrap_or(u32::MAX);
         self.mean = match gap > self.mean {
-            true => self.mean.saturating_add(moved_parts),
-            false => self.mean.saturating_sub(moved_parts),
+            true => self.mean.saturating_add(moved),
+            false => self.mean.saturating_sub(moved),
         };
-        let deviation = u64::from(self.deviation);
-        let variance =
-            deviation.saturating_mul(deviation).saturating_add(off.saturating_mul(moved));
-        let kept = variance.saturating_sub(variance.checked_div(weight).unwrap_or(0));
-        self.deviation = u32::try_from(kept.isqrt()).unwrap_or(u32::MAX);
+        // Products of 32 bits, the sum at most half of what there is room for.
+        let square = |one: u32, other: u32| u64::from(one).wrapping_mul(other.into());
+        let variance = square(self.deviation, self.deviation).wrapping_add(square(off, moved));
+        let forgotten = variance.checked_div(weight.into()).unwrap_or(0);
+        self.deviation = whole_root(variance.wrapping_sub(forgotten));
     }
 
     /// The mean.
     pub fn mean(&self) -> Duration {
-        whole(self.mean)
+        Duration::from_micros(self.mean_micros().into())
     }
 
     /// The standard deviation.
     pub fn deviation(&self) -> Duration {
-        whole(self.deviation)
+        Duration::from_micros(self.deviation_micros().into())
+    }
+
+    const fn mean_micros(&self) -> u32 {
+        self.mean >> PARTS_BITS
+    }
+
+    const fn deviation_micros(&self) -> u32 {
+        self.deviation >> PARTS_BITS
     }
 }
 
-fn parts(duration: Duration) -> u32 {
-    u32::try_from(micros(duration).saturating_mul(PARTS)).unwrap_or(u32::MAX)
+/// Bit by bit: `u64::isqrt` takes a kilobyte of a board's flash.
+fn whole_root(square: u64) -> u32 {
+    (0..u32::BITS).rev().fold(0, |root, bit| {
+        let more = root | 1 << bit;
+        if u64::from(more).wrapping_mul(more.into()) <= square { more } else { root }
+    })
 }
 
-fn whole(parts: u32) -> Duration {
-    Duration::from_micros(u64::from(parts) / PARTS)
+fn parts(micros: u32) -> u32 {
+    micros.min(u32::MAX >> PARTS_BITS) << PARTS_BITS
 }
 
 #[cfg(test)]
@@ -370,10 +417,12 @@ mod tests {
     #[test]
     fn a_level_is_reached_where_it_says() {
         let paused = Accrual::Normal { deviation_min: MILLI * 10, pause: MILLI * 50 };
-        let (mean, deviation) = (MILLI * 200, MILLI * 17);
+        let arrivals = Arrivals { mean: 200_000 * 8, deviation: 17_000 * 8, weight: 9 };
+        let (mean, deviation) = (arrivals.mean(), arrivals.deviation());
         for accrual in [NORMAL, paused, Accrual::Exponential] {
             for level in [LEVEL_MIN, 1.0, 2.0, 8.0, 16.0, LEVEL_MAX] {
-                let silence = accrual.silence(mean, deviation, Reach::of(level));
+                let silence = Curve::of(accrual).silence(&arrivals, Reach::of(level));
+                let silence = Duration::from_micros(silence);
                 let reached = accrual.level(mean, deviation, silence);
                 assert!(reached >= level && reached < level * 1.01 + 0.02, "{level}: {reached}");
             }
@@ -398,17 +447,27 @@ mod tests {
         assert_eq!((log2(1.0), exp2(0.0), exp2(-1e9)), (0.0, 1.0, 0.0));
     }
 
+    #[test]
+    fn whole_roots_are_those_of_the_standard_library() {
+        let mut random = crate::rng::Rng::new(9);
+        let edges = [0, 1, 2, 3, 4, u64::MAX, u64::MAX - 1, 1 << 62];
+        let some = core::iter::repeat_with(|| random.next_u64() >> random.below(64));
+        for square in edges.into_iter().chain(some.take(10_000)) {
+            assert_eq!(u64::from(whole_root(square)), square.isqrt(), "{square}");
+        }
+    }
+
     /// What the last samples are like, whatever was before.
     #[test]
     fn moments_follow_the_samples() {
-        let mut arrivals = Arrivals::expected(MILLI * 100);
+        let mut arrivals = Arrivals::expected(100_000);
         assert_eq!((arrivals.mean(), arrivals.deviation()), (MILLI * 100, MILLI * 25));
         for turn in 0..400u32 {
-            arrivals.sample(if turn % 2 == 0 { MILLI * 90 } else { MILLI * 110 });
+            arrivals.sample(if turn % 2 == 0 { 90_000 } else { 110_000 });
         }
         assert!(arrivals.mean().abs_diff(MILLI * 100) < MILLI / 2, "{arrivals:?}");
         assert!(arrivals.deviation().abs_diff(MILLI * 10) < MILLI / 2, "{arrivals:?}");
-        (0..600).for_each(|_| arrivals.sample(MILLI * 40));
+        (0..600).for_each(|_| arrivals.sample(40_000));
         assert!(arrivals.mean().abs_diff(MILLI * 40) < Duration::from_micros(20), "{arrivals:?}");
         assert!(arrivals.deviation() < MILLI, "{arrivals:?}");
     }
@@ -417,13 +476,13 @@ mod tests {
     #[test]
     fn moments_are_those_of_a_window_in_floats() {
         let mut random = crate::rng::Rng::new(5);
-        let mut arrivals = Arrivals::expected(Duration::from_secs(60));
+        let mut arrivals = Arrivals::expected(60_000_000);
         let (mut mean, mut variance) = (0.0f64, 0.0f64);
         for turn in 0..5_000 {
-            let gap = Duration::from_micros(random.below(480_000_000) as u64);
+            let gap = random.below(480_000_000) as u32;
             arrivals.sample(gap);
             let weight = 1.0 / f64::from((turn + 1).min(64));
-            let off = gap.as_secs_f64() - mean;
+            let off = f64::from(gap) / 1e6 - mean;
             mean += off * weight;
             variance = (1.0 - weight) * (variance + weight * off * off);
         }

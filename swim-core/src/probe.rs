@@ -189,8 +189,8 @@ impl<B: Bounds> Prober<B> {
         self.add(Probe::new((target, number), plan, now))
     }
 
-    /// Starts a probe out of turn, which takes no room from those that have a turn. False when there
-    /// is none.
+    /// Starts a probe out of turn, which takes no room from those that have a turn. False when
+    /// there is none.
     pub fn start_besides(
         &mut self,
         (target, number): (NodeId, u32),

@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::accrual::{Accrual, Arrivals, LEVEL_MAX, LEVEL_MIN, Reach};
+use crate::accrual::{Accrual, Arrivals, Curve, LEVEL_MAX, LEVEL_MIN, Reach, micros_u32};
 use crate::error::WatchError;
 use crate::member::NodeId;
 use crate::storage::{Bounds, List};
@@ -87,13 +87,11 @@ pub struct Watches<B: Bounds> {
 #[derive(Debug)]
 pub struct Watched {
     id: NodeId,
-    /// Zero if it is not pinged, and neither has anything below a meaning.
-    interval: Micros32,
-    deviation_min: Micros32,
-    pause: Micros32,
+    /// In microseconds. Zero if it is not pinged, and neither has anything below a meaning.
+    interval: u32,
+    curve: Curve,
     /// Where the level of the application is.
     reach: Reach,
-    is_exponential: bool,
     arrivals: Arrivals,
     /// The number of its last ping.
     number: u32,
@@ -111,10 +109,6 @@ pub struct Watched {
     /// The same as the application was told.
     is_told: bool,
 }
-
-/// A short duration in microseconds; longer ones count as 71 minutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Micros32(u32);
 
 /// How far a doubt about somebody has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +182,7 @@ impl<B: Bounds> Watches<B> {
         watched.is_heard.then(|| {
             let Watched { arrivals, .. } = watched;
             let silence = watched.clock(now).since(watched.heard_at);
-            watched.accrual().level(arrivals.mean(), arrivals.deviation(), silence)
+            watched.curve.accrual().level(arrivals.mean(), arrivals.deviation(), silence)
         })
     }
 
@@ -260,17 +254,12 @@ impl<B: Bounds> Watches<B> {
 impl Watched {
     fn new(id: NodeId, watch: Watch, secret: u32, now: Instant) -> Self {
         let Watch { interval, level, accrual } = watch;
-        let (deviation_min, pause) = match accrual {
-            Accrual::Normal { deviation_min, pause } => (deviation_min, pause),
-            Accrual::Exponential => (Duration::ZERO, Duration::ZERO),
-        };
+        let interval = micros_u32(interval);
         Self {
             id,
-            interval: Micros32::of(interval),
-            deviation_min: Micros32::of(deviation_min),
-            pause: Micros32::of(pause),
+            interval,
+            curve: Curve::of(accrual),
             reach: Reach::of(level),
-            is_exponential: accrual == Accrual::Exponential,
             arrivals: Arrivals::expected(interval),
             number: secret,
             unanswered: 0,
@@ -284,17 +273,7 @@ impl Watched {
     }
 
     const fn is_pinged(&self) -> bool {
-        self.interval.0 > 0
-    }
-
-    fn accrual(&self) -> Accrual {
-        match self.is_exponential {
-            true => Accrual::Exponential,
-            false => Accrual::Normal {
-                deviation_min: self.deviation_min.duration(),
-                pause: self.pause.duration(),
-            },
-        }
+        self.interval > 0
     }
 
     /// The clock by which it is silent: it stands still while this node is late to ask.
@@ -313,9 +292,8 @@ impl Watched {
 
     /// When it has been silent for so long.
     fn passes_at(&self, reach: Reach) -> Instant {
-        let Self { arrivals, .. } = self;
-        let silence = self.accrual().silence(arrivals.mean(), arrivals.deviation(), reach);
-        self.heard_at.after(silence)
+        let silence = self.curve.silence(&self.arrivals, reach);
+        later(self.heard_at, silence)
     }
 
     fn step(&mut self, now: Instant) -> Option<WatchStep> {
@@ -334,9 +312,9 @@ impl Watched {
     }
 
     fn ping(&mut self, now: Instant) -> WatchStep {
-        let lateness = now.since(self.ping_at);
-        self.heard_at = self.heard_at.after(lateness).min(now);
-        self.ping_at = now.after(self.interval.duration());
+        let lateness = micros_between(self.ping_at, now);
+        self.heard_at = later(self.heard_at, lateness).min(now);
+        self.ping_at = later(now, self.interval.into());
         self.unanswered = self.unanswered.saturating_add(1);
         self.number = (self.number & !COUNT_BITS) | (self.number.wrapping_add(1) & COUNT_BITS);
         if self.doubt == Doubt::Waiting {
@@ -354,9 +332,9 @@ impl Watched {
             self.unanswered = age as u8;
             // What is read while a ping is overdue may have waited to be read.
             if self.is_heard && now <= self.ping_at {
-                let gap = now.since(self.heard_at);
-                let most = self.interval.duration().saturating_mul(GAP_INTERVALS_MAX);
-                self.arrivals.sample(gap.min(most));
+                let gap = micros_between(self.heard_at, now);
+                let most = self.interval.saturating_mul(GAP_INTERVALS_MAX);
+                self.arrivals.sample(u32::try_from(gap).unwrap_or(u32::MAX).min(most));
             }
             self.hear(now);
         }
@@ -371,14 +349,14 @@ impl Watched {
     }
 }
 
-impl Micros32 {
-    fn of(duration: Duration) -> Self {
-        Self(u32::try_from(micros(duration)).unwrap_or(u32::MAX))
-    }
+// A `Duration` in between would cost a board some hundred bytes of divisions.
 
-    const fn duration(self) -> Duration {
-        Duration::from_micros(self.0 as u64)
-    }
+fn micros_between(earlier: Instant, now: Instant) -> u64 {
+    now.as_micros().saturating_sub(earlier.as_micros())
+}
+
+fn later(moment: Instant, micros: u64) -> Instant {
+    Instant::from_micros(moment.as_micros().saturating_add(micros))
 }
 
 #[cfg(test)]

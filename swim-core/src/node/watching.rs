@@ -16,7 +16,8 @@ use super::{Node, count};
 impl<A: Address, S: Storage> Node<A, S> {
     /// Watches a member: pings it at regular intervals of its own, besides all other probes, and
     /// makes of the times between its answers a level of suspicion that grows while it is silent:
-    /// see [`suspicion_level`](Self::suspicion_level). `watch` is a [`Watch`], or just the interval.
+    /// see [`suspicion_level`](Self::suspicion_level). `watch` is a [`Watch`], or just the
+    /// interval.
     ///
     /// When the level passes that of the watch the application hears
     /// [`Event::SuspicionRaised`], and [`Event::SuspicionLowered`] when it answers again. When it

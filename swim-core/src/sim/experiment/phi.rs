@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::outcome::{Outcome, Reading};
 use super::{Experiment, Trial};
-use crate::accrual::{Accrual, Arrivals, Reach};
+use crate::accrual::{Accrual, Arrivals, Curve, Reach, micros_u32};
 use crate::rng::Rng;
 use crate::sim::report::Failure;
 use crate::watch::{GAP_INTERVALS_MAX, Watch};
@@ -178,14 +178,16 @@ impl Phi {
 
     /// After each answer, the silence that passes the threshold.
     fn silences(&self, answers: &[Answer]) -> Vec<Duration> {
-        let (accrual, reach) = (self.formula.accrual(self.interval), Reach::of(self.threshold));
-        let mut arrivals = Arrivals::expected(self.interval);
+        let curve = Curve::of(self.formula.accrual(self.interval));
+        let reach = Reach::of(self.threshold);
+        let mut arrivals = Arrivals::expected(micros_u32(self.interval));
         let mut before = None;
         let silence = |&(at, _): &Answer| {
             if let Some(before) = before.replace(at) {
-                arrivals.sample((at - before).min(self.interval * GAP_INTERVALS_MAX));
+                let gap = (at - before).min(self.interval * GAP_INTERVALS_MAX);
+                arrivals.sample(micros_u32(gap));
             }
-            accrual.silence(arrivals.mean(), arrivals.deviation(), reach)
+            Duration::from_micros(curve.silence(&arrivals, reach))
         };
         answers.iter().map(silence).collect()
     }

@@ -64,7 +64,7 @@ impl Record {
             record.conduct(summary);
         }
         for (name, figure) in &summary.readings {
-            record.figure(&name.replace(' ', "_"), figure);
+            record.figure(&field(name), figure);
         }
         record.push("events_lost", summary.unheard.into());
         record.text_field("command", &row.command);
@@ -140,6 +140,12 @@ impl Serialize for Record {
         }
         map.end()
     }
+}
+
+/// A name that programs need not quote.
+fn field(name: &str) -> String {
+    let words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_")
 }
 
 /// To the microsecond, and what is less than a thousandth to as many digits. What is infinite (it

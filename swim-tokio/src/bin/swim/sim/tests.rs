@@ -193,7 +193,7 @@ fn the_published_figure_stands_beside_ours_where_there_is_one() {
     );
     let record = serde_json::to_value(Record::of(&rows[0])).unwrap();
     assert_eq!(record["epidemic"], "push-counter");
-    assert_eq!((&record["t_last,_paper"], &record["fp"]), (&16.8.into(), &serde_json::Value::Null));
+    assert_eq!((&record["t_last_paper"], &record["fp"]), (&16.8.into(), &serde_json::Value::Null));
 }
 
 #[test]
