@@ -73,13 +73,11 @@ impl Experiment for Tuned {
         let crash = Direct { link: self.link(), ..Direct::default() };
         let mut outcome = crash.run(trial)?;
         let predicted = self.predict(&trial.config, trial.nodes);
-        let bytes = Reading::rate("predicted idle bytes per node and second", predicted.byte_rate);
-        let first = predicted.first.as_secs_f64();
-        let bound = predicted.bound.map_or(f64::INFINITY, |bound| bound.as_secs_f64());
+        let (first, bound) = (predicted.first.as_secs_f64(), predicted.bound);
         outcome.readings.extend([
-            bytes,
+            Reading::given("predicted idle bytes per node and second", Some(predicted.byte_rate)),
             Reading::given("predicted first p50, s", Some(first)),
-            Reading::given("predicted all at most, s", Some(bound)),
+            Reading::given("predicted all at most, s", bound.map(|bound| bound.as_secs_f64())),
         ]);
         Ok(outcome)
     }
