@@ -123,10 +123,10 @@ impl Experiment for Phi {
         // Of equal mean detection time: what differs is how long is waited after the last answer.
         let timeout = sum / of.max(1) as f64;
         let mistakes_fixed = judged().filter(|(_, pair)| gap(pair).as_secs_f64() > timeout).count();
-        let in_a_million = |mistakes: usize| mistakes as f64 * 1e6 / of.max(1) as f64;
         let readings = vec![
-            Reading::rate("mistakes in a million", in_a_million(mistakes)),
-            Reading::rate("of a fixed timeout", in_a_million(mistakes_fixed)),
+            Reading::count("answers", of as u64),
+            Reading::count("mistakes", mistakes as u64),
+            Reading::count("of a fixed timeout", mistakes_fixed as u64),
             Reading::rate("detection s", self.detection(&answers, &silences, &mut rng)),
             Reading::rate("fixed timeout s", timeout),
         ];
@@ -234,6 +234,7 @@ mod tests {
 
     fn reading(outcome: &Outcome, place: usize) -> f64 {
         match outcome.readings[place].value {
+            Value::Count(count) => count as f64,
             Value::Rate(rate) => rate,
             ref other => panic!("{other:?}"),
         }
@@ -245,7 +246,7 @@ mod tests {
     fn where_answers_are_normal_the_level_is_the_chance_of_a_mistake() {
         for (threshold, least, most) in [(1.0, 0.085, 0.115), (2.0, 0.008, 0.016)] {
             let outcome = run(Formula::Normal, Jitter::Normal, threshold);
-            let share = reading(&outcome, 0) / 1e6;
+            let share = reading(&outcome, 1) / reading(&outcome, 0);
             assert!((least..most).contains(&share), "{threshold}: {share}");
         }
     }
@@ -257,7 +258,7 @@ mod tests {
                 let mut before: Option<(f64, f64)> = None;
                 for threshold in [0.5, 2.0, 8.0, 16.0] {
                     let outcome = run(formula, jitter, threshold);
-                    let now = (reading(&outcome, 0), reading(&outcome, 2));
+                    let now = (reading(&outcome, 1), reading(&outcome, 3));
                     if let Some(before) = before {
                         assert!(now.0 <= before.0 && now.1 > before.1, "{formula:?} {jitter:?}");
                     }
@@ -271,8 +272,8 @@ mod tests {
     #[test]
     fn detection_times_are_those_of_the_formula() {
         let outcome = run(Formula::Exponential, Jitter::Normal, 8.0);
-        assert!((reading(&outcome, 3) - 1.842).abs() < 0.005, "{outcome:?}");
-        assert!((reading(&outcome, 2) - 1.842 + 0.05 - 0.01).abs() < 0.005, "{outcome:?}");
+        assert!((reading(&outcome, 4) - 1.842).abs() < 0.005, "{outcome:?}");
+        assert!((reading(&outcome, 3) - 1.842 + 0.05 - 0.01).abs() < 0.005, "{outcome:?}");
     }
 
     /// What adapting is for: where answers are now even and now not, one timeout does for neither.
@@ -280,7 +281,7 @@ mod tests {
     fn where_jitter_changes_levels_err_less_than_a_fixed_timeout() {
         for threshold in [4.0, 8.0] {
             let outcome = run(Formula::Normal, Jitter::Turns, threshold);
-            let (level, timeout) = (reading(&outcome, 0), reading(&outcome, 1));
+            let (level, timeout) = (reading(&outcome, 1), reading(&outcome, 2));
             assert!(level * 2.0 < timeout, "{threshold}: {level} against {timeout}");
         }
     }

@@ -7,8 +7,6 @@ use swim_core::sim::experiment::Figure;
 use super::chart::{Axis, Line, svg as chart};
 use crate::sim::row::Row;
 
-const MISTAKES: &str = "mistakes in a million";
-
 /// Draws it.
 ///
 /// # Errors
@@ -21,7 +19,7 @@ pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
     // Below the others, which are often close to it.
     let mut lines = vec![Line { marks: Vec::new(), width: 1, ..fixed }];
     let column = |(style, (label, column)): (usize, &(String, Vec<&Row>))| {
-        line(label.clone(), style, column, MISTAKES)
+        line(label.clone(), style, column, "mistakes")
     };
     lines.extend(columns.iter().enumerate().map(column));
     let points = || lines.iter().flat_map(|line| &line.points);
@@ -45,19 +43,21 @@ pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
     chart(&title, &x, &y, &lines)
 }
 
-fn line(label: String, style: usize, rows: &[&Row], reading: &str) -> Line {
-    let mut points: Vec<_> = rows.iter().filter_map(|row| point(row, reading)).collect();
+fn line(label: String, style: usize, rows: &[&Row], mistakes: &str) -> Line {
+    let mut points: Vec<_> = rows.iter().filter_map(|row| point(row, mistakes)).collect();
     points.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
     Line { label, style, marks: points.clone(), points, width: 2 }
 }
 
 /// Detection time and the logarithm of the share, if there was a mistake at all.
-fn point(row: &Row, reading: &str) -> Option<(f64, f64)> {
-    let figure = |name| row.summary.readings.iter().find(|reading| reading.0 == name);
-    match (&figure("detection s")?.1, &figure(reading)?.1) {
-        (Figure::Rate(seconds), Figure::Rate(mistakes)) if mistakes.value > 0.0 => {
-            Some((seconds.value, (mistakes.value / 1e6).log10()))
-        }
+fn point(row: &Row, mistakes: &str) -> Option<(f64, f64)> {
+    let share = number(row, mistakes)? / number(row, "answers")?;
+    (share > 0.0).then_some((number(row, "detection s")?, share.log10()))
+}
+
+fn number(row: &Row, name: &str) -> Option<f64> {
+    match row.summary.readings.iter().find(|reading| reading.0 == name)?.1 {
+        Figure::Mean(estimate) | Figure::Rate(estimate) => Some(estimate.value),
         _ => None,
     }
 }

@@ -13,10 +13,10 @@ use crate::span::Span;
 /// Watched peers: how often a level of suspicion is passed by mistake, and how soon by a crash.
 ///
 /// A peer is pinged at even intervals through one kind of synthetic jitter, and its silences are
-/// held against a threshold of phi, by the code of `Node::watch`. Mistakes: of the times between
-/// two answers, the share in which the threshold was passed. Detection: from a crash at any moment
-/// to the passing of the threshold, mean. Beside it a fixed timeout of the same mean detection
-/// time, over the same answers.
+/// held against a threshold of phi, by the code of `Node::watch`. Mistakes: answers that came only
+/// after the threshold had been passed. Detection: from a crash at any moment to the passing of the
+/// threshold, mean. Beside it a fixed timeout of the same mean detection time, over the same
+/// answers.
 ///
 /// Jitter: normal, delays of 10 ms, deviation 3 ms. lognormal, a heavy tail: median 10 ms, one in a
 /// hundred above 100 ms. bursts, normal, and of 500 pings one begins a burst of losses, five long
@@ -115,9 +115,8 @@ impl Study for Phi {
 
     fn notes(&self) -> Vec<String> {
         vec![
-            "mistakes: times between two answers in which the threshold was passed".to_owned(),
+            "mistakes: answers that came only after the threshold had been passed".to_owned(),
             "fixed timeout: of the same mean detection time, over the same answers".to_owned(),
-            "0: none among n answers, which leaves up to 3 / n (95 %)".to_owned(),
         ]
     }
 
