@@ -66,6 +66,8 @@ pub struct Probe {
     asked: heapless::Vec<Asked, RELAYS_ASKED_MAX, u8>,
     /// The target's host said that nothing listens there, this many times.
     refusals: u8,
+    /// It was started out of turn.
+    is_besides: bool,
 }
 
 /// A relay that was asked.
@@ -189,8 +191,8 @@ impl<B: Bounds> Prober<B> {
         self.add(Probe::new((target, number), plan, now))
     }
 
-    /// Starts a probe out of turn, which takes no room from those that have a turn. False when
-    /// there is none.
+    /// Starts a probe out of turn: one at a time, which makes room for those that have a turn.
+    /// False when there is none.
     pub fn start_besides(
         &mut self,
         (target, number): (NodeId, u32),
@@ -198,8 +200,10 @@ impl<B: Bounds> Prober<B> {
         now: Instant,
     ) -> bool {
         let undecided = self.running.as_slice().iter().filter(|probe| probe.step_at.is_some());
-        let has_room = undecided.count().saturating_add(1) < self.running.len_max();
-        has_room && self.add(Probe::new((target, number), plan, now))
+        let has_room = undecided.clone().count().saturating_add(1) < self.running.len_max();
+        let is_first = undecided.clone().all(|probe| !probe.is_besides);
+        let probe = Probe { is_besides: true, ..Probe::new((target, number), plan, now) };
+        has_room && is_first && self.add(probe)
     }
 
     /// The number of the first ping of the probe that was started with `number`.
@@ -332,11 +336,14 @@ impl<B: Bounds> Prober<B> {
         self.running.retain(|probe| probe.target != target);
     }
 
-    /// In the place of one that only late answers matter to, if there is no other.
+    /// In the place of one that only late answers matter to, or else of one out of turn, if there
+    /// is no other.
     fn add(&mut self, probe: Probe) -> bool {
+        let place =
+            |gives_way: fn(&Probe) -> bool| self.running.as_slice().iter().position(gives_way);
         if self.running.is_full()
             && let Some(over) =
-                self.running.as_slice().iter().position(|probe| probe.step_at.is_none())
+                place(|probe| probe.step_at.is_none()).or_else(|| place(|probe| probe.is_besides))
         {
             self.running.remove(over);
         }
@@ -362,6 +369,7 @@ impl Probe {
             step_at: Some(now.after(plan.timeout)),
             asked: heapless::Vec::new(),
             refusals: 0,
+            is_besides: false,
         }
     }
 

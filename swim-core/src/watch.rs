@@ -172,6 +172,10 @@ impl<B: Bounds> Watches<B> {
         self.list.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.list.as_slice().len()
+    }
+
     pub fn ids(&self) -> impl Iterator<Item = NodeId> + Clone {
         self.list.as_slice().iter().map(|watched| watched.id)
     }

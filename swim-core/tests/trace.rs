@@ -12,9 +12,10 @@ use swim_core::sim::{Act, Cluster, Failure, Link, Scenario};
 use swim_core::storage::{Board, Growable, WithBounds};
 use swim_core::trace::{AddressKind, Counts, Outcome, ReadError, Reader, Replay, ReplayError};
 use swim_core::trace::{Cause, Line, Stopped, Story, Terms, Trace, Turn};
-use swim_core::{Key, KeyRing, NodeId, Sealing, Status};
+use swim_core::{Accrual, Config, Key, KeyRing, NodeId, Sealing, Status, Watch};
 
 const LEN_MAX: u64 = 64 << 20;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A file that stays in memory.
 #[derive(Clone, Default)]
@@ -72,8 +73,9 @@ fn keys(_: usize) -> (KeyRing, Sealing) {
 fn eventful(cluster: &mut Cluster<Growable>) -> Result<(), Failure> {
     cluster.add_many(8);
     cluster.join_all(0);
+    cluster.run_for(Duration::from_secs(20))?;
+    watch(cluster, Watch::every(Duration::from_millis(200)));
     let acts = [
-        Act::Wait(20_000),
         Act::Lose(100),
         Act::SetMetadata(1, 7),
         Act::Crash(2),
@@ -95,15 +97,33 @@ fn eventful(cluster: &mut Cluster<Growable>) -> Result<(), Failure> {
     ];
     acts.into_iter().try_for_each(|act| cluster.perform(act))?;
     cluster.save_snapshot(1);
+    let exponential = Watch { accrual: Accrual::Exponential, level: 2.0, ..Watch::every(SECOND) };
+    watch(cluster, exponential);
+    cluster.command(0, |node, _| {
+        let somebody = node.watched().next().expect("somebody is watched");
+        node.unwatch(somebody)
+    });
     cluster.restart_from_snapshot(1);
     cluster.run_for(Duration::from_secs(5))
+}
+
+/// Node 0 watches the others.
+fn watch(cluster: &mut Cluster<Growable>, watch: Watch) {
+    cluster.command(0, |node, now| {
+        let others: Vec<_> = node.members().skip(1).map(|member| member.id).collect();
+        for id in others {
+            node.watch(id, watch, now).expect("room to watch");
+        }
+    });
 }
 
 #[test]
 fn an_eventful_run_replays_to_the_same_bytes() -> Result<(), Failure> {
     for seed in [1, 2] {
         let (file, trace) = trace(LEN_MAX);
-        let mut cluster = Cluster::new(Scenario::new("trace", seed, |_| Growable::new(16, 32)));
+        let config = Config { direct_below: 8, ..Config::lan() };
+        let scenario = Scenario::new("trace", seed, |_| Growable::new(16, 32));
+        let mut cluster = Cluster::new(Scenario { config, ..scenario });
         cluster.record(trace.clone());
         eventful(&mut cluster)?;
         let (counts, is_full) = replay(&file.bytes(), &[]).unwrap();

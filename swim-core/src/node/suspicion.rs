@@ -272,7 +272,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// R12: an input comes much later than something was due. If it was this process that stood
     /// still, what ran is void, and the others are asked for patience.
     pub(super) fn notice_stall(&mut self, now: Instant) {
-        let Some(due) = self.poll_timeout().filter(|_| self.config.rules.stall) else { return };
+        let Some(due) = self.next_due().filter(|_| self.config.rules.stall) else { return };
         let lateness = now.since(due);
         let least = STALL_MIN.max(self.config.probe_timeout_min());
         if lateness <= least || self.is_alone() || self.standing != Standing::Alive {

@@ -71,6 +71,14 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// or events wait to be polled; `None` when nothing will happen without an input.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        let pings = self.standing == Standing::Alive && !self.slumber.is_asleep();
+        let watches = if pings { self.watches.deadline() } else { None };
+        earliest([self.next_due(), watches.map(|deadline| deadline.max(self.now))])
+    }
+
+    /// The same but for pings of watches: they have a clock of their own, and whoever watches
+    /// somebody must not find itself late more often than others.
+    pub(super) fn next_due(&self) -> Option<Instant> {
         if !self.outbox.is_empty() || self.has_event() {
             return Some(self.now);
         }
@@ -85,7 +93,6 @@ impl<A: Address, S: Storage> Node<A, S> {
             Standing::Alive => earliest([
                 always,
                 Some(self.prober.deadline()),
-                self.watches.deadline(),
                 self.sync.deadline(),
                 self.gossip_deadline(),
                 self.heal_deadline(),

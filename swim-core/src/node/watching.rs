@@ -13,6 +13,9 @@ use crate::wire::{Message, Ping};
 
 use super::{Node, count};
 
+/// A probe and a ping.
+const STEPS_PER_WATCH: usize = 2;
+
 impl<A: Address, S: Storage> Node<A, S> {
     /// Watches a member: pings it at regular intervals of its own, besides all other probes, and
     /// makes of the times between its answers a level of suspicion that grows while it is silent:
@@ -82,9 +85,12 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     pub(super) fn step_watches(&mut self) {
-        while self.outbox.has_room_for(1)
-            && let Some(step) = self.watches.step(self.now)
-        {
+        // What is left over follows in the next call, which is due at once.
+        for _ in 0..self.watches.len().saturating_mul(STEPS_PER_WATCH) {
+            if !self.outbox.has_room_for(1) {
+                return;
+            }
+            let Some(step) = self.watches.step(self.now) else { return };
             match step {
                 WatchStep::Ping { target, number } => self.ping_watched(target, number),
                 WatchStep::Probe(target) => self.probe_watched(target),

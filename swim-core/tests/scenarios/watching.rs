@@ -324,3 +324,48 @@ fn watching_changes_nothing_of_what_is_probed_while_all_answer() {
     assert!(traces[0].len() > 100);
     assert_eq!(traces[0], traces[1]);
 }
+
+/// A ping every 100 ms makes no stall of a delay that is none without.
+#[test]
+fn a_hiccup_is_no_stall_because_of_a_watch() {
+    let mut world = watching(every_100_ms(), 3_000);
+    for _ in 0..5 {
+        world.pause(A, 400);
+        world.run(1_000);
+    }
+    let stats = world.stats(A);
+    assert_eq!((stats.stalls, stats.probes_besides), (0, 0));
+    world.pause(A, 7_200_000);
+    world.run(1_000);
+    assert_eq!(world.stats(A).stalls, 1);
+}
+
+#[test]
+fn a_watch_at_the_end_of_time_ends() {
+    use swim_core::storage::Growable;
+    let identity = Identity::new(id(A), A);
+    let table = Growable::new(32, 0);
+    let mut node = Node::new(identity, Config::lan(), table, 1, Instant::ZERO).expect("a node");
+    node.watch(id(B), INTERVAL, Instant::ZERO).expect("room to watch");
+    node.handle_timeout(Instant::MAX);
+    assert_eq!(node.poll_timeout(), Some(Instant::MAX));
+}
+
+/// Of many that fall silent at once one is probed out of turn, and no turn is left out for it.
+#[test]
+fn watched_members_that_die_together_take_no_turns() {
+    let members: Vec<u16> = (A..A + 16).collect();
+    let skipped = [false, true].map(|watched| {
+        let mut world = cluster(witness(), &members);
+        for &member in &members[8..] {
+            if watched {
+                world.act(A, |twin, now| twin.watch(member, INTERVAL, now)).expect("room");
+            }
+        }
+        world.run(5_000);
+        world.lose(move |sent| sent.to >= A + 8);
+        world.run(5_000);
+        world.stats(A).probes_skipped
+    });
+    assert_eq!(skipped[0], skipped[1]);
+}
