@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::crash::{BETWEEN_REGIONS_MS, spread};
+use super::crash::{BETWEEN_REGIONS_MS, settled};
 use super::outcome::{Detection, Outcome, Reading};
 use super::stage::Stage;
 use super::watch::Watch;
@@ -43,12 +43,7 @@ struct Parts {
 
 impl Experiment for Bound {
     fn run(&self, trial: &Trial) -> Result<Outcome, Failure> {
-        let link = Link::lan().losing(self.loss_permille);
-        let mut stage = Stage::settled_over(trial, link, |cluster| {
-            if self.wan {
-                spread(cluster, link, trial.seed);
-            }
-        })?;
+        let mut stage = settled(trial, self.loss_permille, self.wan)?;
         let crashes = trial.nodes.saturating_sub(self.fewest.max(1));
         let (mut detections, mut parts) = (Vec::new(), Vec::new());
         for crash in 0..crashes {

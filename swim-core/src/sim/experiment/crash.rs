@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::outcome::Outcome;
+use super::outcome::{Detection, Outcome};
 use super::stage::Stage;
 use super::watch::Watch;
 use super::{Experiment, Trial};
@@ -43,12 +43,7 @@ impl Default for Crash {
 
 impl Experiment for Crash {
     fn run(&self, trial: &Trial) -> Result<Outcome, Failure> {
-        let link = Link::lan().losing(self.loss_permille);
-        let mut stage = Stage::settled_over(trial, link, |cluster| {
-            if self.wan {
-                spread(cluster, link, trial.seed);
-            }
-        })?;
+        let mut stage = settled(trial, self.loss_permille, self.wan)?;
         let victims = stage.pick_anomalous(self.crashed);
         for &victim in &victims {
             match self.refusing {
@@ -56,18 +51,38 @@ impl Experiment for Crash {
                 false => stage.cluster.crash(victim),
             }
         }
-        let mut watch = Watch::over(&stage, &victims);
-        stage.open_window();
-        watch.run_for(&mut stage, self.window)?;
-        stage.close_window();
-        watch.run_until_known(&mut stage, self.limit)?;
-        let detections = watch.detections(&stage);
+        let detections = detect(&mut stage, &victims, self.window, self.limit)?;
         Ok(stage.outcome(detections, Vec::new()))
     }
 }
 
+/// A cluster that is settled over a link that loses so much, in regions if asked for.
+pub(super) fn settled(trial: &Trial, loss_permille: u16, wan: bool) -> Result<Stage, Failure> {
+    let link = Link::lan().losing(loss_permille);
+    Stage::settled_over(trial, link, |cluster| {
+        if wan {
+            spread(cluster, link, trial.seed);
+        }
+    })
+}
+
+/// Until all know of the victims, or the limit is over; traffic is measured in the window.
+pub(super) fn detect(
+    stage: &mut Stage,
+    victims: &[usize],
+    window: Duration,
+    limit: Duration,
+) -> Result<Vec<Detection>, Failure> {
+    let mut watch = Watch::over(stage, victims);
+    stage.open_window();
+    watch.run_for(stage, window)?;
+    stage.close_window();
+    watch.run_until_known(stage, limit)?;
+    Ok(watch.detections(stage))
+}
+
 /// Puts every node into one of the regions, and the regions apart.
-pub(super) fn spread(cluster: &mut Cluster<Growable>, link: Link, seed: u64) {
+fn spread(cluster: &mut Cluster<Growable>, link: Link, seed: u64) {
     let mut rng = Rng::new(seed);
     let region: Vec<_> = (0..cluster.len()).map(|_| rng.below(REGIONS)).collect();
     for from in 0..cluster.len() {

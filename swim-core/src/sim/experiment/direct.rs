@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
+use super::crash::detect;
 use super::outcome::{Outcome, Reading};
 use super::stage::Stage;
-use super::watch::Watch;
 use super::{Experiment, Trial};
 use crate::sim::link::Link;
 use crate::sim::report::Failure;
@@ -67,12 +67,7 @@ impl Experiment for Direct {
         let idle = stage.close_window();
         let victims = stage.pick_anomalous(1);
         victims.iter().for_each(|&victim| stage.cluster.crash(victim));
-        let mut watch = Watch::over(&stage, &victims);
-        stage.open_window();
-        watch.run_for(&mut stage, self.window)?;
-        stage.close_window();
-        watch.run_until_known(&mut stage, self.limit)?;
-        let detections = watch.detections(&stage);
+        let detections = detect(&mut stage, &victims, self.window, self.limit)?;
         let readings = vec![
             Reading::rate("idle messages per node and second", idle.message_rate()),
             Reading::rate("idle bytes per node and second", idle.byte_rate()),
