@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::heartbeats::is_surely_direct;
 use crate::probe::RELAYS_ASKED_MAX;
 use crate::round_trip::TIMEOUT_MEDIANS;
+use crate::storage::Board;
 use crate::sync::STREAK_MIN;
 use crate::time::{part, times};
 
@@ -28,9 +29,10 @@ use crate::time::{part, times};
 const ROUNDS_PHASE: u32 = 2;
 /// A slow clock leaves a round out now and then, to keep up with the fastest.
 const ROUNDS_DRIFT: u32 = 1;
-/// Where everybody is probed every round, from one turn to the next; and somebody may go, or probes
-/// may wait for each other.
+/// Where everybody is probed every round, from one turn to the next; and somebody may go.
 const ROUNDS_DIRECT: u32 = 2;
+/// Answer timeouts that a probe whose ping is lost takes longer: one is usual.
+const LOSS_TIMEOUTS: u64 = 4;
 /// What chance does less often than this, in a thousand million crashes, is left out.
 const CHANCE_MAX: u64 = 1_000;
 const CERTAIN: u64 = 1_000_000_000;
@@ -42,8 +44,9 @@ const REPAIR_STEPS: u32 = 4;
 const CLOCK_PARTS: u32 = 1_000;
 
 /// What a [`DetectionBound`] takes for granted, besides that the members know each other when one
-/// crashes, have measured round trips, do not stand still, and run on clocks that are off by less
-/// than 500 parts in a million.
+/// crashes, and that its crash is the only one; that nobody is a leaf or asleep; that they have
+/// measured round trips, are in good health, do not stand still, and run on clocks that are off by
+/// less than 500 parts in a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assumptions {
     /// The longest a packet takes one way. Default: 10 ms.
@@ -191,12 +194,21 @@ impl<'a> Reckoning<'a> {
 
     fn probed(&self, is_direct: bool) -> Duration {
         let vain = self.probes.saturating_sub(1);
-        let interval = self.config.probe_interval;
         if is_direct {
-            return times(interval, ROUNDS_DIRECT.saturating_add(vain));
+            return times(self.direct_round(), ROUNDS_DIRECT.saturating_add(vain));
         }
         let rounds = ROUNDS_PHASE.saturating_add(ROUNDS_DRIFT).saturating_add(vain);
-        times(interval, rounds)
+        times(self.config.probe_interval, rounds)
+    }
+
+    /// Where everybody is probed in a round, those for whom there is no room wait for the others.
+    fn direct_round(&self) -> Duration {
+        let lost = self.lost.saturating_mul(LOSS_TIMEOUTS);
+        let waiting = times(self.answer_timeout, u32::try_from(lost).unwrap_or(u32::MAX));
+        let probe = times(self.assumed.delay_max, 2).saturating_add(part(waiting, 1_000_000));
+        let peers = u32::try_from(self.members.saturating_sub(1)).unwrap_or(u32::MAX);
+        let at_once = u32::try_from(Board::PROBES_MAX).unwrap_or(1);
+        self.config.probe_interval.max(part(times(probe, peers), at_once))
     }
 
     /// A stage without relays takes one answer timeout, and one with relays as long as they take to
@@ -333,6 +345,16 @@ mod tests {
         assert!(everybody.first() < bound(Config::lan(), 8, 0).first());
         // It may have been larger a moment ago.
         assert_eq!(bound(direct, 12, 0), bound(Config::lan(), 12, 0));
+    }
+
+    #[test]
+    fn a_round_of_more_probes_than_fit_takes_longer() {
+        let direct = Config { direct_below: 256, ..Config::lan() };
+        let far = Assumptions { delay_max: Duration::from_millis(30), ..assuming(0) };
+        let probed =
+            |assumed: Assumptions| millis(direct.detection_bound(190, &assumed).unwrap().probed);
+        assert_eq!((probed(assuming(0)), probed(far)), (2_000, 2 * 189 * 60 / 2));
+        assert!(probed(Assumptions { loss_permille: 10, ..far }) > probed(far));
     }
 
     #[test]

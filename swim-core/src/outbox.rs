@@ -50,6 +50,8 @@ enum Manner {
     Full,
     /// Without news: somebody chose to whom it goes.
     Bare,
+    /// The same, and nothing without this node's record.
+    ToRival,
     /// The message is not said but answered: a pull, by a page.
     Answer,
     /// It says nothing: see `give_hint`.
@@ -96,9 +98,20 @@ impl<A> Intent<A> {
         Self { manner: Manner::Bare, ..self }
     }
 
+    /// Without news: it asks a rival for this node's id, or answers it.
+    #[must_use]
+    pub fn to_rival(self) -> Self {
+        Self { manner: Manner::ToRival, ..self }
+    }
+
+    /// Whether it asks a rival, or answers it.
+    pub fn is_to_rival(&self) -> bool {
+        self.manner == Manner::ToRival
+    }
+
     /// Whether it is without news.
     pub fn is_bare(&self) -> bool {
-        self.manner == Manner::Bare
+        matches!(self.manner, Manner::Bare | Manner::ToRival)
     }
 
     /// Whose record goes first.

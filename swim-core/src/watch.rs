@@ -30,14 +30,14 @@ pub const WATCH_INTERVAL_MAX: Duration = Duration::from_secs(60);
 pub const GAP_INTERVALS_MAX: u32 = 8;
 /// The low bits of a ping's number count the pings.
 const COUNT_BITS: u32 = 0xff;
+/// An answer to an older ping than so many says nothing of now: somebody may have held it back.
+const ANSWERED_PINGS_MAX: u32 = 8;
 
 /// How a member is watched: see [`Node::watch`](crate::Node::watch).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
     /// Between two pings to it: [`WATCH_INTERVAL_MIN`] to [`WATCH_INTERVAL_MAX`]. Zero: it has none
-    /// of its own, and no level; it is only kept in the table. Its answers carry its news as all
-    /// do, and each update is sent only so often: of much shorter intervals than that of gossip
-    /// others hear the less, if not by who watches.
+    /// of its own, and no level; it is only kept in the table.
     pub interval: Duration,
     /// The application hears when its level passes this one, and when it is below again. From 0.5
     /// to 64; [`LEVEL_DEFAULT`](Self::LEVEL_DEFAULT) unless set.
@@ -331,7 +331,8 @@ impl Watched {
     fn ack(&mut self, number: u32, now: Instant) -> bool {
         let age = self.number.wrapping_sub(number) & COUNT_BITS;
         let is_own = (self.number ^ number) & !COUNT_BITS == 0;
-        let is_news = self.is_pinged() && is_own && age < self.unanswered.into();
+        let is_recent = age < u32::from(self.unanswered).min(ANSWERED_PINGS_MAX);
+        let is_news = self.is_pinged() && is_own && is_recent;
         if is_news {
             self.unanswered = age as u8;
             // What is read while a ping is overdue may have waited to be read.
@@ -383,6 +384,16 @@ mod tests {
         }
     }
 
+    /// The number of the ping, whatever else is to be done.
+    fn ask(watches: &mut Watches<Server>, now: Instant) -> u32 {
+        let mut steps = core::iter::from_fn(|| watches.step(now));
+        let number = |step| match step {
+            WatchStep::Ping { number, .. } => Some(number),
+            WatchStep::Probe(_) => None,
+        };
+        steps.find_map(number).expect("a ping is due")
+    }
+
     /// Watches from 0 on, and hears an answer to each of the first `pings`.
     fn heard(pings: u64) -> Watches<Server> {
         let mut watches = Watches::new(&Server);
@@ -431,6 +442,25 @@ mod tests {
         watches.note_life(PEER, at(2_800));
         assert_eq!(watches.pop_news(), Some((PEER, false)));
         assert!(watches.level(PEER, at(2_800)).unwrap() < 0.01);
+    }
+
+    #[test]
+    fn what_was_over_before_anybody_asked_is_no_news() {
+        let mut watches = heard(20);
+        let number = (20..42).fold(0, |_, turn| ask(&mut watches, at(turn * 100)));
+        assert!(watches.level(PEER, at(4_100)).unwrap() > 8.0 && watches.has_news());
+        assert!(watches.ack(number, PEER, at(4_105)));
+        assert!(!watches.has_news() && watches.pop_news().is_none());
+    }
+
+    #[test]
+    fn answers_that_somebody_held_back_say_nothing_of_now() {
+        let mut watches = heard(20);
+        let numbers: Vec<_> = (20..30).map(|turn| ask(&mut watches, at(turn * 100))).collect();
+        let before = watches.level(PEER, at(2_905)).unwrap();
+        assert!(!watches.ack(numbers[1], PEER, at(2_905)), "nine pings ago");
+        assert_eq!(watches.level(PEER, at(2_905)), Some(before));
+        assert!(watches.ack(numbers[2], PEER, at(2_905)));
     }
 
     #[test]

@@ -240,6 +240,28 @@ fn the_story_of_a_crash_names_suspicion_accusers_and_death() -> Result<(), Failu
     Ok(())
 }
 
+/// Those come in between, and are answered or not.
+#[test]
+fn the_pings_of_a_watch_are_no_probes_in_a_story() -> Result<(), Failure> {
+    let (file, mut cluster) = lossy(1, None);
+    cluster.run_for(Duration::from_secs(20))?;
+    watch(&mut cluster, Watch::every(Duration::from_millis(50)));
+    cluster.run_for(Duration::from_secs(20))?;
+    let crashed_at = cluster.now();
+    cluster.crash(3);
+    cluster.run_for(Duration::from_secs(20))?;
+    let lines = story(&file.bytes(), cluster.id(3), &[]);
+    let by_watcher = lines.iter().filter(|line| line.node == 0);
+    let inquiries = by_watcher.filter_map(|line| match (&line.turn, &line.cause) {
+        (Turn::Unanswered | Turn::Suspected(_), Cause::Probe(probe)) => Some((line, probe)),
+        _ => None,
+    });
+    let inquiries: Vec<_> = inquiries.collect();
+    assert!(inquiries.iter().all(|(_, probe)| probe.requests > 0), "{inquiries:#?}");
+    assert!(inquiries.iter().any(|(line, _)| line.at > crashed_at), "{inquiries:#?}");
+    Ok(())
+}
+
 #[test]
 fn the_story_of_a_pause_tells_how_it_was_refuted() -> Result<(), Failure> {
     let (file, mut cluster) = lossy(3, None);

@@ -111,9 +111,12 @@
 //!   and again, and those who live would go without. [`SILENT_MAX`] of them are remembered.
 //!
 //! What remains: after a start the first datagrams to several members wait for one question a
-//! second, or for those members to ask first, so joining is complete after a few seconds. And the
-//! cache of hardware addresses must hold **all neighbours the board talks to**, or it asks all the
-//! time. smoltcp's default is 8; the firmware chooses the size for the whole program by a feature:
+//! second, or for those members to ask first, so joining is complete after a few seconds. A board
+//! that has lost all hardware addresses at once, because its interface was reset, can answer few
+//! for as long: now and then one of two such boards holds the other for dead, until they hear of
+//! each other again. And the cache of hardware addresses must hold **all neighbours the board
+//! talks to**, or it asks all the time. smoltcp's default is 8; the firmware chooses the size for
+//! the whole program by a feature:
 //!
 //! ```toml
 //! [dependencies.smoltcp]

@@ -81,6 +81,7 @@ pub async fn bind(options: Options) -> Result<(Swim, Runner), BindError> {
         None => None,
     };
     let sockets = (datagrams, listener);
+    let trace_file = trace_file.map(TraceFile::keep);
     Ok(Runner::new((node, clock), sockets, (keeper, trace_file), shared, &options))
 }
 

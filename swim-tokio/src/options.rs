@@ -79,8 +79,8 @@ pub struct Options {
     /// since what members said in clear is in it; keys are not. A file that is there already is an
     /// error. Default: `None`.
     pub trace: Option<PathBuf>,
-    /// The greatest length of that file, in bytes; the trace ends there, the member goes on.
-    /// Default: 256 MiB.
+    /// The greatest length of that file, in bytes; the trace ends there, the member goes on. What
+    /// strangers send is in it too, so who floods the member ends it sooner. Default: 256 MiB.
     pub trace_len_max: u64,
     /// How long [`Swim::join`](crate::Swim::join) waits for its seeds, and how long a seed may be
     /// silent before that is [trouble](crate::SeedStatus::trouble). Default: 5 s.

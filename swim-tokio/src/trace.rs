@@ -28,15 +28,18 @@
 //! [greatest length](crate::Options::trace_len_max), the trace ends there, and the member goes on:
 //! [`Swim::trace_progress`](crate::Swim::trace_progress) tells. A process that is killed leaves a
 //! file that lacks the last tenth of a second.
+//!
+//! Whatever comes in is recorded before anybody looks at it, also what strangers send: who floods
+//! a member fills its trace.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::mem;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use swim_core::Key;
 use swim_core::storage::Growable;
@@ -45,11 +48,11 @@ use tokio::task;
 
 use crate::allow::AllowList;
 
-/// Bytes handed to the disk at once.
+/// Bytes that wait for the disk; the trace ends when there are more.
+const WAITING_LEN_MAX: usize = 4 << 20;
+/// So many are handed to the disk without waiting for more.
 const CHUNK_LEN: usize = 64 << 10;
-/// Chunks that wait for the disk; the trace ends when there are more.
-const CHUNKS_MAX: usize = 64;
-/// After this even a small chunk is handed on, as soon as something follows.
+/// How long fewer wait for more.
 const CHUNK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What replaying the trace of a member takes besides the file: the keys it had, if it had any.
@@ -63,29 +66,34 @@ pub fn terms(keys: Vec<Key>) -> Terms<SocketAddr, Growable> {
 pub(crate) struct TraceFile {
     trace: Trace,
     writer: Option<JoinHandle<()>>,
+    /// To be removed, since nothing will be in it.
+    unused: Option<PathBuf>,
 }
 
 impl TraceFile {
-    /// Makes a new file of at most `len_max` bytes, for this user's eyes alone.
+    /// Makes a new file of at most `len_max` bytes, for this user's eyes alone. Until it is
+    /// [kept](Self::keep) it goes when this is dropped.
     pub fn create(path: &Path, len_max: u64) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path)?;
-        let (chunks, waiting) = sync_channel(CHUNKS_MAX);
-        let failure = Arc::<Failure>::default();
-        let chunks = Chunks { chunk: Vec::new(), since: Instant::now(), chunks, failure };
-        let failure = Arc::clone(&chunks.failure);
+        let waiting = Arc::<Waiting>::default();
+        let trace = Trace::new(Entries(Arc::clone(&waiting)), AddressKind::Socket, len_max)?;
         let writer = thread::Builder::new()
             .name("swim-trace".into())
-            .spawn(move || write_all(file, waiting, &failure))?;
-        let trace = Trace::new(chunks, AddressKind::Socket, len_max)?;
-        Ok(Self { trace, writer: Some(writer) })
+            .spawn(move || write_all(file, &waiting))?;
+        Ok(Self { trace, writer: Some(writer), unused: Some(path.into()) })
     }
 
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    pub fn keep(mut self) -> Self {
+        self.unused = None;
+        self
     }
 
     /// Ends the trace, and waits until all of it is written.
@@ -102,49 +110,83 @@ impl TraceFile {
 impl Drop for TraceFile {
     fn drop(&mut self) {
         let _ = self.trace.close();
+        if let Some(path) = &self.unused {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
-/// What became of the disk, if something did.
-type Failure = Mutex<Option<io::ErrorKind>>;
-
-/// Gathers entries and hands them on, whole ones only.
-struct Chunks {
-    chunk: Vec<u8>,
-    since: Instant,
-    chunks: SyncSender<Vec<u8>>,
-    failure: Arc<Failure>,
+/// What waits for the disk, between the member and the thread that writes.
+#[derive(Default)]
+struct Waiting {
+    state: Mutex<State>,
+    changed: Condvar,
 }
 
-impl Write for Chunks {
+#[derive(Default)]
+struct State {
+    entries: Vec<u8>,
+    /// Nothing follows.
+    is_over: bool,
+    /// What became of the disk, if something did.
+    failure: Option<io::ErrorKind>,
+}
+
+impl Waiting {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be written next; nothing once all is over.
+    fn take(&self) -> Option<Vec<u8>> {
+        let is_idle = |state: &mut State| state.entries.is_empty() && !state.is_over;
+        let state = self.changed.wait_while(self.lock(), is_idle);
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let is_small = |state: &mut State| state.entries.len() < CHUNK_LEN && !state.is_over;
+        let state = self.changed.wait_timeout_while(state, CHUNK_INTERVAL, is_small);
+        let (mut state, _) = state.unwrap_or_else(PoisonError::into_inner);
+        let entries = mem::take(&mut state.entries);
+        (!entries.is_empty()).then_some(entries)
+    }
+}
+
+/// The side of the member.
+struct Entries(Arc<Waiting>);
+
+impl Write for Entries {
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
-        if self.chunk.is_empty() {
-            self.since = Instant::now();
+        let mut state = self.0.lock();
+        if let Some(failure) = state.failure {
+            return Err(failure.into());
         }
-        self.chunk.extend_from_slice(entry);
-        if self.chunk.len() >= CHUNK_LEN || self.since.elapsed() >= CHUNK_INTERVAL {
-            self.flush()?;
+        let len_before = state.entries.len();
+        if len_before + entry.len() > WAITING_LEN_MAX {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        state.entries.extend_from_slice(entry);
+        if len_before == 0 || state.entries.len() >= CHUNK_LEN {
+            self.0.changed.notify_one();
         }
         Ok(entry.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self.chunks.try_send(std::mem::take(&mut self.chunk)) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err(io::ErrorKind::TimedOut.into()),
-            Err(TrySendError::Disconnected(_)) => {
-                let failure = *self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-                Err(failure.unwrap_or(io::ErrorKind::BrokenPipe).into())
-            }
-        }
+        Ok(())
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        self.0.lock().is_over = true;
+        self.0.changed.notify_one();
     }
 }
 
 /// Writes what comes until nothing comes any more, or the disk refuses.
-fn write_all(mut file: File, chunks: Receiver<Vec<u8>>, failure: &Failure) {
-    for chunk in chunks {
-        if let Err(error) = file.write_all(&chunk) {
-            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.kind());
+fn write_all(mut file: impl Write, waiting: &Waiting) {
+    while let Some(entries) = waiting.take() {
+        if let Err(error) = file.write_all(&entries) {
+            waiting.lock().failure = Some(error.kind());
             return;
         }
     }
@@ -154,30 +196,62 @@ fn write_all(mut file: File, chunks: Receiver<Vec<u8>>, failure: &Failure) {
 mod tests {
     use super::*;
 
-    fn chunks(chunks: SyncSender<Vec<u8>>) -> Chunks {
-        let (chunk, since) = (Vec::new(), Instant::now());
-        Chunks { chunk, since, chunks, failure: Arc::default() }
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn kind<T>(refused: io::Result<T>) -> Option<io::ErrorKind> {
+        refused.err().map(|error| error.kind())
     }
 
     #[test]
     fn a_disk_that_is_too_slow_is_not_waited_for() {
-        let (sender, waiting) = sync_channel(1);
-        let mut chunks = chunks(sender);
-        let entry = vec![0; CHUNK_LEN];
-        assert_eq!(chunks.write(&entry).ok(), Some(CHUNK_LEN));
-        let refused = chunks.write(&entry).map_err(|error| error.kind());
-        assert_eq!(refused, Err(io::ErrorKind::TimedOut));
-        assert_eq!(waiting.recv().map(|chunk| chunk.len()), Ok(CHUNK_LEN));
+        let mut entries = Entries(Arc::default());
+        assert_eq!(entries.write(&vec![7; WAITING_LEN_MAX]).ok(), Some(WAITING_LEN_MAX));
+        assert_eq!(kind(entries.write(&[7])), Some(io::ErrorKind::TimedOut));
+        assert_eq!(entries.0.take().map(|chunk| chunk.len()), Some(WAITING_LEN_MAX));
+        assert_eq!(entries.write(&[7]).ok(), Some(1));
     }
 
     #[test]
     fn what_the_disk_said_is_passed_on() {
-        let (sender, waiting) = sync_channel(1);
-        let mut chunks = chunks(sender);
-        drop(waiting);
-        *chunks.failure.lock().unwrap() = Some(io::ErrorKind::StorageFull);
-        chunks.chunk.push(0);
-        let refused = chunks.flush().map_err(|error| error.kind());
-        assert_eq!(refused, Err(io::ErrorKind::StorageFull));
+        let waiting = Arc::<Waiting>::default();
+        let mut entries = Entries(Arc::clone(&waiting));
+        assert_eq!(entries.write(&[7]).ok(), Some(1));
+        write_all(Full, &waiting);
+        assert_eq!(kind(entries.write(&[7])), Some(io::ErrorKind::StorageFull));
+    }
+
+    #[test]
+    fn all_is_written_though_nothing_follows() {
+        let waiting = Arc::<Waiting>::default();
+        let mut entries = Entries(Arc::clone(&waiting));
+        entries.write_all(b"last").unwrap();
+        assert_eq!(waiting.take().as_deref(), Some(&b"last"[..]), "without another");
+        entries.write_all(b" words").unwrap();
+        drop(entries);
+        let mut file = Vec::new();
+        write_all(&mut file, &waiting);
+        assert_eq!(file, b" words");
+        assert_eq!(waiting.take(), None);
+    }
+
+    #[test]
+    fn a_file_of_which_nothing_came_goes() {
+        let path = std::env::temp_dir().join(format!("swim-unused-{}.trace", std::process::id()));
+        drop(TraceFile::create(&path, 1 << 20).unwrap());
+        assert!(!path.exists());
+        let kept = TraceFile::create(&path, 1 << 20).unwrap().keep();
+        drop(kept);
+        assert!(path.exists());
+        fs::remove_file(path).unwrap();
     }
 }

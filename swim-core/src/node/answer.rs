@@ -19,6 +19,14 @@ use crate::wire::{
 use super::input::{Heard, Origin};
 use super::{Node, Standing, count};
 
+/// What an ack has to go by.
+struct Asked {
+    /// What the asker believes of this node.
+    belief: Option<Belief>,
+    /// It asks for no news.
+    is_bare: bool,
+}
+
 impl<A: Address, S: Storage> Node<A, S> {
     /// Answers the message of a packet whose updates have been applied.
     pub(super) fn answer(&mut self, packet: &Packet<'_, A>, origin: &Origin<A>, heard: Heard) {
@@ -35,7 +43,10 @@ impl<A: Address, S: Storage> Node<A, S> {
             return self.answer_rival(message, origin);
         }
         match message {
-            Message::Ping(ping) => self.answer_ping(ping, origin, outranked),
+            Message::Ping(ping) => {
+                let is_watch = self.config.rules.buddy && packet.asks_for_life_alone();
+                self.answer_ping(ping, is_watch, origin, outranked);
+            }
             Message::Ack(ack) => self.take_ack(ack, origin),
             Message::PingRequest(request) => self.answer_ping_request(request, origin),
             Message::Nack(nack) => self.take_nack(nack, origin),
@@ -72,12 +83,20 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    pub(super) fn answer_ping(&mut self, ping: Ping, origin: &Origin<A>, outranked: bool) {
+    /// Whoever watches asks often, and for life alone: news would be used up on it.
+    pub(super) fn answer_ping(
+        &mut self,
+        ping: Ping,
+        is_watch: bool,
+        origin: &Origin<A>,
+        outranked: bool,
+    ) {
         if ping.target != self.id() {
             return count(&mut self.stats.pings_misdirected);
         }
         let ack = Ack { number: ping.number, stranger: false, view: self.view(&ping, origin) };
-        self.ack(ack, ping.belief, origin, outranked);
+        let asked = Asked { belief: ping.belief, is_bare: is_watch };
+        self.ack(ack, asked, origin, outranked);
         if let Some(digest) = ping.digest {
             let is_known = origin.channel == Channel::Stream || self.is_in_a_members_name(origin);
             let peer = is_known.then_some((origin.from, 0));
@@ -85,10 +104,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// Answers a ping that believes this of the node. Whoever is wrong hears the right first: the
-    /// sender about this node (Lifeguard's buddy system), or about itself.
-    fn ack(&mut self, mut ack: Ack, belief: Option<Belief>, origin: &Origin<A>, outranked: bool) {
-        let misjudged = self.heed(belief, origin) || self.standing != Standing::Alive;
+    /// Whoever is wrong hears the right first: the sender about this node (Lifeguard's buddy
+    /// system), or about itself.
+    fn ack(&mut self, mut ack: Ack, asked: Asked, origin: &Origin<A>, outranked: bool) {
+        let misjudged = self.heed(asked.belief, origin) || self.standing != Standing::Alive;
         let rival = origin.header.sender == self.id();
         let header = &origin.header;
         let known = self.table.member(header.sender).map(|row| row.claim());
@@ -109,7 +128,11 @@ impl<A: Address, S: Storage> Node<A, S> {
             ack.stranger |= !rival && about == Some(header.sender);
         }
         let intent = Intent::new(origin.from, origin.channel, Some(Message::Ack(ack)));
-        let intent = if rival { intent.bare() } else { intent };
+        let intent = match (rival, asked.is_bare) {
+            (true, _) => intent.to_rival(),
+            (false, true) => intent.bare(),
+            (false, false) => intent,
+        };
         self.post(intent.about(about).limited(len_max));
     }
 
@@ -143,8 +166,15 @@ impl<A: Address, S: Storage> Node<A, S> {
         } else if self.is_verification(ack.number, sender) {
             self.reprieve(sender);
             self.watches.note_life(sender, self.now);
-        } else if self.take_watch_ack(ack.number, sender) {
-        } else if sender == self.id()
+        } else if !self.take_watch_ack(ack.number, sender) {
+            self.take_rare_ack(ack, origin);
+        }
+    }
+
+    /// An answer to a question that is seldom asked, or to none.
+    fn take_rare_ack(&mut self, ack: Ack, origin: &Origin<A>) {
+        let sender = origin.header.sender;
+        if sender == self.id()
             && let Some(won) = self.is_id_kept(&ack, origin)
         {
             self.settle_conflict(won);
@@ -194,7 +224,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn answer_ping_request(&mut self, request: PingRequest<A>, origin: &Origin<A>) {
         if request.target == self.id() {
             let ack = Ack { number: request.number, stranger: false, view: View::Unsaid };
-            return self.ack(ack, request.belief, origin, false);
+            let asked = Asked { belief: request.belief, is_bare: false };
+            return self.ack(ack, asked, origin, false);
         }
         if self.slumber.is_asleep() {
             return count(&mut self.stats.relays_refused);

@@ -276,10 +276,17 @@ impl<A: Address, S: Storage> Node<A, S> {
     }
 
     /// The longest time from the crash of any of the members this node knows until all others know
-    /// of it, by [`Config::detection_bound`]: with as many members as it knows, round trips as it
-    /// has measured them, the longest patience anybody has asked for, and otherwise what
-    /// [`Assumptions`] take for granted. Looks at every member.
+    /// of it, by [`Config::detection_bound`]: with as many members as it knows, half of the median
+    /// round trip it has measured as the longest way of a packet, the longest patience anybody has
+    /// asked for, and otherwise what [`Assumptions`] take for granted. Where some of the members
+    /// are much farther away than most, give [`Config::detection_bound`] their delay. Looks at
+    /// every member.
+    ///
+    /// `None` where that is, and of a [leaf](Self::is_leaf), which does not know the cluster.
     pub fn detection_bound(&self) -> Option<Duration> {
+        if self.is_leaf() {
+            return None;
+        }
         let round_trip = part(self.answer_timeout(), TIMEOUT_MEDIANS);
         let asked_for = self.table.iter().map(|row| row.patience().duration()).max();
         let assumed = Assumptions {

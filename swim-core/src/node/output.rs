@@ -145,7 +145,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             _ => {}
         }
         let told = self.write_about(intent, &mut writer);
-        if self.is_to_rival(intent) {
+        if intent.is_to_rival() {
             told.then(|| self.challenge.note_sent())?;
         }
         self.write_rest(intent, &mut writer)?;
@@ -244,11 +244,6 @@ impl<A: Address, S: Storage> Node<A, S> {
         writer.message(&Message::<A>::Page(Page { number, next })).then(|| writer.finish())
     }
 
-    /// Whether a packet asks a rival, or answers it: it is nothing without this node's record.
-    fn is_to_rival(&self, intent: &Intent<A>) -> bool {
-        intent.is_bare() && intent.message.is_some() && intent.subject() == Some(self.id())
-    }
-
     /// The record that is to come first. False if there is none, or too little room.
     fn write_about(&mut self, intent: &Intent<A>, writer: &mut PacketWriter<'_>) -> bool {
         let row = intent.subject().and_then(|id| self.table.member(id));
@@ -260,7 +255,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let plain = Update { card, asleep: Duration::ZERO, ..voiceless };
         let told = writer.update(&update)
             || writer.update(&voiceless)
-            || (self.is_to_rival(intent) && writer.update(&plain));
+            || (intent.is_to_rival() && writer.update(&plain));
         self.stats.updates_sent.add(told.into());
         told
     }

@@ -152,10 +152,11 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// Whose turn it is where everybody has one; nobody's if it sleeps, or is still being asked.
+    /// Whose turn it is where everybody has one; nobody's if it sleeps, is still being asked, or
+    /// has gone.
     fn heartbeat_target(&self, turn: usize) -> Option<u32> {
-        let turn = turn.min(self.table.live_count().saturating_sub(1));
-        let row = self.table.nth_after_me(turn).filter(|&row| self.is_awake(row))?;
+        let row = (turn < self.table.live_count()).then(|| self.table.nth_after_me(turn))?;
+        let row = row.filter(|&row| self.is_awake(row))?;
         let target = self.table.row(row)?.id();
         self.prober.find_target(|probed| probed == target).is_none().then_some(row)
     }

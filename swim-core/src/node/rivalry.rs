@@ -33,7 +33,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let ping = Ping { number, target: self.id(), belief: None, digest: None };
         let about = Some(self.id());
         let intent = Intent::new(rival, Channel::Datagram, Some(Message::Ping(ping)));
-        self.post(intent.about(about).bare().limited(len_max));
+        self.post(intent.about(about).to_rival().limited(len_max));
     }
 
     /// The verdict, if `ack` is the answer of a rival that was asked.
@@ -67,7 +67,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         match message {
-            Message::Ping(ping) => self.answer_ping(ping, origin, false),
+            Message::Ping(ping) => self.answer_ping(ping, false, origin, false),
             // Who has given the id up as well is as good as gone.
             Message::Ack(ack) if !ack.stranger => self.challenge.still_there(ack.number),
             _ => {}

@@ -32,7 +32,7 @@ pub const SEEDS_MAX: usize = 8;
 pub const SYNC_SESSIONS_MAX: usize = 4;
 
 /// How many members a node can watch; more are refused.
-pub const WATCHED_MAX: usize = 64;
+pub const WATCHED_MAX: usize = 32;
 
 /// Room for what does not grow with the cluster. What happens when there is none left stands in the
 /// table of the [crate documentation](crate).

@@ -20,7 +20,7 @@ use crate::wire::KeyId;
 use super::record::{Birth, Entry, Input, Record, Sent};
 
 /// Nodes of one trace; a trace that tells of more is not replayed.
-const NODES_MAX: usize = 1 << 17;
+const NODES_MAX: usize = 1 << 14;
 
 /// What a trace does not tell.
 pub struct Terms<A, S> {

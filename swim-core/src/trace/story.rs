@@ -140,6 +140,7 @@ struct Look<A> {
     incarnation: Incarnation,
     standing: Standing,
     seen: Option<Seen<A>>,
+    is_watched: bool,
 }
 
 impl Story {
@@ -197,7 +198,8 @@ impl Story {
             asleep: member.asleep,
         });
         let (viewer, incarnation) = (node.id(), node.incarnation());
-        Look { viewer, incarnation, standing: node.standing(), seen }
+        let is_watched = node.watched().any(|watched| watched == self.member);
+        Look { viewer, incarnation, standing: node.standing(), seen, is_watched }
     }
 
     /// What came in, if anything did.
@@ -216,8 +218,11 @@ impl Story {
         look: Option<&Look<A>>,
     ) -> Option<Inquiry> {
         // The dead and the departed are looked for in another way.
-        look?.seen.filter(|seen| seen.status.is_live())?;
+        let look = look.filter(|look| look.seen.is_some_and(|seen| seen.status.is_live()))?;
         let message = self.opener.read::<A>(self.member, packet)?.message?;
+        if look.is_watched && message.asks_for_life_alone() {
+            return None;
+        }
         let inquiries = self.inquiries.entry(entry.node).or_default();
         inquiries.send(self.member, &message, entry.now)
     }

@@ -288,6 +288,11 @@ impl<A: Address> Message<A> {
         matches!(self, Self::Ack(_) | Self::Welcome(_))
     }
 
+    /// Whether it is a ping like those of a watch, which say nothing of what is believed.
+    pub(crate) fn asks_for_life_alone(&self) -> bool {
+        matches!(self, Self::Ping(ping) if ping.belief.is_none() && ping.digest.is_none())
+    }
+
     /// The message in `frame`; `None` when the frame is something else.
     pub(super) fn read(frame: Frame<'_>) -> Result<Option<Self>, ParseError> {
         Ok(Some(match frame.kind {

@@ -58,6 +58,12 @@ impl<'a, A: Address> Packet<'a, A> {
         self.frames == HINT_FRAME
     }
 
+    /// Whether it is a ping of a watch, and nothing else.
+    pub(crate) fn asks_for_life_alone(&self) -> bool {
+        self.message.is_some_and(|message| message.asks_for_life_alone())
+            && self.updates().next().is_none()
+    }
+
     /// The updates it carries, in order.
     pub fn updates(&self) -> impl Iterator<Item = Update<'a, A>> + use<'a, A> {
         self.frames().filter_map(|frame| Update::read(frame).ok().flatten())

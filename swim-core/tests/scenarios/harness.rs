@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use swim_core::storage::{Fixed, Growable, Server, WithBounds};
-use swim_core::wire::{Header, Message, Ping, Update};
+use swim_core::wire::{Belief, Header, Message, Ping, Update};
 use swim_core::{
     Card, Channel, Config, Detector, Event, Identity, Instant, JoinError, Lifeguard, Member,
     MetadataTooLong, NewError, Node, OUTBOX_LEN_MAX, Patience, Rejected, SleepError,
@@ -414,8 +414,9 @@ impl<const MEMBERS: usize, const METADATA: usize> World<MEMBERS, METADATA> {
     /// A stranger pings `node`: the ack, with all the news that waits.
     pub fn ask(&mut self, node: u16) -> Sent {
         let start = self.sent.len();
-        let target = self.nodes[&node].me().id;
-        let ping = Ping { number: 4_711, target, belief: None, digest: None };
+        let me = self.nodes[&node].me();
+        let belief = Some(Belief { incarnation: me.incarnation, status: Status::Alive });
+        let ping = Ping { number: 4_711, target: me.id, belief, digest: None };
         // A stranger gets no more than it sends.
         let bytes = forge_long(&self.header(STRANGER), Some(Message::Ping(ping)));
         self.hand(node, STRANGER, &bytes).expect("a ping");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use swim_core::storage::WATCHED_MAX;
 use swim_core::wire::Message;
 use swim_core::{
     Accrual, Config, Event, Identity, Instant, Node, PROBE_LEVEL, Status, Watch, WatchError,
@@ -58,6 +59,26 @@ fn pings_of_a_watch_are_even_and_carry_no_news() {
     assert_eq!((stats.watch_pings, stats.watch_acks), (21, 21));
     assert!(stats.probes <= 1, "{stats:?}");
     assert_eq!(level(&world).map(|level| level < 0.01), Some(true));
+}
+
+/// Each update is sent only so often: one watcher would use them all up.
+#[test]
+fn answers_to_a_watch_carry_no_news() {
+    let mut world = alone_with(idle(), &[B]);
+    world.gossip_from(B, A, &[alive(77, 0)]);
+    world.sent();
+    for number in 0..40 {
+        world.tell(A, B, ping(number, A), &[]).unwrap();
+    }
+    let acks = world.sent();
+    assert_eq!(acks.len(), 40);
+    assert!(acks.iter().all(|sent| sent.ack().is_some() && sent.updates().is_empty()));
+    assert!(world.ask(A).about(77).is_some(), "others hear of it");
+    world.gossip_from(B, A, &[accused(A, 0, &[B])]);
+    world.sent();
+    world.tell(A, B, ping(41, A), &[accused(A, 1, &[B])]).unwrap();
+    let refuted = world.sent().into_iter().find(|sent| sent.ack().is_some());
+    assert!(refuted.expect("an ack").about(A).is_some(), "what is said of it is answered");
 }
 
 #[test]
@@ -263,7 +284,7 @@ fn who_leaves_watches_nobody_and_watches_on_when_it_is_back() {
 }
 
 #[test]
-fn events_of_whoever_polls_late_coalesce() {
+fn who_is_watched_no_longer_is_asked_no_more() {
     let mut world = watching(every_100_ms(), 3_000);
     silence(&mut world, B);
     world.run(2_000);
@@ -286,15 +307,14 @@ fn whom_one_cannot_watch() {
     let level = f32::NAN;
     assert_eq!(watch(B, Watch { level, ..every_100_ms() }), Err(WatchError::Level));
     assert_eq!(watch(77, every_100_ms()), Ok(()), "it may come yet");
-    for member in 100..163 {
+    for member in (100..).take(WATCHED_MAX - 1) {
         assert_eq!(watch(member, every_100_ms()), Ok(()));
     }
     assert_eq!(watch(B, every_100_ms()), Err(WatchError::TooMany));
 }
 
-/// On a board: as many as there is room for, and an outbox that never overflows for it.
 #[test]
-fn boards_watch_four() {
+fn boards_watch_as_many_as_there_is_room_for() {
     use swim_core::storage::{Board, Fixed};
     let identity = Identity::new(id(A), A);
     let mut node = Node::new(identity, Config::lan(), Fixed::<32, 0>::new(), 1, Instant::ZERO)

@@ -115,6 +115,12 @@ impl Cluster {
         boards.chain(self.servers.iter().flat_map(Server::dead)).collect()
     }
 
+    /// From now on [`dead`](Self::dead) and [`suspected_of`](Self::suspected_of) begin anew.
+    pub fn forget_what_was_said(&mut self) {
+        self.boards.iter_mut().for_each(Board::forget_what_it_said);
+        self.servers.iter().for_each(Server::forget_what_it_heard);
+    }
+
     /// How often `id` was ever suspected, as those who run have heard.
     pub fn suspected_of(&mut self, id: NodeId) -> usize {
         let boards = self.boards.iter_mut().flat_map(Board::suspected);

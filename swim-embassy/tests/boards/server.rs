@@ -1,7 +1,9 @@
 //! A server: swim-tokio, in this process.
 
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use swim_embassy::swim_core::{Config, NodeId};
 use swim_tokio::{Event, Events, Options, Swim, Update};
@@ -17,11 +19,10 @@ pub struct Server {
     heard: Arc<Mutex<Heard>>,
 }
 
-/// What its events said.
+/// What its events said, and how long after its start.
 #[derive(Default)]
 struct Heard {
-    dead: Vec<NodeId>,
-    suspected: Vec<NodeId>,
+    events: Vec<(Duration, Event<SocketAddr>)>,
     /// What else: from then on the rest may be incomplete.
     gap: Option<Update>,
 }
@@ -57,12 +58,22 @@ impl Server {
 
     /// Whom it has ever declared dead, or heard that it is.
     pub fn dead(&self) -> Vec<NodeId> {
-        self.heard().dead.clone()
+        self.told(|event| matches!(event, Event::MemberDead(_)))
     }
 
     /// Whom it has ever suspected, or heard that somebody does.
     pub fn suspected(&self) -> Vec<NodeId> {
-        self.heard().suspected.clone()
+        self.told(|event| matches!(event, Event::MemberSuspected(_)))
+    }
+
+    fn told(&self, is_meant: impl Fn(&Event<SocketAddr>) -> bool) -> Vec<NodeId> {
+        let heard = self.heard();
+        let meant = heard.events.iter().map(|(_, event)| event).filter(|event| is_meant(event));
+        meant.filter_map(Event::member).collect()
+    }
+
+    pub fn forget_what_it_heard(&self) {
+        self.heard.lock().unwrap().events.clear();
     }
 
     /// All that was heard so far, without a gap.
@@ -78,13 +89,23 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{} heard:", self.name);
+            for (at, event) in &self.heard.lock().unwrap().events {
+                eprintln!("{event:?} at_ms={}", at.as_millis());
+            }
+        }
+    }
+}
+
 async fn listen(mut events: Events, heard: Arc<Mutex<Heard>>) {
+    let start = Instant::now();
     while let Some(update) = events.next().await {
         let mut heard = heard.lock().unwrap();
         match update {
-            Update::Event { event: Event::MemberDead(id), .. } => heard.dead.push(id),
-            Update::Event { event: Event::MemberSuspected(id), .. } => heard.suspected.push(id),
-            Update::Event { .. } => {}
+            Update::Event { event, .. } => heard.events.push((start.elapsed(), event)),
             other => heard.gap = Some(other),
         }
     }

@@ -203,8 +203,8 @@ mod tests {
             [(Family::AllPairs, round), (Family::PushGossip, 12 * round), (Family::Nodes, LIMIT)]
         {
             let detection = run(family, 30)?.detections[0];
-            assert!(detection.first.is_some() && detection.first <= detection.all);
-            assert!(detection.all <= Some(limit), "{family:?}: {detection:?}");
+            let (first, all) = (detection.first.unwrap(), detection.all.unwrap());
+            assert!(first <= all && all <= limit, "{family:?}: {detection:?}");
         }
         Ok(())
     }

@@ -27,9 +27,6 @@ const STEP: Duration = Duration::from_millis(100);
 /// Nobody waits longer for everybody to know of a crash.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Longer than any run: what differs for that long is made good.
-const NEVER: Duration = Duration::from_secs(3_600);
-
 /// Settings with the period of the paper, its one relay and its packets, and without what it has
 /// not: healing and anti-entropy. Over those of [`Arm::Swim`] that is the paper's prototype:
 /// updates are sent, and suspicions last, 3 ceil(ln(N + 1)) times and periods under that detector.
@@ -41,7 +38,7 @@ pub const fn as_in_the_swim_paper(config: Config) -> Config {
         indirect_probes: INDIRECT_PROBES,
         datagram_len_max: DATAGRAM_LEN_MAX,
         heal_interval: Duration::ZERO,
-        sync_after: NEVER,
+        anti_entropy: false,
         ..config
     }
 }

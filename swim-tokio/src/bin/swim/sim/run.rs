@@ -30,14 +30,17 @@ pub fn all(study: &dyn Study, options: &Options) -> Result<Vec<Row>, Failure> {
         .iter()
         .flat_map(|sketch| (0..seeds).map(move |turn| (sketch, options.first_seed + turn)))
         .collect();
+    // Models have no nodes to record.
+    let of_nodes = trials.iter().position(|(sketch, _)| sketch.contender.arm.is_some());
+    let traced = options.trace.as_deref().map(|path| (of_nodes.unwrap_or(0), path));
     let bar = progress::bar(study.name(), trials.len() as u64);
     let outcomes: Result<Vec<_>, _> = trials
         .par_iter()
         .enumerate()
         .map(|(turn, (sketch, seed))| {
             let run = || run(study, options, sketch, *seed);
-            let outcome = match options.trace.as_deref().filter(|_| turn == 0) {
-                Some(path) => trace::recorded(path, options.trace_len_max, run),
+            let outcome = match traced.filter(|(traced, _)| *traced == turn) {
+                Some((_, path)) => trace::recorded(path, options.trace_len_max, run),
                 None => run(),
             };
             bar.inc(1);

@@ -1,6 +1,6 @@
 //! One run, recorded.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::path::Path;
 
@@ -21,7 +21,8 @@ pub fn check(options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// Records the first cluster that `run` makes into a new file, and says what became of it.
+/// Records the first cluster that `run` makes into a new file, and says what became of it. Without
+/// one there is no file.
 ///
 /// # Errors
 ///
@@ -45,6 +46,7 @@ pub fn recorded<R>(
         _ => "",
     };
     if !has_cluster {
+        fs::remove_file(path).map_err(cannot)?;
         return Err(Failure::Usage("--trace: this experiment has no nodes to record".into()));
     }
     let path = path.display();
