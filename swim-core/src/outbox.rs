@@ -51,7 +51,7 @@ enum Manner {
     /// Without news: somebody chose to whom it goes.
     Bare,
     /// The same, and nothing without this node's record.
-    ToRival,
+    ForRival,
     /// The message is not said but answered: a pull, by a page.
     Answer,
     /// It says nothing: see `give_hint`.
@@ -100,18 +100,18 @@ impl<A> Intent<A> {
 
     /// Without news: it asks a rival for this node's id, or answers it.
     #[must_use]
-    pub fn to_rival(self) -> Self {
-        Self { manner: Manner::ToRival, ..self }
+    pub fn for_rival(self) -> Self {
+        Self { manner: Manner::ForRival, ..self }
     }
 
     /// Whether it asks a rival, or answers it.
-    pub fn is_to_rival(&self) -> bool {
-        self.manner == Manner::ToRival
+    pub fn is_for_rival(&self) -> bool {
+        self.manner == Manner::ForRival
     }
 
     /// Whether it is without news.
     pub fn is_bare(&self) -> bool {
-        matches!(self.manner, Manner::Bare | Manner::ToRival)
+        matches!(self.manner, Manner::Bare | Manner::ForRival)
     }
 
     /// Whose record goes first.

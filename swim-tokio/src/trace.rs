@@ -32,7 +32,7 @@
 //! Whatever comes in is recorded before anybody looks at it, also what strangers send: who floods
 //! a member fills its trace.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::mem;
 use std::net::SocketAddr;

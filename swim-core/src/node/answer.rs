@@ -129,7 +129,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         let intent = Intent::new(origin.from, origin.channel, Some(Message::Ack(ack)));
         let intent = match (rival, asked.is_bare) {
-            (true, _) => intent.to_rival(),
+            (true, _) => intent.for_rival(),
             (false, true) => intent.bare(),
             (false, false) => intent,
         };

@@ -145,7 +145,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             _ => {}
         }
         let told = self.write_about(intent, &mut writer);
-        if intent.is_to_rival() {
+        if intent.is_for_rival() {
             told.then(|| self.challenge.note_sent())?;
         }
         self.write_rest(intent, &mut writer)?;
@@ -255,7 +255,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let plain = Update { card, asleep: Duration::ZERO, ..voiceless };
         let told = writer.update(&update)
             || writer.update(&voiceless)
-            || (intent.is_to_rival() && writer.update(&plain));
+            || (intent.is_for_rival() && writer.update(&plain));
         self.stats.updates_sent.add(told.into());
         told
     }

@@ -33,7 +33,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         let ping = Ping { number, target: self.id(), belief: None, digest: None };
         let about = Some(self.id());
         let intent = Intent::new(rival, Channel::Datagram, Some(Message::Ping(ping)));
-        self.post(intent.about(about).to_rival().limited(len_max));
+        self.post(intent.about(about).for_rival().limited(len_max));
     }
 
     /// The verdict, if `ack` is the answer of a rival that was asked.
