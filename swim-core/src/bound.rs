@@ -17,7 +17,7 @@ use core::time::Duration;
 use crate::config::{Config, Settings};
 use crate::detector::{CONFIRMATIONS_MAX, Detector};
 use crate::health::Health;
-use crate::heartbeats::is_surely_direct;
+use crate::heartbeats::{PAUSE_MIN, is_surely_direct};
 use crate::probe::RELAYS_ASKED_MAX;
 use crate::round_trip::TIMEOUT_MEDIANS;
 use crate::storage::Board;
@@ -201,14 +201,17 @@ impl<'a> Reckoning<'a> {
         times(self.config.probe_interval, rounds)
     }
 
-    /// Where everybody is probed in a round, those for whom there is no room wait for the others.
+    /// Where everybody is probed in a round, those for whom there is no room wait for the others:
+    /// some members may be boards, which have the least.
     fn direct_round(&self) -> Duration {
         let lost = self.lost.saturating_mul(LOSS_TIMEOUTS);
         let waiting = times(self.answer_timeout, u32::try_from(lost).unwrap_or(u32::MAX));
         let probe = times(self.assumed.delay_max, 2).saturating_add(part(waiting, 1_000_000));
         let peers = u32::try_from(self.members.saturating_sub(1)).unwrap_or(u32::MAX);
         let at_once = u32::try_from(Board::PROBES_MAX).unwrap_or(1);
-        self.config.probe_interval.max(part(times(probe, peers), at_once))
+        let interval = self.config.probe_interval;
+        let pause = PAUSE_MIN.min(interval);
+        interval.max(part(times(probe, peers), at_once)).max(times(pause, peers))
     }
 
     /// A stage without relays takes one answer timeout, and one with relays as long as they take to

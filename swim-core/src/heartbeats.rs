@@ -19,7 +19,7 @@ use crate::time::part;
 const RETURN_QUARTERS: usize = 3;
 
 /// Probes of one node are at least this far apart; a round of more takes longer.
-const PAUSE_MIN: Duration = Duration::from_millis(1);
+pub const PAUSE_MIN: Duration = Duration::from_millis(1);
 
 /// Whether everybody is probed among `live` members, however many they were before.
 pub const fn is_surely_direct(live: usize, below: u16) -> bool {

@@ -19,6 +19,7 @@ use crate::heartbeats::Heartbeats;
 use crate::judge::{VOICES_MAX, Voices};
 use crate::member::{NodeId, Voice};
 use crate::rotation::Rotation;
+use crate::stall::STALL_MIN;
 use crate::storage::{Bounds, List};
 use crate::time::{Instant, Micros, micros, times};
 
@@ -180,6 +181,8 @@ impl<B: Bounds> Prober<B> {
     }
 
     /// Starts a probe; the next one is due after `interval`. False when too many are running.
+    ///
+    /// A round of many probes keeps to its time, although timers fire late.
     pub fn start(
         &mut self,
         (target, number): (NodeId, u32),
@@ -187,7 +190,7 @@ impl<B: Bounds> Prober<B> {
         interval: Duration,
         now: Instant,
     ) -> bool {
-        self.next_at = now.after(interval);
+        self.skip(interval, now);
         self.add(Probe::new((target, number), plan, now))
     }
 
@@ -218,7 +221,10 @@ impl<B: Bounds> Prober<B> {
 
     /// Lets `interval` pass: there is nobody to probe.
     pub fn skip(&mut self, interval: Duration, now: Instant) {
-        self.next_at = now.after(interval);
+        let is_in_time = now.since(self.next_at) < STALL_MIN;
+        let is_one_of_many = self.heartbeats.turn().is_some();
+        let start = if is_in_time && is_one_of_many { self.next_at } else { now };
+        self.next_at = start.after(interval);
     }
 
     /// Forgets all probes; the next begins a round. Returns how many had no verdict yet.
@@ -322,6 +328,14 @@ impl<B: Bounds> Prober<B> {
     pub fn find_target(&self, fits: impl Fn(NodeId) -> bool) -> Option<NodeId> {
         let undecided = self.running.as_slice().iter().filter(|probe| probe.step_at.is_some());
         undecided.map(|probe| probe.target).find(|&target| fits(target))
+    }
+
+    /// The turn of `target` has come: if it is being probed, that is the probe of its turn. Returns
+    /// whether it is.
+    pub fn adopt(&mut self, target: NodeId) -> bool {
+        let undecided = |probe: &&mut Probe| probe.target == target && probe.step_at.is_some();
+        let adopted = self.running.as_mut_slice().iter_mut().find(undecided);
+        adopted.map(|probe| probe.is_besides = false).is_some()
     }
 
     /// A number for pings to `target` about what began `since`: a suspicion to be verified (R8), a

@@ -11,8 +11,8 @@ use std::time::Duration;
 use swim_core::sim::{Act, Cluster, Failure, Link, Scenario};
 use swim_core::storage::{Board, Growable, WithBounds};
 use swim_core::trace::{AddressKind, Counts, Outcome, ReadError, Reader, Replay, ReplayError};
-use swim_core::trace::{Cause, Line, Stopped, Story, Terms, Trace, Turn};
-use swim_core::{Accrual, Config, Key, KeyRing, NodeId, Sealing, Status, Watch};
+use swim_core::trace::{Cause, Line, Recording, Stopped, Story, Terms, Trace, Traced, Turn};
+use swim_core::{Accrual, Config, Identity, Instant, Key, KeyRing, NodeId, Sealing, Status, Watch};
 
 const LEN_MAX: u64 = 64 << 20;
 const SECOND: Duration = Duration::from_secs(1);
@@ -445,4 +445,17 @@ fn changing(path: PathBuf) -> Vec<String> {
         arguments.trim_start().starts_with("&mut self")
     });
     changing.filter_map(|function| function.split(['(', '<']).next().map(str::to_owned)).collect()
+}
+
+#[test]
+fn what_a_node_refuses_does_not_end_its_trace() {
+    let (_, trace) = trace(LEN_MAX);
+    let address = "10.0.0.1:7".parse::<SocketAddrV4>().unwrap();
+    let identity = Identity::new(NodeId::new(1), address);
+    let recording = Some(Recording::new(trace.clone(), 0));
+    let table = Growable::new(8, 512);
+    let mut node =
+        Traced::new(identity, Config::lan(), table, 1, Instant::ZERO, recording).unwrap();
+    assert!(node.set_metadata(&[0; 200_000], Instant::ZERO).is_err());
+    assert_eq!((trace.progress().entries, trace.progress().stopped), (2, None));
 }

@@ -38,7 +38,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use swim_core::Key;
@@ -54,6 +54,8 @@ const WAITING_LEN_MAX: usize = 4 << 20;
 const CHUNK_LEN: usize = 64 << 10;
 /// How long fewer wait for more.
 const CHUNK_INTERVAL: Duration = Duration::from_millis(100);
+/// How long the end of a trace waits for the disk; what is not written then is lost.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What replaying the trace of a member takes besides the file: the keys it had, if it had any.
 pub fn terms(keys: Vec<Key>) -> Terms<SocketAddr, Growable> {
@@ -61,13 +63,11 @@ pub fn terms(keys: Vec<Key>) -> Terms<SocketAddr, Growable> {
     Terms { storage: Growable::new, keys, allow }
 }
 
-/// A trace with the thread that writes it.
+/// A trace that a thread of its own writes.
 #[derive(Debug)]
 pub(crate) struct TraceFile {
     trace: Trace,
-    writer: Option<JoinHandle<()>>,
-    /// To be removed, since nothing will be in it.
-    unused: Option<PathBuf>,
+    file: NewFile,
 }
 
 impl TraceFile {
@@ -78,13 +78,14 @@ impl TraceFile {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
+        let to_disk = options.open(path)?;
+        let file = NewFile { path: path.into(), is_kept: false };
         let waiting = Arc::<Waiting>::default();
         let trace = Trace::new(Entries(Arc::clone(&waiting)), AddressKind::Socket, len_max)?;
-        let writer = thread::Builder::new()
+        thread::Builder::new()
             .name("swim-trace".into())
-            .spawn(move || write_all(file, &waiting))?;
-        Ok(Self { trace, writer: Some(writer), unused: Some(path.into()) })
+            .spawn(move || write_all(to_disk, &waiting))?;
+        Ok(Self { trace, file })
     }
 
     pub fn trace(&self) -> &Trace {
@@ -92,26 +93,34 @@ impl TraceFile {
     }
 
     pub fn keep(mut self) -> Self {
-        self.unused = None;
+        self.file.is_kept = true;
         self
     }
 
-    /// Ends the trace, and waits until all of it is written.
-    pub async fn close(mut self) {
-        // What could not be written is told by the progress of the trace.
-        let _ = self.trace.close();
-        if let Some(writer) = self.writer.take() {
-            let _ = task::spawn_blocking(|| writer.join()).await;
-        }
+    /// Ends the trace, and waits until all of it is written, for [`CLOSE_TIMEOUT`] at most.
+    pub async fn close(self) {
+        let _ = task::spawn_blocking(move || drop(self)).await;
     }
 }
 
-/// Nobody waits for the disk then, but what there is will be written.
+/// What could not be written is told by the progress of the trace.
 impl Drop for TraceFile {
     fn drop(&mut self) {
         let _ = self.trace.close();
-        if let Some(path) = &self.unused {
-            let _ = fs::remove_file(path);
+    }
+}
+
+/// A file that is removed again if nothing will be in it.
+#[derive(Debug)]
+struct NewFile {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -126,6 +135,8 @@ struct Waiting {
 #[derive(Default)]
 struct State {
     entries: Vec<u8>,
+    /// The disk has some of them.
+    is_writing: bool,
     /// Nothing follows.
     is_over: bool,
     /// What became of the disk, if something did.
@@ -146,7 +157,32 @@ impl Waiting {
         let state = self.changed.wait_timeout_while(state, CHUNK_INTERVAL, is_small);
         let (mut state, _) = state.unwrap_or_else(PoisonError::into_inner);
         let entries = mem::take(&mut state.entries);
-        (!entries.is_empty()).then_some(entries)
+        state.is_writing = !entries.is_empty();
+        state.is_writing.then_some(entries)
+    }
+
+    fn written(&self, written: io::Result<()>) {
+        let mut state = self.lock();
+        state.is_writing = false;
+        state.failure = written.err().map(|error| error.kind());
+        self.changed.notify_all();
+    }
+
+    /// Nothing follows: waits until all is written.
+    fn end(&self, timeout: Duration) -> io::Result<()> {
+        let mut state = self.lock();
+        state.is_over = true;
+        self.changed.notify_all();
+        let is_unwritten = |state: &mut State| {
+            state.failure.is_none() && (state.is_writing || !state.entries.is_empty())
+        };
+        let state = self.changed.wait_timeout_while(state, timeout, is_unwritten);
+        let (state, waited) = state.unwrap_or_else(PoisonError::into_inner);
+        match state.failure {
+            Some(failure) => Err(failure.into()),
+            None if waited.timed_out() => Err(io::ErrorKind::TimedOut.into()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -165,28 +201,24 @@ impl Write for Entries {
         }
         state.entries.extend_from_slice(entry);
         if len_before == 0 || state.entries.len() >= CHUNK_LEN {
-            self.0.changed.notify_one();
+            self.0.changed.notify_all();
         }
         Ok(entry.len())
     }
 
+    /// Once, at the end.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for Entries {
-    fn drop(&mut self) {
-        self.0.lock().is_over = true;
-        self.0.changed.notify_one();
+        self.0.end(CLOSE_TIMEOUT)
     }
 }
 
 /// Writes what comes until nothing comes any more, or the disk refuses.
 fn write_all(mut file: impl Write, waiting: &Waiting) {
     while let Some(entries) = waiting.take() {
-        if let Err(error) = file.write_all(&entries) {
-            waiting.lock().failure = Some(error.kind());
+        let written = file.write_all(&entries);
+        let is_over = written.is_err();
+        waiting.written(written);
+        if is_over {
             return;
         }
     }
@@ -194,6 +226,8 @@ fn write_all(mut file: impl Write, waiting: &Waiting) {
 
 #[cfg(test)]
 mod tests {
+    use swim_core::trace::Stopped;
+
     use super::*;
 
     struct Full;
@@ -231,17 +265,39 @@ mod tests {
     }
 
     #[test]
+    fn what_the_disk_said_last_is_told_too() {
+        let waiting = Arc::<Waiting>::default();
+        let trace =
+            Trace::new(Entries(Arc::clone(&waiting)), AddressKind::Socket, 1 << 20).unwrap();
+        let writer = thread::spawn(move || write_all(Full, &waiting));
+        assert_eq!(kind(trace.close()), Some(io::ErrorKind::StorageFull));
+        assert_eq!(trace.progress().stopped, Some(Stopped::Failed(io::ErrorKind::StorageFull)));
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn a_disk_that_hangs_is_not_waited_for_without_end() {
+        let mut entries = Entries(Arc::default());
+        assert_eq!(entries.write(&[7]).ok(), Some(1));
+        let ended = entries.0.end(Duration::from_millis(1));
+        assert_eq!(kind(ended), Some(io::ErrorKind::TimedOut));
+    }
+
+    #[test]
     fn all_is_written_though_nothing_follows() {
         let waiting = Arc::<Waiting>::default();
         let mut entries = Entries(Arc::clone(&waiting));
         entries.write_all(b"last").unwrap();
         assert_eq!(waiting.take().as_deref(), Some(&b"last"[..]), "without another");
+        waiting.written(Ok(()));
         entries.write_all(b" words").unwrap();
-        drop(entries);
-        let mut file = Vec::new();
-        write_all(&mut file, &waiting);
-        assert_eq!(file, b" words");
-        assert_eq!(waiting.take(), None);
+        let writer = thread::spawn(move || {
+            let mut file = Vec::new();
+            write_all(&mut file, &waiting);
+            file
+        });
+        entries.flush().unwrap();
+        assert_eq!(writer.join().unwrap(), b" words");
     }
 
     #[test]

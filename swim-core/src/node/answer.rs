@@ -20,11 +20,19 @@ use super::input::{Heard, Origin};
 use super::{Node, Standing, count};
 
 /// What an ack has to go by.
-struct Asked {
+pub(super) struct Asked {
     /// What the asker believes of this node.
     belief: Option<Belief>,
-    /// It asks for no news.
+    /// The asker wants no news.
     is_bare: bool,
+    /// What the asker says of itself is outranked by the words of an earlier life.
+    outranked: bool,
+}
+
+impl Asked {
+    pub fn about_me(belief: Option<Belief>) -> Self {
+        Self { belief, is_bare: false, outranked: false }
+    }
 }
 
 impl<A: Address, S: Storage> Node<A, S> {
@@ -44,8 +52,10 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
         match message {
             Message::Ping(ping) => {
-                let is_watch = self.config.rules.buddy && packet.asks_for_life_alone();
-                self.answer_ping(ping, is_watch, origin, outranked);
+                // Whoever watches asks often, and for life alone: news would be used up on it.
+                let is_bare = self.config.rules.buddy && packet.is_bare_ping();
+                let asked = Asked { belief: ping.belief, is_bare, outranked };
+                self.answer_ping(ping, asked, origin);
             }
             Message::Ack(ack) => self.take_ack(ack, origin),
             Message::PingRequest(request) => self.answer_ping_request(request, origin),
@@ -83,20 +93,12 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// Whoever watches asks often, and for life alone: news would be used up on it.
-    pub(super) fn answer_ping(
-        &mut self,
-        ping: Ping,
-        is_watch: bool,
-        origin: &Origin<A>,
-        outranked: bool,
-    ) {
+    pub(super) fn answer_ping(&mut self, ping: Ping, asked: Asked, origin: &Origin<A>) {
         if ping.target != self.id() {
             return count(&mut self.stats.pings_misdirected);
         }
         let ack = Ack { number: ping.number, stranger: false, view: self.view(&ping, origin) };
-        let asked = Asked { belief: ping.belief, is_bare: is_watch };
-        self.ack(ack, asked, origin, outranked);
+        self.ack(ack, asked, origin);
         if let Some(digest) = ping.digest {
             let is_known = origin.channel == Channel::Stream || self.is_in_a_members_name(origin);
             let peer = is_known.then_some((origin.from, 0));
@@ -106,7 +108,7 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Whoever is wrong hears the right first: the sender about this node (Lifeguard's buddy
     /// system), or about itself.
-    fn ack(&mut self, mut ack: Ack, asked: Asked, origin: &Origin<A>, outranked: bool) {
+    fn ack(&mut self, mut ack: Ack, asked: Asked, origin: &Origin<A>) {
         let misjudged = self.heed(asked.belief, origin) || self.standing != Standing::Alive;
         let rival = origin.header.sender == self.id();
         let header = &origin.header;
@@ -118,7 +120,7 @@ impl<A: Address, S: Storage> Node<A, S> {
         };
         let about = match misjudged || rival {
             true => Some(self.id()),
-            false => self.correction(known, header, outranked),
+            false => self.correction(known, header, asked.outranked),
         };
         let len_max = self.answer_len_max(origin);
         if about.is_some() && len_max < u16::MAX {
@@ -224,8 +226,7 @@ impl<A: Address, S: Storage> Node<A, S> {
     fn answer_ping_request(&mut self, request: PingRequest<A>, origin: &Origin<A>) {
         if request.target == self.id() {
             let ack = Ack { number: request.number, stranger: false, view: View::Unsaid };
-            let asked = Asked { belief: request.belief, is_bare: false };
-            return self.ack(ack, asked, origin, false);
+            return self.ack(ack, Asked::about_me(request.belief), origin);
         }
         if self.slumber.is_asleep() {
             return count(&mut self.stats.relays_refused);

@@ -282,7 +282,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// are much farther away than most, give [`Config::detection_bound`] their delay. Looks at
     /// every member.
     ///
-    /// `None` where that is, and of a [leaf](Self::is_leaf), which does not know the cluster.
+    /// `None` where [`Config::detection_bound`] is, and of a [leaf](Self::is_leaf), which does not
+    /// know the cluster.
     pub fn detection_bound(&self) -> Option<Duration> {
         if self.is_leaf() {
             return None;

@@ -114,8 +114,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         };
         let row = row.and_then(|row| self.table.row(row));
         let Some((row, address)) = row.and_then(|row| Some((row, row.address()?))) else {
-            self.prober.heartbeats.pass();
-            return self.prober.skip(pause, self.now);
+            self.prober.skip(pause, self.now);
+            return self.prober.heartbeats.pass();
         };
         let (target, belief) = (row.id(), self.belief(&row.claim()));
         let number = self.draw_number();
@@ -154,11 +154,11 @@ impl<A: Address, S: Storage> Node<A, S> {
 
     /// Whose turn it is where everybody has one; nobody's if it sleeps, is still being asked, or
     /// has gone.
-    fn heartbeat_target(&self, turn: usize) -> Option<u32> {
+    fn heartbeat_target(&mut self, turn: usize) -> Option<u32> {
         let row = (turn < self.table.live_count()).then(|| self.table.nth_after_me(turn))?;
         let row = row.filter(|&row| self.is_awake(row))?;
         let target = self.table.row(row)?.id();
-        self.prober.find_target(|probed| probed == target).is_none().then_some(row)
+        (!self.prober.adopt(target)).then_some(row)
     }
 
     /// How many places after this node the member stands whom it would probe in this round even if

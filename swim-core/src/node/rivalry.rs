@@ -6,6 +6,7 @@ use crate::rival::{Plea, RivalStep};
 use crate::storage::Storage;
 use crate::wire::{Ack, Message, Ping};
 
+use super::answer::Asked;
 use super::input::Origin;
 use super::{Node, Standing, count};
 
@@ -67,7 +68,7 @@ impl<A: Address, S: Storage> Node<A, S> {
             return;
         }
         match message {
-            Message::Ping(ping) => self.answer_ping(ping, false, origin, false),
+            Message::Ping(ping) => self.answer_ping(ping, Asked::about_me(ping.belief), origin),
             // Who has given the id up as well is as good as gone.
             Message::Ack(ack) if !ack.stranger => self.challenge.still_there(ack.number),
             _ => {}

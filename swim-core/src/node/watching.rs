@@ -26,7 +26,8 @@ impl<A: Address, S: Storage> Node<A, S> {
     /// [`Event::SuspicionRaised`], and [`Event::SuspicionLowered`] when it answers again. When it
     /// passes [`PROBE_LEVEL`](crate::PROBE_LEVEL), the member is probed out of turn, so it may be
     /// suspected sooner than others; its turns stay as they are, so never later. That holds of
-    /// detectors that probe in [stages](crate::Rules::stages).
+    /// detectors that probe in [stages](crate::Rules::stages). One member is probed out of turn at
+    /// a time, while there is room; a probe that has to make room is not begun again.
     ///
     /// A leaf keeps a watched member in its table while it lives, asks for it while it is missing,
     /// and lets it in whenever it is heard of, although the cluster may be larger than the table.

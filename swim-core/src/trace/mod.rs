@@ -85,6 +85,6 @@ pub use format::{AddressKind, ReadError, Reader};
 pub use inquiry::Inquiry;
 pub use record::Entry;
 pub use recorder::{Progress, Recording, Stopped, Trace};
-pub use replay::{Counts, Outcome, Replay, ReplayError, Terms, Written};
+pub use replay::{Counts, NODES_MAX, Outcome, Replay, ReplayError, Terms, Written};
 pub use story::{Cause, Heard, Line, Seen, Story, Turn};
 pub use traced::Traced;

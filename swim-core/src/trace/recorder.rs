@@ -20,7 +20,7 @@ const FULL_LEN_MAX: u64 = 32;
 #[derive(Clone)]
 pub struct Trace(Arc<Mutex<Recorder>>);
 
-/// How far a trace has come.
+/// How far a trace has come: what was handed to the sink.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Entries written.
@@ -95,11 +95,18 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// What the sink says to that.
+    /// What the sink says to that; [`progress`](Self::progress) tells it too.
     pub fn close(&self) -> io::Result<()> {
         let mut recorder = self.lock();
         recorder.progress.stopped.get_or_insert(Stopped::Closed);
-        recorder.sink.take().map_or(Ok(()), |mut sink| sink.flush())
+        let sink = recorder.sink.take();
+        // Nobody who writes or looks waits for the sink.
+        drop(recorder);
+        let flushed = sink.map_or(Ok(()), |mut sink| sink.flush());
+        if let Err(error) = &flushed {
+            self.lock().progress.stopped = Some(Stopped::Failed(error.kind()));
+        }
+        flushed
     }
 
     pub(super) fn write<A: Address>(&self, node: u32, now: Instant, record: Record<'_, A>) {

@@ -19,8 +19,9 @@ use crate::wire::KeyId;
 
 use super::record::{Birth, Entry, Input, Record, Sent};
 
-/// Nodes of one trace; a trace that tells of more is not replayed.
-const NODES_MAX: usize = 1 << 14;
+/// Nodes of one trace; a trace that tells of more is not replayed, for each takes some 20 KB of
+/// memory.
+pub const NODES_MAX: usize = 1 << 14;
 
 /// What a trace does not tell.
 pub struct Terms<A, S> {
@@ -345,7 +346,7 @@ pub enum ReplayError<A> {
     NotBorn(NewError),
     /// Nobody knows the predicate of this name.
     Unnamed(String),
-    /// There are more than 131 072 nodes.
+    /// There are more nodes than [`NODES_MAX`].
     TooManyNodes,
 }
 

@@ -220,7 +220,7 @@ impl Story {
         // The dead and the departed are looked for in another way.
         let look = look.filter(|look| look.seen.is_some_and(|seen| seen.status.is_live()))?;
         let message = self.opener.read::<A>(self.member, packet)?.message?;
-        if look.is_watched && message.asks_for_life_alone() {
+        if look.is_watched && message.is_bare_ping() {
             return None;
         }
         let inquiries = self.inquiries.entry(entry.node).or_default();

@@ -24,6 +24,9 @@ use crate::watch::Watch;
 use super::record::{Birth, Input, Place, Record, Sent};
 use super::recorder::Recording;
 
+/// More metadata than any node takes: what is refused is no longer in the trace.
+const METADATA_RECORDED_MAX: usize = 1 << 16;
+
 /// A [`Node`] that writes down whatever is done to it, if there is a [`Recording`] to write to;
 /// otherwise that costs a look at an `Option`.
 ///
@@ -150,7 +153,8 @@ impl<A: Address, S: Storage> Traced<A, S> {
     ///
     /// As [`Node::set_metadata`].
     pub fn set_metadata(&mut self, metadata: &[u8], now: Instant) -> Result<(), MetadataTooLong> {
-        self.record(Some(now), || Input::SetMetadata(metadata));
+        let recorded = metadata.get(..METADATA_RECORDED_MAX).unwrap_or(metadata);
+        self.record(Some(now), || Input::SetMetadata(recorded));
         self.node.set_metadata(metadata, now)
     }
 

@@ -289,7 +289,7 @@ impl<A: Address> Message<A> {
     }
 
     /// Whether it is a ping like those of a watch, which say nothing of what is believed.
-    pub(crate) fn asks_for_life_alone(&self) -> bool {
+    pub(crate) fn is_bare_ping(&self) -> bool {
         matches!(self, Self::Ping(ping) if ping.belief.is_none() && ping.digest.is_none())
     }
 

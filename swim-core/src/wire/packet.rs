@@ -59,8 +59,8 @@ impl<'a, A: Address> Packet<'a, A> {
     }
 
     /// Whether it is a ping of a watch, and nothing else.
-    pub(crate) fn asks_for_life_alone(&self) -> bool {
-        self.message.is_some_and(|message| message.asks_for_life_alone())
+    pub(crate) fn is_bare_ping(&self) -> bool {
+        self.message.is_some_and(|message| message.is_bare_ping())
             && self.updates().next().is_none()
     }
 

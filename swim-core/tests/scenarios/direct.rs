@@ -1,8 +1,11 @@
 //! Small clusters, in which everybody is probed in every interval.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use swim_core::{Config, Event, Status};
+use swim_core::storage::Growable;
+use swim_core::wire::{Header, Message, Packet};
+use swim_core::{Assumptions, Config, Event, Identity, Instant, Node, Status};
 
 use crate::harness::*;
 use crate::witness::*;
@@ -192,4 +195,68 @@ fn a_leaf_probes_one_at_a_time() {
     world.run(20_000);
     let count = probes(&world.sent(), A).len();
     assert!((18..=21).contains(&count), "{count}");
+}
+
+/// As timers of operating systems are, which fire at whole milliseconds.
+#[test]
+fn a_round_of_many_takes_an_interval_though_timers_are_late() {
+    let config = Config { direct_below: 256, ..witness() };
+    let gap = longest_gap(config, 189, Duration::from_millis(1));
+    assert!(gap < Duration::from_millis(1_050), "{gap:?}");
+}
+
+/// Probes of one node are at least a millisecond apart.
+#[test]
+fn the_bound_knows_how_long_a_round_of_many_is() {
+    let config = Config { direct_below: 256, ..witness() }.probing_every(Duration::from_millis(20));
+    config.validate().unwrap();
+    let delay_max = Duration::from_micros(100);
+    let assumed = Assumptions { delay_max, loss_permille: 0, patience: Duration::ZERO };
+    let bound = config.detection_bound(190, &assumed).unwrap();
+    let gap = longest_gap(config, 189, Duration::ZERO);
+    assert!(gap <= bound.probed, "a round takes {gap:?}, two of them {:?}", bound.probed);
+}
+
+/// The longest time between two probes of one of so many peers that answer at once, by a node whose
+/// timers fire so much late.
+fn longest_gap(config: Config, peers: u16, lateness: Duration) -> Duration {
+    let mut now = Instant::from_secs(1_000);
+    let settled = now.after(Duration::from_secs(2));
+    let mut node = knowing(config, peers, now);
+    let (mut last, mut longest) = (now, Duration::ZERO);
+    let mut buffer = [0; 1_400];
+    while now < settled.after(Duration::from_secs(6)) {
+        while node.poll_event().is_some() {}
+        while let Some(sent) = node.poll_transmit(now, &mut buffer) {
+            let packet = Packet::<u16>::parse(&buffer[..sent.len]).unwrap();
+            let Some(Message::Ping(ping)) = packet.message else { continue };
+            if sent.to == B {
+                let gap = if now > settled { now.since(last) } else { Duration::ZERO };
+                (last, longest) = (now, longest.max(gap));
+            }
+            let mut answer = forge(&header(config, sent.to), ack(ping.number), &[]);
+            node.handle_datagram(sent.to, &mut answer, now).unwrap();
+        }
+        now = now.max(node.poll_timeout().unwrap()).after(lateness);
+        node.handle_timeout(now);
+    }
+    assert!(longest > Duration::ZERO);
+    longest
+}
+
+/// `A`, which has heard of so many.
+fn knowing(config: Config, peers: u16, now: Instant) -> Node<u16, Growable> {
+    let identity = Identity::new(id(A), A);
+    let mut node = Node::new(identity, config, Growable::new(512, 0), 1, now).unwrap();
+    let updates: Vec<_> = others(peers).into_iter().map(|member| alive(member, 0)).collect();
+    for some in updates.chunks(64) {
+        let mut page = forge(&header(config, STRANGER), last_page(0), some);
+        node.handle_datagram(STRANGER, &mut page, now).unwrap();
+    }
+    assert_eq!(node.live_count(), usize::from(peers) + 1);
+    node
+}
+
+fn header(config: Config, sender: u16) -> Header {
+    Header { label: config.label, sender: id(sender), incarnation: at(0), round: 0 }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use swim_core::storage::WATCHED_MAX;
-use swim_core::wire::Message;
+use swim_core::wire::{Message, Ping};
 use swim_core::{
     Accrual, Config, Event, Identity, Instant, Node, PROBE_LEVEL, Status, Watch, WatchError,
 };
@@ -68,7 +68,9 @@ fn answers_to_a_watch_carry_no_news() {
     world.gossip_from(B, A, &[alive(77, 0)]);
     world.sent();
     for number in 0..40 {
-        world.tell(A, B, ping(number, A), &[]).unwrap();
+        // An answer may be no longer than the question.
+        let bytes = forge_long(&world.header(B), ping(number, A));
+        world.hand(A, B, &bytes).unwrap();
     }
     let acks = world.sent();
     assert_eq!(acks.len(), 40);
@@ -373,19 +375,48 @@ fn a_watch_at_the_end_of_time_ends() {
 
 /// Of many that fall silent at once one is probed out of turn, and no turn is left out for it.
 #[test]
-fn watched_members_that_die_together_take_no_turns() {
-    let members: Vec<u16> = (A..A + 16).collect();
-    let skipped = [false, true].map(|watched| {
-        let mut world = cluster(witness(), &members);
-        for &member in &members[8..] {
-            if watched {
-                world.act(A, |twin, now| twin.watch(member, INTERVAL, now)).expect("room");
-            }
+fn watched_members_that_die_together_take_no_turns_of_one_who_finds_out_alone() {
+    let stats = [false, true].map(|watched| {
+        let mut world = alone_with(witness(), &others(15));
+        others(15).into_iter().for_each(|member| world.puppet(member));
+        for member in (B..B + 8).filter(|_| watched) {
+            world.act(A, |twin, now| twin.watch(member, INTERVAL, now)).expect("room");
         }
         world.run(5_000);
-        world.lose(move |sent| sent.to >= A + 8);
-        world.run(5_000);
-        world.stats(A).probes_skipped
+        world.lose(move |sent| (B..B + 8).contains(&sent.to));
+        world.run(20_000);
+        world.stats(A)
     });
-    assert_eq!(skipped[0], skipped[1]);
+    assert_eq!(stats[0].probes_skipped, stats[1].probes_skipped);
+    assert!(stats[1].probes_besides > 4, "{:?}", stats[1]);
+}
+
+#[test]
+fn whoever_is_watched_is_suspected_no_later_among_many_that_die() {
+    for direct_below in [64, 0] {
+        for (first, offset) in (0..15).flat_map(|first| [0, 350, 700].map(|at| (first, at))) {
+            let dead = [0, 1, 2, 4, 7].map(|place| B + (first * 4 + place) % 15);
+            let [without, with] =
+                [false, true].map(|watched| last_stage(direct_below, watched, dead, offset));
+            assert!(with <= without, "{direct_below} {dead:?}: {with} ms after {without}");
+        }
+    }
+}
+
+/// Milliseconds from the death of five of 15 until `A` begins the last stage of a probe of the
+/// first of them.
+fn last_stage(direct_below: u16, watched: bool, dead: [u16; 5], offset: u64) -> u128 {
+    let mut world = alone_with(Config { direct_below, ..witness() }, &others(15));
+    others(15).into_iter().for_each(|member| world.puppet(member));
+    if watched {
+        world.act(A, |twin, now| twin.watch(dead[0], INTERVAL / 2, now)).expect("room");
+    }
+    world.run(5_000 + offset);
+    let start = world.now;
+    world.lose(move |sent| dead.contains(&sent.to));
+    let is_last = |sent: &Sent| {
+        let is_last = |ping: Ping| ping.number & 3 == 3 && ping.belief.is_some();
+        sent.to == dead[0] && sent.ping().is_some_and(is_last)
+    };
+    world.next(is_last).at.since(start).as_millis()
 }

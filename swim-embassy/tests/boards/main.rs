@@ -89,6 +89,7 @@ fn forget_neighbours(cluster: &mut Cluster) {
     assert_gaps(cluster);
     cluster.wait_until_agreed();
     // Boards that can talk to nobody may hold somebody for dead, until they can.
+    println!("dead by now, and maybe back: {:?}", cluster.dead());
     cluster.forget_what_was_said();
 }
 

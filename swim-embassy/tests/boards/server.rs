@@ -1,7 +1,7 @@
 //! A server: swim-tokio, in this process.
 
 use std::net::{SocketAddr, SocketAddrV4};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -93,7 +93,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("{} heard:", self.name);
-            for (at, event) in &self.heard.lock().unwrap().events {
+            // Who misses an event panics with the lock in hand.
+            let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            for (at, event) in &heard.events {
                 eprintln!("{event:?} at_ms={}", at.as_millis());
             }
         }

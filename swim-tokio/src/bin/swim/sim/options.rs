@@ -53,7 +53,8 @@ pub struct Options {
     #[arg(long, global = true, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 
-    /// Record the first run of the first row in a new file, every node of it, for `swim replay`.
+    /// Record the first run in a new file, every node of it, for `swim replay`. A model has none:
+    /// then it is that of the first row that has.
     #[arg(long, global = true, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 
 use swim_core::sim;
-use swim_core::trace::{AddressKind, Progress, Stopped, Trace};
+use swim_core::trace::{AddressKind, NODES_MAX, Progress, Stopped, Trace};
 use swim_tokio::swim_core;
 
 use super::options::Options;
@@ -13,12 +13,14 @@ use crate::failure::Failure;
 
 /// Whether the file can be made at all, before an hour is spent.
 pub fn check(options: &Options) -> Result<(), Failure> {
-    match &options.trace {
-        Some(path) if path.exists() => {
-            Err(Failure::Usage(format!("--trace {}: there is such a file", path.display())))
-        }
-        _ => Ok(()),
+    let Some(path) = &options.trace else { return Ok(()) };
+    if path.exists() {
+        return Err(Failure::Usage(format!("--trace {}: there is such a file", path.display())));
     }
+    if options.nodes.iter().any(|&nodes| nodes > NODES_MAX as u64) {
+        return Err(Failure::Usage(format!("--trace: of {NODES_MAX} nodes at most")));
+    }
+    Ok(())
 }
 
 /// Records the first cluster that `run` makes into a new file, and says what became of it. Without
@@ -50,7 +52,7 @@ pub fn recorded<R>(
         return Err(Failure::Usage("--trace: this experiment has no nodes to record".into()));
     }
     let path = path.display();
-    eprintln!("the first run of the first row: {path}, {entries} entries, {len} bytes{full}");
+    eprintln!("the first run of nodes: {path}, {entries} entries, {len} bytes{full}");
     outcome
 }
 

@@ -10,6 +10,8 @@ use crate::sim::plot::Plot;
 use crate::sim::study::{Point, Setting, Shown, Study};
 
 const FLAG: &str = "family";
+/// A trial of so many takes a gigabyte.
+const NODES_MAX: u64 = 10_000;
 const NAMES: [&str; 4] = ["all-pairs", "push-gossip", "swim", "witness"];
 
 /// All-pairs heartbeats, gossip of heartbeat counters, SWIM: what each costs as the cluster grows.
@@ -109,6 +111,10 @@ impl Study for Families {
     }
 
     fn check(&self, options: &Options) -> Result<(), String> {
-        options.for_a_model()
+        // Models remember something of each pair.
+        match options.nodes.iter().find(|&&nodes| nodes > NODES_MAX) {
+            Some(nodes) => Err(format!("--nodes {nodes}: {NODES_MAX} at most")),
+            None => options.for_a_model(),
+        }
     }
 }

@@ -24,7 +24,7 @@ const INTERVALS_MS: [u64; 8] = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 6
 /// next shorter and the next longer one. If none does, the cheapest is, and said to be too dear.
 ///
 /// Formulas: the first knows after the pause, half a probe interval and four answer timeouts
-/// (three round trips each, at least 200 ms); all know within the detection bound; a node sends a
+/// (15/8 of --rtt each, within what the profile allows); all know within the detection bound; a node sends a
 /// ping and an ack an interval, and relays' packets for each that is lost.
 #[derive(clap::Args)]
 pub struct Tune {
