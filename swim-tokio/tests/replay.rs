@@ -34,7 +34,7 @@ fn a_simulated_crash_is_replayed_and_explained() {
     let traced = [&crash[..], &["--seeds", "1", "--json", "--trace", &file]].concat();
     let output = swim(&traced);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("the first run of the first row"));
+    assert!(text(&output.stderr).contains("the first run of nodes"));
 
     let output = swim(&["replay", &file]);
     let shown = text(&output.stdout);
