@@ -21,9 +21,9 @@ use crate::member::NodeId;
 use crate::storage::{Bounds, List};
 use crate::time::{Instant, micros};
 
-/// Pings to a watched member are at least so far apart.
+/// Pings to a watched member are at least so far apart: 10 ms.
 pub const WATCH_INTERVAL_MIN: Duration = Duration::from_millis(10);
-/// Pings to a watched member are at most so far apart.
+/// Pings to a watched member are at most so far apart: a minute.
 pub const WATCH_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 /// Whoever was silent for more intervals was away: the average of its answers counts so many.

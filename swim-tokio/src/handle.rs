@@ -208,9 +208,12 @@ impl Swim {
     /// [`Watch`](swim_core::Watch), or just the interval; see
     /// [`Node::watch`](swim_core::Node::watch).
     ///
+    /// The level of a member whose process ends has no time to rise: its host refuses what is sent
+    /// to it, and it is dead within a second.
+    ///
     /// ```no_run
     /// # use std::time::Duration;
-    /// # use swim_core::{NodeId, Watch};
+    /// # use swim_tokio::{NodeId, Watch};
     /// # async fn watch(swim: swim_tokio::Swim) -> Result<(), Box<dyn std::error::Error>> {
     /// let leader = NodeId::from_name("db-1");
     /// let watch = Watch { level: 4.0, ..Watch::every(Duration::from_millis(200)) };
@@ -245,6 +248,16 @@ impl Swim {
     /// The runner has ended.
     pub async fn suspicion_level(&self, id: NodeId) -> Result<Option<f32>, Closed> {
         self.call(move |node, now| node.suspicion_level(id, now)).await
+    }
+
+    /// The longest time from the crash of a member until all others know of it, as far as this
+    /// one can tell: see [`Node::detection_bound`](swim_core::Node::detection_bound).
+    ///
+    /// # Errors
+    ///
+    /// The runner has ended.
+    pub async fn detection_bound(&self) -> Result<Option<Duration>, Closed> {
+        self.call(|node, _| node.detection_bound()).await
     }
 
     /// Watches a member no longer. Says whether it was watched.

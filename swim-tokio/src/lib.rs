@@ -177,7 +177,8 @@ pub use seeds::SeedStatus;
 pub use state::StateTrouble;
 pub use swim_core;
 pub use swim_core::{
-    Config, DIRECT_BELOW_MAX, Detector, Event, FlapPolicy, Incarnation, Key, KeyError, KeyId,
-    KeyRing, Label, Lifeguard, NodeId, Refusal, Sealing, Stats, Status,
+    Accrual, Assumptions, Config, DIRECT_BELOW_MAX, DetectionBound, Detector, Event, FlapPolicy,
+    Incarnation, Key, KeyError, KeyId, KeyRing, Label, Lifeguard, NodeId, Refusal, Sealing, Stats,
+    Status, Watch, WatchError,
 };
 pub use view::MemberInfo;

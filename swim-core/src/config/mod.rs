@@ -110,8 +110,8 @@ pub struct Config {
     /// [`DIRECT_BELOW_MAX`]; for [`Detector::Witness`] alone. Members may differ in it: nothing
     /// on the wire does. A table that is full says nothing about how large the cluster is, so a
     /// leaf probes one at a time. A round takes longer than `probe_interval` where so many probes
-    /// do not fit: [`PROBES_MAX`](crate::PROBES_MAX) run at once, each for a round trip or more, and
-    /// begin a millisecond apart or more.
+    /// do not fit: [`PROBES_MAX`](crate::PROBES_MAX) run at once, each for a round trip or more,
+    /// and they begin a millisecond apart or more.
     pub direct_below: u16,
     /// Wait for a direct ack before relays are asked, until round trips have been measured. Above
     /// 0, below `probe_interval`; about three times the 99th percentile of the round trip.

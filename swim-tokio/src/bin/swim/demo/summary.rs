@@ -90,8 +90,12 @@ impl Account<'_> {
             writeln!(f, "  {:<18}{suspected:>11}{dead:>10}", witness.name)?;
         }
         match self.witnesses.len().saturating_sub(OBSERVERS_SHOWN_MAX) {
-            0 => Ok(()),
-            more => writeln!(f, "  and {more} more"),
+            0 => {}
+            more => writeln!(f, "  and {more} more")?,
+        }
+        match self.witnesses.iter().any(|it| it.suspected_ms.is_none() && it.dead_ms.is_some()) {
+            true => writeln!(f, "  -: its host refused what was sent to it, so nobody waited"),
+            false => Ok(()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The options all experiments share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use swim_core::sim::experiment::{Arm, Profile};
@@ -12,12 +12,14 @@ use crate::span::Span;
 
 /// The largest cluster worth waiting for.
 const NODES_MAX: u64 = 100_000;
+/// Nobody waits for more runs.
+const SEEDS_MAX: u64 = 1_000_000;
 
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Options {
     /// Runs of each row, each with another seed. [default: enough for a first look]
     #[arg(long, global = true, value_name = "N", visible_alias = "trials",
-        value_parser = clap::value_parser!(u64).range(1..))]
+        value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
     pub seeds: Option<u64>,
 
     /// The seed of the first run; the others follow.
@@ -31,8 +33,7 @@ pub struct Options {
 
     /// Detectors to compare. [default: swim, lifeguard, memberlist and witness; where views are
     /// looked at, from join to repair: witness]
-    #[arg(long, global = true, value_name = "NAME,...", value_enum, value_delimiter = ',',
-        default_values_t = Name::COMPARED, hide_default_value = true)]
+    #[arg(long, global = true, value_name = "NAME,...", value_enum, value_delimiter = ',')]
     pub detector: Vec<Name>,
 
     /// The settings every detector starts from.
@@ -50,7 +51,7 @@ pub struct Options {
     pub json: bool,
 
     /// Write all numbers of all rows to a file.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_parser = place)]
     pub csv: Option<PathBuf>,
 
     /// Record the first run in a new file, every node of it, for `swim replay`. A model has none:
@@ -73,7 +74,8 @@ impl Options {
     pub fn contenders(&self) -> Vec<Contender> {
         let profile = self.profile.profile();
         let mut contenders = Vec::new();
-        for &Name(arm) in &self.detector {
+        let asked = if self.detector.is_empty() { &Name::COMPARED[..] } else { &self.detector };
+        for &Name(arm) in asked {
             let contender = Contender::new(arm, profile);
             if arm.is_witness() && !self.pause_tolerance.is_empty() {
                 let tolerances = self.pause_tolerance.iter();
@@ -101,7 +103,7 @@ impl Options {
 
     /// Whether nobody said whom to compare.
     pub fn detector_is_default(&self) -> bool {
-        self.detector == Name::COMPARED
+        self.detector.is_empty()
     }
 
     /// Refuses what a model has not.
@@ -120,9 +122,19 @@ impl Options {
     }
 }
 
+/// Whether a file can be put there, before an hour is spent.
+fn place(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    match directory.is_none_or(Path::is_dir) && !path.is_dir() {
+        true => Ok(path),
+        false => Err("no file can be made there".to_owned()),
+    }
+}
+
 /// The name of a picture, which says what it is made of.
 fn picture(path: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(path);
+    let path = place(path)?;
     match Format::of(&path) {
         Some(_) => Ok(path),
         None => Err("expected a name that ends in .svg or .png".to_owned()),

@@ -101,10 +101,10 @@ fn table(study: &dyn Study, groups: &[&[Row]], varying: &Varying) -> String {
     table.set_header(header);
     for group in groups {
         let columns: Vec<_> = group.iter().map(|row| lines(study.shown(), &row.summary)).collect();
-        for line in 0..columns.first().map_or(0, Vec::len) {
+        for (line, label) in labels(&columns).into_iter().enumerate() {
             let mut cells = keys_of(&group[0], varying, line == 0);
-            cells.push(columns[0][line].0.clone());
-            cells.extend(columns.iter().map(|column| column[line].1.clone()));
+            cells.push(label.to_owned());
+            cells.extend(columns.iter().map(|column| cell(column, label)));
             table.add_row(cells);
         }
     }
@@ -114,6 +114,29 @@ fn table(study: &dyn Study, groups: &[&[Row]], varying: &Varying) -> String {
         }
     }
     table.trim_fmt()
+}
+
+/// Of all columns, each once: not everybody has everything.
+fn labels(columns: &[Vec<(String, String)>]) -> Vec<&str> {
+    let mut labels: Vec<&str> = Vec::new();
+    for column in columns {
+        let mut place = 0;
+        for (label, _) in column {
+            match labels.iter().position(|known| known == label) {
+                Some(known) => place = known + 1,
+                None => {
+                    labels.insert(place, label);
+                    place += 1;
+                }
+            }
+        }
+    }
+    labels
+}
+
+fn cell(column: &[(String, String)], label: &str) -> String {
+    let found = column.iter().find(|(name, _)| name == label);
+    found.map_or_else(|| "-".to_owned(), |(_, value)| value.clone())
 }
 
 /// What sets a line apart from the others; said once.

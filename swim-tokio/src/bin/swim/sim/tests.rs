@@ -135,6 +135,26 @@ fn the_table_has_the_detectors_side_by_side_and_the_command_below() {
     assert!(text.lines().any(|line| line.trim_start().starts_with("first p50, s")), "{text}");
 }
 
+/// Only two of the detectors have a bound.
+#[test]
+fn the_table_has_a_gap_where_a_detector_has_no_such_figure() {
+    let line = small("bound --fewest 6 --loss 0 --detector memberlist,swim,witness");
+    let Args { choice, options } = parse(&line).unwrap();
+    let text = table::text(choice.study(), &options, &rows(&line));
+    let gap = text.lines().find(|line| line.contains("first / bound, mean")).expect("a line");
+    assert_eq!(gap.split_whitespace().filter(|cell| *cell == "-").count(), 1, "{text}");
+    let deaths = text.lines().find(|line| line.contains("FP / run")).expect("a line");
+    assert!(!deaths.contains(" - "), "{text}");
+}
+
+#[test]
+fn detectors_that_were_asked_for_are_compared_whichever_they_are() {
+    let all =
+        rows(&small("bound --fewest 6 --loss 0 --detector swim,lifeguard,memberlist,witness"));
+    assert_eq!(all.len(), 4);
+    assert_eq!(rows(&small("bound --fewest 6 --loss 0")).len(), 1);
+}
+
 #[test]
 fn the_freeze_grid_is_pooled_by_the_number_of_anomalous_members() {
     let line = small("freeze-grid --anomalous 1,2 --blocked 4s --normal 64ms,1s --duration 10s");
@@ -202,6 +222,9 @@ fn wrong_command_lines_are_refused() {
         "",
         "dance",
         "crash --seeds 0",
+        "crash --seeds 99999999999",
+        "crash --csv /nowhere/at/all.csv",
+        "crash --plot /nowhere/at/all.svg",
         "crash --nodes 2",
         "crash --loss 1001",
         "crash --detector gossip",
