@@ -242,6 +242,9 @@ fn wrong_command_lines_are_refused() {
         "partition --minority 20 --nodes 16",
         "repeated-pauses --pause 1s,2s --every 9s",
         "ablation --detector swim",
+        "direct --detector memberlist",
+        "direct --probing all --nodes 256",
+        "families --nodes 10001",
         "spread --detector swim",
         "demers --profile wan",
     ] {

@@ -1,7 +1,7 @@
 //! What is promised: small clusters probed whole, and the longest time a detection takes.
 
 use swim_core::DIRECT_BELOW_MAX;
-use swim_core::sim::experiment::Probing;
+use swim_core::sim::experiment::{Arm, Probing};
 use swim_core::sim::{Link, experiment};
 
 use super::{LOSS_PERMILLE, loss, smaller_than_clusters, witness_unless_asked};
@@ -94,6 +94,19 @@ impl Study for Direct {
 
     fn plot(&self) -> Option<Plot> {
         Some(Plot::Scale)
+    }
+
+    fn check(&self, options: &Options) -> Result<(), String> {
+        let is_witness = |contender: &Contender| contender.arm.is_some_and(Arm::is_witness);
+        if !self.contenders(options).iter().all(is_witness) {
+            return Err("direct is about witness: leave --detector out".to_owned());
+        }
+        let is_all = |whom: &Whom| matches!(whom, Whom::All);
+        let is_too_large = |&nodes: &u64| nodes >= DIRECT_BELOW_MAX.into();
+        if self.probing.iter().any(is_all) && options.nodes.iter().any(is_too_large) {
+            return Err(format!("--probing all needs fewer than {DIRECT_BELOW_MAX} nodes"));
+        }
+        Ok(())
     }
 }
 
