@@ -61,10 +61,11 @@
 //! - **clock**: what the clock shows that all nodes share, where each has one of its own;
 //! - **ended**, **full**.
 //!
-//! A file that ends within an entry, as that of a process that was killed, is read up to there. A
-//! trace has a greatest length. When that is reached, or writing fails, it stops for good, since a
-//! replay with a gap would differ from there on; [`Trace::progress`] tells, and counts what is
-//! lost.
+//! A file that ends within an entry, as that of a process that was killed, is read up to there.
+//! Nothing is checked but that the same comes out: a length that was damaged looks like such an
+//! end, so keep traces where bits stay what they are. A trace has a greatest length. When that is
+//! reached, or writing fails, it stops for good, since a replay with a gap would differ from there
+//! on; [`Trace::progress`] tells, and counts what is lost.
 //!
 //! **No key is ever in a trace**, but its id: whoever replays packets that are sealed has to have
 //! the keys ([`Terms::keys`]). What came in clear is there to read, and so is the seed, from which
