@@ -152,8 +152,8 @@ impl<A: Address, S: Storage> Node<A, S> {
         }
     }
 
-    /// Whose turn it is where everybody has one; nobody's if it sleeps, is still being asked, or
-    /// has gone.
+    /// Whose turn it is where everybody has one; nobody's if it sleeps, has gone, or is being asked
+    /// already, which is its turn then.
     fn heartbeat_target(&mut self, turn: usize) -> Option<u32> {
         let row = (turn < self.table.live_count()).then(|| self.table.nth_after_me(turn))?;
         let row = row.filter(|&row| self.is_awake(row))?;
