@@ -7,14 +7,15 @@
 #     fuzz/run.sh SECONDS [TARGET...]
 #
 # FUZZ_KEEP=DIR: where new inputs (DIR/corpus) and findings (DIR/findings) are kept, and taken up
-# again by the next run; fuzz/found by default.
+# again by the next run; fuzz/found by default. FUZZ_JOBS=N: so many targets at a time; 1 by
+# default.
 #
 # Needs cargo-fuzz, and a nightly compiler or any with RUSTC_BOOTSTRAP=1.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./cargo_fuzz.sh
 
-readonly FUZZ_KEEP=${FUZZ_KEEP:-$PWD/found}
+readonly FUZZ_KEEP=${FUZZ_KEEP:-$PWD/found} FUZZ_JOBS=${FUZZ_JOBS:-1}
 readonly INPUT_SECONDS_MAX=10 RSS_MB_MAX=2048
 
 main() {
@@ -24,8 +25,17 @@ main() {
     [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cargo fuzz list)
     [ ${#targets[@]} -gt 0 ] || { echo "there are no targets" >&2 && exit 1; }
     cargo_fuzz build
+    local running=() job
     for target in "${targets[@]}"; do
-        fuzz "$target" "$seconds" || failed=1
+        fuzz "$target" "$seconds" &
+        running+=($!)
+        if [ ${#running[@]} -ge "$FUZZ_JOBS" ]; then
+            wait "${running[0]}" || failed=1
+            running=("${running[@]:1}")
+        fi
+    done
+    for job in "${running[@]}"; do
+        wait "$job" || failed=1
     done
     exit "$failed"
 }
