@@ -20,6 +20,8 @@ use base64ct::{Base64, Encoding};
 use swim_core::{KEY_LEN, KEYS_MAX, Key, KeyError, KeyId, KeyRing};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::private_file;
+
 /// Comments have room in it.
 const FILE_LEN_MAX: usize = 64 << 10;
 /// Base64 writes three bytes in four characters.
@@ -71,11 +73,7 @@ pub fn generate() -> io::Result<(KeyId, Zeroizing<String>)> {
 ///
 /// It is there already, or cannot be written.
 pub fn create(path: &Path, line: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = private_file::create(path)?;
     file.write_all(line.as_bytes())?;
     file.sync_all()
 }

@@ -150,6 +150,9 @@ pub mod key_file;
 mod myself;
 mod options;
 mod pace;
+/// For the command alone.
+#[doc(hidden)]
+pub mod private_file;
 mod refusals;
 mod resolver;
 mod runner;

@@ -32,7 +32,7 @@
 //! Whatever comes in is recorded before anybody looks at it, also what strangers send: who floods
 //! a member fills its trace.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::mem;
 use std::net::SocketAddr;
@@ -47,6 +47,7 @@ use swim_core::trace::{AddressKind, Terms, Trace};
 use tokio::task;
 
 use crate::allow::AllowList;
+use crate::private_file;
 
 /// Bytes that wait for the disk; the trace ends when there are more.
 const WAITING_LEN_MAX: usize = 4 << 20;
@@ -74,11 +75,7 @@ impl TraceFile {
     /// Makes a new file of at most `len_max` bytes, for this user's eyes alone. Until it is
     /// [kept](Self::keep) it goes when this is dropped.
     pub fn create(path: &Path, len_max: u64) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let to_disk = options.open(path)?;
+        let to_disk = private_file::create(path)?;
         let file = NewFile { path: path.into(), is_kept: false };
         let waiting = Arc::<Waiting>::default();
         let trace = Trace::new(Entries(Arc::clone(&waiting)), AddressKind::Socket, len_max)?;

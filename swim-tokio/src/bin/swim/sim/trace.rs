@@ -1,12 +1,12 @@
 //! One run, recorded.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
 use swim_core::sim;
 use swim_core::trace::{AddressKind, NODES_MAX, Progress, Stopped, Trace};
-use swim_tokio::swim_core;
+use swim_tokio::{private_file, swim_core};
 
 use super::options::Options;
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ pub fn check(options: &Options) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("--trace {}: there is such a file", path.display())));
     }
     if options.nodes.iter().any(|&nodes| nodes > NODES_MAX as u64) {
-        return Err(Failure::Usage(format!("--trace: of {NODES_MAX} nodes at most")));
+        return Err(Failure::Usage(format!("--trace records {NODES_MAX} nodes at most")));
     }
     Ok(())
 }
@@ -37,7 +37,7 @@ pub fn recorded<R>(
     let cannot = |error: io::Error| {
         Failure::Runtime(format!("cannot record into {}: {error}", path.display()))
     };
-    let file = BufWriter::new(create(path).map_err(cannot)?);
+    let file = BufWriter::new(private_file::create(path).map_err(cannot)?);
     let trace = Trace::new(file, AddressKind::SocketV4, len_max).map_err(cannot)?;
     let (outcome, has_cluster) = sim::recorded(trace.clone(), run);
     let Progress { entries, len, stopped, .. } = trace.progress();
@@ -54,12 +54,4 @@ pub fn recorded<R>(
     let path = path.display();
     eprintln!("the first run of nodes: {path}, {entries} entries, {len} bytes{full}");
     outcome
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
